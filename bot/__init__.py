@@ -1,0 +1,1 @@
+"""The service: everything else in the repository points at this package."""

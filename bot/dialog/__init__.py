@@ -1,0 +1,1 @@
+"""The conversation: intents and wishes, slots, the engine that fills them, the handoff fence."""

@@ -1,0 +1,1 @@
+"""Pure rules: standard library only, integers for money and energy, time passed in."""

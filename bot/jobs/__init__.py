@@ -1,0 +1,1 @@
+"""The inbox drain, the outbox relay and the clock."""

@@ -1,0 +1,141 @@
+"""Settings: frozen, read once from the environment, every missing or wrong name reported at once.
+
+Settings are data (`FIELDS`), so that docs/settings.md, `./run check-settings` and the code can
+never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.errors import PilebotError
+
+
+class SettingsError(PilebotError):
+    """Some settings are missing or wrong; the message names each of them."""
+
+
+def setting(
+    help_: str, default: Any = None, *, secret: bool = False, url: tuple[str, ...] = ()
+) -> Any:
+    """A field of Settings: its documentation, its default (None: required), its URL schemes."""
+    about = {"help": help_, "secret": secret, "url": url}
+    return field(metadata=about) if default is None else field(default=default, metadata=about)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that differs between two installations; the name in the environment is the
+    field's name in capitals."""
+
+    public_url: str = setting(
+        "Address riders and providers reach the web process at; signatures are checked against it",
+        url=("http", "https"),
+    )
+    database_url: str = setting(
+        "SQLAlchemy URL: postgresql+psycopg://… or sqlite:///file",
+        url=("sqlite", "postgresql+psycopg"),
+    )
+    redis_url: str = setting("Redis or Valkey", url=("redis", "rediss", "unix"))
+    mqtt_url: str = setting(
+        "Broker: mqtt://user:password@host:port or mqtts://…", secret=True, url=("mqtt", "mqtts")
+    )
+    secret_key: str = setting("At least 32 random characters; signs cookies and links", secret=True)
+    brand: str = setting("Name riders see", "Pilebot")
+    default_country: str = setting("ISO 3166 code where no station tells the country", "FI")
+    emergency_numbers: str = setting(
+        "Emergency number by country, as FI:112,GB:999", "FI:112,US:911,GB:999,CN:119,BR:193"
+    )
+    support_hours: str = setting("What riders are told of the hours of the support staff", "24/7")
+
+    twilio_account_sid: str = setting("Twilio account SID (AC…)")
+    twilio_auth_token: str = setting("Primary auth token; webhook signatures use it", secret=True)
+    twilio_api_key: str = setting("API key SID (SK…); empty: the account SID is used", "")
+    twilio_api_secret: str = setting(
+        "API key secret; empty: the auth token is used", "", secret=True
+    )
+    twilio_from: str = setting("WhatsApp sender, as whatsapp:+14155238886")
+    twilio_verify_sid: str = setting(
+        "Verify service (VA…) for one-time codes; empty: no code login", ""
+    )
+    twilio_api_url: str = setting(
+        "Base address for all of Twilio's APIs; empty: Twilio's own (regions, proxies, emulators)",
+        "", url=("http", "https"),
+    )  # fmt: skip
+    twilio_templates: str = setting(
+        "Approved templates for use outside the 24-hour window, as receipt:en=HX…,receipt:es=HX…",
+        "",
+    )
+
+    stripe_secret_key: str = setting("Stripe secret key (sk_…)", secret=True)
+    stripe_webhook_secret: str = setting("Signing secret of the Stripe webhook", secret=True)
+    stripe_api_url: str = setting(
+        "Base address for Stripe's API; empty: Stripe's own", "", url=("http", "https")
+    )
+
+    nlu_url: str = setting(
+        "Rasa server, as http://127.0.0.1:5005; empty: buttons, codes and keywords only",
+        "", url=("http", "https"),
+    )  # fmt: skip
+    nlu_token: str = setting("Rasa's --auth-token", "", secret=True)
+
+    console_url: str = setting("Address staff reach the console at", "", url=("http", "https"))
+    media_max_bytes: int = setting("Largest photo accepted from a rider", 16_000_000)
+    nlu_timeout_s: int = setting("How long a message waits for Rasa before keywords decide", 2)
+    start_timeout_s: int = setting("How long a start may take until the meter moves", 60)
+    command_timeout_s: int = setting("How long a pile may take to answer a command, per try", 5)
+    plug_in_timeout_s: int = setting("How long after the yes a rider may take to plug in", 180)
+    silent_after_s: int = setting("A pile unheard for this long is shown as not confirmed", 300)
+    heartbeat_s: int = setting("Heartbeat interval told to piles at boot", 60)
+    no_energy_s: int = setting("A session without energy for this long ends free of charge", 300)
+    max_session_s: int = setting("Longest session", 43_200)
+    terms_version: str = setting("Version of the terms shown to new riders", "2026-11")
+    terms_url: str = setting("Where the terms can be read; empty: <PUBLIC_URL>/terms", "")
+    seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")
+    seller_address: str = setting("Address on receipts", "Mannerheimintie 1, 00100 Helsinki")
+    seller_tax_id: str = setting("VAT number on receipts", "FI12345678")
+    support_contact: str = setting("Help contact on receipts", "this chat, any time")
+    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO")
+
+
+FIELDS = fields(Settings)
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Settings from the environment; a value in a file may be given as NAME_FILE.
+
+    Raises SettingsError that lists every problem.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for each in FIELDS:
+        name = each.name.upper()
+        raw = environ.get(name)
+        if raw is None and (path := environ.get(f"{name}_FILE")):
+            raw = Path(path).read_text(encoding="utf-8").strip()
+        if raw is None:
+            if each.default.__class__.__name__ == "_MISSING_TYPE":
+                problems.append(f"{name} is missing: {each.metadata['help']}")
+            continue
+        problem = _problem(name, raw, each.type == "int", each.metadata["url"])
+        if problem:
+            problems.append(problem)
+        else:
+            values[each.name] = int(raw) if each.type == "int" else raw
+    if len(values.get("secret_key", "x" * 32)) < 32:
+        problems.append("SECRET_KEY is shorter than 32 characters")
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**values)
+
+
+def _problem(name: str, raw: str, number: bool, schemes: tuple[str, ...]) -> str | None:
+    if number and not raw.strip().isdigit():
+        return f"{name} must be a whole number, not {raw!r}"
+    if schemes and raw and urlsplit(raw).scheme not in schemes:
+        return f"{name} must begin with {' or '.join(f'{s}:' for s in schemes)}"
+    return None

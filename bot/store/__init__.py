@@ -1,0 +1,1 @@
+"""Rows: typed SQLAlchemy tables, the unit of work, and the inbox and outbox."""

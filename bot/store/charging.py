@@ -1,0 +1,128 @@
+"""Charging sessions, their holds, bills and the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bot.store.base import Base, BigId
+
+
+class ChargingSession(Base):
+    """One charge from the rider's yes to the settled bill.
+
+    `state` and `facts` are bot/domain/charging.py's: its pure `advance` is the only writer.
+    The columns beside them are what other code asks for.
+    """
+
+    __tablename__ = "charging_session"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(160), unique=True)  # the yes that called for it
+    rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"))
+    evse_id: Mapped[int] = mapped_column(ForeignKey("evse.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    facts: Mapped[dict[str, Any]]
+    tariff: Mapped[dict[str, Any]]  # the snapshot pinned at the yes
+    open: Mapped[bool] = mapped_column(default=True)  # occupies its rider and its EVSE
+    transaction_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]  # the meter first moved
+    stop_requested_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    meter_start_wh: Mapped[int | None]
+    meter_wh: Mapped[int | None]
+    meter_at: Mapped[datetime | None]
+    power_w: Mapped[int | None]
+
+    __table_args__ = (
+        Index("ix_charging_session_rider_id", "rider_id", "open"),
+        Index("ix_charging_session_evse_id", "evse_id", "open"),
+    )
+
+
+class Hold(Base):
+    """Money held for a session (or later a deposit) with the payment provider.
+
+    `state`: creating → waiting (for the rider on the pay page) → held → capturing → captured |
+    voiding → void | failed | expired.
+    """
+
+    __tablename__ = "hold"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), index=True)
+    rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"))
+    seq: Mapped[int] = mapped_column(default=1)
+    attempt: Mapped[int] = mapped_column(default=1)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(12), default="creating")
+    payment_intent: Mapped[str | None] = mapped_column(String(64), index=True)
+    checkout_session: Mapped[str | None] = mapped_column(String(80), index=True)
+    checkout_url: Mapped[str | None] = mapped_column(Text)
+    capture_minor: Mapped[int | None]
+    captured_minor: Mapped[int | None]
+    capture_before: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("session_id", "seq"),)
+
+
+class Refund(Base):
+    """Money given back of what was captured. `state`: open → sent → done | failed."""
+
+    __tablename__ = "refund"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    hold_id: Mapped[int] = mapped_column(ForeignKey("hold.id"), index=True)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    reason: Mapped[str] = mapped_column(String(120))
+    state: Mapped[str] = mapped_column(String(12), default="open")
+    provider_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Bill(Base):
+    """What a session cost: written once, never edited. `body` is bot/domain/pricing.py's Bill."""
+
+    __tablename__ = "bill"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), unique=True)
+    number: Mapped[str] = mapped_column(String(32), unique=True)  # gap-free series
+    created_at: Mapped[datetime]
+    currency: Mapped[str] = mapped_column(String(3))
+    total_minor: Mapped[int]
+    body: Mapped[dict[str, Any]]
+
+
+class Series(Base):
+    """A gap-free number series (bills, later invoices): the next number to give out."""
+
+    __tablename__ = "series"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    next_number: Mapped[int] = mapped_column(default=1)
+
+
+class LedgerEntry(Base):
+    """One side of a double entry; amounts of one (source, kind) sum to zero per currency."""
+
+    __tablename__ = "ledger_entry"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source: Mapped[str] = mapped_column(String(80))  # "hold:12", "bill:7", "refund:3"
+    kind: Mapped[str] = mapped_column(String(32))  # what happened: "captured", "billed", ...
+    account: Mapped[str] = mapped_column(String(60))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("source", "kind", "account"),)

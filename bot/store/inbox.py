@@ -1,0 +1,123 @@
+"""Putting outside facts and timers into the inbox, and serving a stream row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
+
+from bot.store.database import UnitOfWork
+from bot.store.queues import Inbox
+
+LEASE = timedelta(seconds=30)
+
+
+def put(
+    work: UnitOfWork,
+    *,
+    source: str,
+    source_id: str,
+    stream: str,
+    kind: str,
+    body: dict[str, Any],
+    available_at: datetime | None = None,
+    coalesce: bool = False,
+) -> bool:
+    """Record one fact; False when (source, source_id) is already known.
+
+    With `coalesce` a known row takes the new body and opens again: for readings of which only
+    the latest matters. With `available_at` ahead the row is a timer.
+    """
+    row = {
+        "source": source, "source_id": source_id, "stream": stream, "kind": kind, "body": body,
+        "state": "open", "version": 0, "attempts": 0,
+        "created_at": work.now, "available_at": available_at or work.now,
+    }  # fmt: skip
+    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(Inbox).values(row)
+    key = ["source", "source_id"]
+    if coalesce:
+        changes = {"body": body, "state": "open", "attempts": 0, "version": Inbox.version + 1,
+                   "available_at": row["available_at"], "done_at": None}  # fmt: skip
+        statement = insert.on_conflict_do_update(index_elements=key, set_=changes)
+    else:
+        statement = insert.on_conflict_do_nothing(index_elements=key)
+    known = work.session.execute(statement.returning(Inbox.id)).first() is None
+    if not known and (available_at is None or available_at <= work.now):
+        work.wake_streams.add(stream)
+    return not known
+
+
+def cancel(work: UnitOfWork, *, source: str, source_id: str) -> None:
+    """Take back a timer that has not run; one that has is left alone."""
+    work.session.execute(
+        delete(Inbox).where(
+            Inbox.source == source, Inbox.source_id == source_id, Inbox.state == "open"
+        )
+    )
+
+
+def claim(work: UnitOfWork, stream: str) -> Inbox | None:
+    """Lease the oldest due row of a stream, unless another worker holds a row of that stream."""
+    other = aliased(Inbox)
+    served = exists().where(
+        other.stream == stream, other.state == "open", other.leased_until > work.now
+    )
+    oldest = (
+        select(func.min(Inbox.id))
+        .where(Inbox.stream == stream, Inbox.state == "open", Inbox.available_at <= work.now)
+        .scalar_subquery()
+    )
+    statement = (
+        update(Inbox)
+        .where(
+            Inbox.id == oldest,
+            Inbox.state == "open",
+            or_(Inbox.leased_until.is_(None), Inbox.leased_until <= work.now),
+            ~served,
+        )
+        .values(leased_until=work.now + LEASE, attempts=Inbox.attempts + 1)
+        .returning(Inbox)
+        .execution_options(synchronize_session=False)
+    )
+    return work.session.scalars(statement).first()
+
+
+def finish(work: UnitOfWork, row: Inbox, *, state: str = "done", error: str | None = None) -> None:
+    """Close a claimed row; one that was coalesced meanwhile stays open for another turn."""
+    work.session.execute(
+        update(Inbox)
+        .where(Inbox.id == row.id, Inbox.version == row.version)
+        .values(state=state, error=error, done_at=work.now, leased_until=None)
+    )
+    work.session.execute(
+        update(Inbox).where(Inbox.id == row.id, Inbox.state == "open").values(leased_until=None)
+    )
+
+
+def postpone(work: UnitOfWork, row: Inbox, *, until: datetime, error: str) -> None:
+    """Leave a claimed row open for a later try."""
+    work.session.execute(
+        update(Inbox)
+        .where(Inbox.id == row.id)
+        .values(available_at=until, error=error, leased_until=None)
+    )
+
+
+def due_streams(work: UnitOfWork, *, limit: int = 200) -> Sequence[str]:
+    """Streams with a due row that nobody serves: what the clock wakes."""
+    return work.session.scalars(
+        select(Inbox.stream)
+        .where(
+            Inbox.state == "open",
+            Inbox.available_at <= work.now,
+            or_(Inbox.leased_until.is_(None), Inbox.leased_until <= work.now),
+        )
+        .group_by(Inbox.stream)
+        .order_by(func.min(Inbox.id))
+        .limit(limit)
+    ).all()

@@ -1,0 +1,1 @@
+"""Webhooks, the short URL and web chat, pay and receipt pages, health and metrics."""

@@ -1,0 +1,1 @@
+"""Piles: OCPP frames over MQTT, the command state machine, QR labels, the simulator."""

@@ -1,0 +1,1 @@
+"""One file an intent: the menu of the product."""

@@ -1,0 +1,1 @@
+"""Understanding: button, QR, Rasa, keywords; and the Rasa project."""
