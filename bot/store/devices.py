@@ -14,7 +14,19 @@ from bot.store.base import Base, BigId
 class Command(Base):
     """One thing asked of a pile. The id is OCPP's remoteStartId and, as "c-%012d", its messageId.
 
-    `kind` is ours ("start", "stop", "unlock", ...); devices/ maps it to an OCPP message.
+    `kind` is ours; devices/actions.py maps it to an OCPP message. What `body` holds:
+
+        start                   {"id_token": "rider:12"} and `evse_number`
+        stop                    {"transaction_id"}
+        unlock                  {} and `evse_number`
+        reset                   {"type": "Immediate" | "OnIdle"}
+        change_availability     {"status": "Operative" | "Inoperative"}, `evse_number` or whole pile
+        get_transaction_status  {"transaction_id": … | None}
+        trigger                 {"message": OCPP's MessageTrigger, "StatusNotification"}
+        reserve                 {"id_token", "until": ISO time}; the command id is the reservation
+        cancel_reservation      {"reservation_id": id of the reserve command}
+        set_profile             {"limit_w", "transaction_id": … | None} and `evse_number`
+
     `state`: new → sent → accepted → confirmed | rejected | error | unknown → timeout | expired.
     """
 
@@ -42,7 +54,8 @@ class Command(Base):
 
 class PileEvent(Base):
     """What a pile said, kept raw once: unique per (pile, key), key being the transaction and seqNo
-    of a TransactionEvent or the messageId of anything else."""
+    of a TransactionEvent, the messageId and a digest of anything else (cheap firmware counts its
+    messages from 1 after every power-up)."""
 
     __tablename__ = "pile_event"
 
