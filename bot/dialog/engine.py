@@ -1,0 +1,207 @@
+"""The dialog engine: fills the wish of an intent slot by slot, then runs its handler.
+
+One dialog is open at a time. A digression is answered and the open question asked again; any
+other intent replaces the dialog; "no" ends it; a button of an older question is told apart by
+its tag. Nothing here knows what the intents are about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.dialog.intents import Intent, Slot
+from bot.dialog.kinds import AGREED
+from bot.dialog.turn import State, Turn
+from bot.errors import Refused
+from bot.replies import Choose, Option, Replies, Reply, Say, as_sequence
+
+STALE_AFTER = timedelta(hours=1)
+# What may be an answer to an open question although it was taken for no or another request.
+ANSWERS = frozenset({"answer", "affirm", "deny", "unclear", "out_of_scope", "help", "greet"})
+
+
+class Engine:
+    """Serves turns with the handlers that `collect` found."""
+
+    def __init__(self, intents: Mapping[str, Intent]) -> None:
+        self.intents = intents
+
+    def serve(self, turn: Turn) -> list[Reply]:
+        """The bot's answer to one message; leaves the new dialog state on the conversation."""
+        state = self._state(turn)
+        try:
+            turn, fresh = self._untag(turn, state)
+        except Refused as stale:
+            return [Say(stale.text, stale.values), *self._ask_again(turn, state)]
+        heard = turn.heard.understanding.intent
+        if state is not None and state.asking is not None and not fresh:
+            answered = self._answer(turn, state, heard)
+            if answered is not None:
+                return answered
+        return self._begin(turn, state, heard)
+
+    # -- an open question ---------------------------------------------------------------------
+
+    def _answer(self, turn: Turn, state: State, heard: str) -> list[Reply] | None:
+        """The message as an answer to the open question, or None when it is something else."""
+        intent = self.intents[state.intent]
+        slot = next(each for each in intent.slots if each.name == state.asking)
+        same = heard == state.intent
+        if not same and heard not in ANSWERS and not turn.heard.place:
+            return None
+        if heard == "deny":
+            turn.conversation.dialog = {}
+            return [Say("All right, I have dropped that. Nothing was changed.")]
+        try:
+            said = self._take(turn, intent, asking=slot.name if not same else None)
+            if same and not said:
+                said = self._take(turn, intent, asking=slot.name)
+                if not said and slot.kind is AGREED:  # "start it" to "Shall I start?" is a yes
+                    said = {slot.name: AGREED.dump(True)}
+        except Refused as refused:
+            return [Say(refused.text, refused.values)]
+        if not said:
+            if heard in ("unclear", "out_of_scope", "answer"):
+                return self._not_an_answer(turn, state)
+            return None
+        later = [each.name for each in intent.slots]
+        if same and slot.name not in said:  # an earlier slot was corrected: what hung on it goes
+            first = min(later.index(name) for name in said)
+            state.slots = {k: v for k, v in state.slots.items() if later.index(k) < first}
+        state.slots |= said
+        turn.conversation.fallbacks = 0
+        return self._advance(turn, intent, state)
+
+    def _not_an_answer(self, turn: Turn, state: State) -> list[Reply]:
+        turn.conversation.fallbacks += 1
+        if turn.conversation.fallbacks >= 2:
+            return self._run(turn, self.intents["unclear"])
+        return [
+            Say("Sorry, I did not understand that as an answer."),
+            *self._ask_again(turn, state),
+        ]
+
+    # -- a new request ------------------------------------------------------------------------
+
+    def _begin(self, turn: Turn, open_: State | None, heard: str) -> list[Reply]:
+        intent = self.intents.get(heard) or self.intents["unsupported"]
+        turn.conversation.fallbacks = (
+            turn.conversation.fallbacks + 1 if intent.name == "unclear" else 0
+        )
+        if intent.digression and open_ is not None:
+            replies = self._run_wish(turn, intent, {})
+            return [*replies, *self._ask_again(turn, open_)]
+        turn.conversation.dialog = {}
+        return self._run_wish(turn, intent, {})
+
+    def _run_wish(self, turn: Turn, intent: Intent, slots: dict[str, str]) -> list[Reply]:
+        if intent.wish is None:
+            return self._run(turn, intent)
+        state = State(intent.name, slots, tag=_tag(turn.heard.key))
+        try:
+            state.slots |= self._take(turn, intent, asking=None)
+        except Refused as refused:
+            return [Say(refused.text, refused.values)]
+        return self._advance(turn, intent, state)
+
+    # -- filling and running ------------------------------------------------------------------
+
+    def _take(self, turn: Turn, intent: Intent, *, asking: str | None) -> dict[str, str]:
+        """Every slot value that the message carries; `asking` may take the bare text."""
+        found: dict[str, str] = {}
+        for slot in intent.slots:
+            if asking is not None and slot.name != asking:
+                continue
+            value = slot.kind.hear(turn, slot.name, asked=slot.name == asking)
+            if value is not None:
+                found[slot.name] = slot.kind.dump(value)
+        return found
+
+    def _advance(self, turn: Turn, intent: Intent, state: State) -> list[Reply]:
+        """Ask for the first slot still empty, or run the handler with the whole wish."""
+        assert intent.wish is not None
+        values: dict[str, Any] = {}
+        for slot in intent.slots:
+            raw = state.slots.get(slot.name)
+            value = slot.kind.load(turn, raw) if raw is not None else None
+            if value is None and slot.prompt is not None:
+                state.slots.pop(slot.name, None)
+                return self._ask(turn, state, slot, values)
+            values[slot.name] = value
+        if turn.conversation.dialog.get("intent") == intent.name:
+            turn.conversation.dialog = {}
+        return self._run(turn, intent, intent.wish(**values))
+
+    def _ask(self, turn: Turn, state: State, slot: Slot, values: Mapping[str, Any]) -> list[Reply]:
+        assert slot.prompt is not None
+        state.asking = slot.name
+        state.at = turn.now.isoformat()
+        try:
+            prompt: Replies = (
+                Say(slot.prompt) if isinstance(slot.prompt, str) else slot.prompt(turn, values)
+            )
+        except Refused as refused:
+            turn.conversation.dialog = {}
+            return [Say(refused.text, refused.values)]
+        turn.conversation.dialog = state.dump()
+        return [_tagged(reply, state.tag) for reply in as_sequence(prompt)]
+
+    def _ask_again(self, turn: Turn, state: State | None) -> list[Reply]:
+        if state is None or state.asking is None:
+            return []
+        intent = self.intents[state.intent]
+        return self._advance(turn, intent, state)
+
+    def _run(self, turn: Turn, intent: Intent, *wishes: object) -> list[Reply]:
+        try:
+            return list(as_sequence(intent.run(turn, *wishes)))
+        except Refused as refused:
+            return [Say(refused.text, refused.values)]
+
+    # -- state and buttons --------------------------------------------------------------------
+
+    def _state(self, turn: Turn) -> State | None:
+        """The open dialog, unless it went stale or its handler is gone since a deploy."""
+        raw = turn.conversation.dialog
+        if not raw or raw["intent"] not in self.intents:
+            return None
+        state = State(**raw)
+        names = {slot.name for slot in self.intents[state.intent].slots}
+        if turn.now - datetime.fromisoformat(state.at) > STALE_AFTER or state.asking not in names:
+            turn.conversation.dialog = {}
+            return None
+        return state
+
+    def _untag(self, turn: Turn, state: State | None) -> tuple[Turn, bool]:
+        """The turn with a plain "=value" payload; True when a button names its own request.
+
+        Raises Refused for a button that belongs to a question no longer open.
+        """
+        payload = turn.heard.payload
+        if payload is None or not payload.startswith("="):
+            return turn, payload is not None
+        tag, found, value = payload[1:].partition(":")
+        if not found or state is None or state.asking is None or tag != state.tag:
+            raise Refused("That button belongs to an earlier question, so nothing was done.")
+        return replace(turn, heard=replace(turn.heard, payload=f"={value}")), False
+
+
+def _tag(key: str) -> str:
+    return hashlib.blake2s(key.encode(), digest_size=4).hexdigest()
+
+
+def _tagged(reply: Reply, tag: str) -> Reply:
+    """Buttons that answer this question carry its tag."""
+    if not isinstance(reply, Choose):
+        return reply
+    options = [
+        Option(f"={tag}:{option.payload[1:]}", option.title, option.detail)
+        if option.payload.startswith("=")
+        else option
+        for option in reply.options
+    ]
+    return Choose(reply.prompt, options, reply.list_button)

@@ -1,0 +1,153 @@
+"""Slot kinds: each hears a value in what the rider said, keeps it as text, reads it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from bot.dialog.turn import Turn, payload_values
+from bot.domain import codes
+from bot.errors import Refused
+from bot.services import stations
+from bot.services.stations import Place
+from bot.store.stations import Evse, Pile, Station
+
+T = TypeVar("T")
+
+
+class Kind(Protocol[T]):
+    """`hear` and `load` give None for "not this"; raise Refused to say why it cannot be."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> T | None:
+        """The value in a message, be it tapped, shared, photographed or typed.
+
+        `asked`: the last question was about this slot, so the bare text may be the answer.
+        """
+        ...
+
+    def dump(self, value: T) -> str:
+        """The canonical text kept between turns."""
+        ...
+
+    def load(self, turn: Turn, raw: str) -> T | None:
+        """The value again, or None when it no longer exists: then it is asked anew."""
+        ...
+
+
+def tapped(turn: Turn, name: str) -> str | None:
+    """The value of slot `name` in a tapped button, be it of an open question or a fresh one."""
+    payload = turn.heard.payload
+    if payload and payload.startswith("="):
+        return payload[1:]
+    return payload_values(payload).get(name)
+
+
+class Agreed:
+    """A yes. A no is None here: the engine ends the dialog on it."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> bool | None:
+        """True for a yes in any form."""
+        value = tapped(turn, name)
+        if value is not None:
+            return True if value == "yes" else None
+        return True if turn.heard.understanding.intent == "affirm" else None
+
+    def dump(self, value: bool) -> str:
+        """ "yes"."""
+        return "yes"
+
+    def load(self, turn: Turn, raw: str) -> bool | None:
+        """True."""
+        return raw == "yes" or None
+
+
+@dataclass(frozen=True, slots=True)
+class PilePoint:
+    """What a pile code leads to: an EVSE, or a pile whose EVSE is still to be picked."""
+
+    pile: Pile
+    evse: Evse | None
+
+
+class PileKind:
+    """A pile or EVSE by its code, from a photo, a button or typed."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> PilePoint | None:
+        """Raises Refused for codes that are mistyped or unknown."""
+        raw = tapped(turn, name) or turn.heard.understanding.entity("pile_code")
+        if raw is None and asked:
+            raw = turn.heard.text
+        return self._find(turn, raw) if raw else None
+
+    def dump(self, value: PilePoint) -> str:
+        """The code."""
+        return value.evse.code if value.evse else value.pile.number
+
+    def load(self, turn: Turn, raw: str) -> PilePoint | None:
+        """None when the pile has been taken down since."""
+        return self._find(turn, raw)
+
+    def _find(self, turn: Turn, raw: str) -> PilePoint | None:
+        code = codes.examine(raw)
+        if isinstance(code, codes.Mistyped):
+            raise Refused(
+                "{code} is not one of our codes: one digit seems wrong. Please check the sticker, "
+                "or send a photo of it.",
+                {"code": code.text},
+            )
+        if code is None:
+            return None
+        pile, evse = stations.by_code(turn.work, code)
+        return PilePoint(pile, evse)
+
+
+class PlaceKind(Generic[T]):
+    """Where to look: a shared location, a place or station by name, or the last known place."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> Place | None:
+        """None when the message names no place."""
+        if turn.heard.place is not None:
+            return Place(*turn.heard.place, label="")
+        spoken = turn.heard.understanding.entity("location") or turn.heard.understanding.entity(
+            "station_name"
+        )
+        if spoken is None and asked:
+            spoken = turn.heard.text
+        return stations.place_named(turn.work, spoken) if spoken else None
+
+    def dump(self, value: Place) -> str:
+        """ "lat,lng,label"."""
+        return f"{value.lat:.6f},{value.lng:.6f},{value.label}"
+
+    def load(self, turn: Turn, raw: str) -> Place | None:
+        """The place again."""
+        lat, lng, label = raw.split(",", 2)
+        return Place(float(lat), float(lng), label)
+
+
+class StationKind:
+    """A station by id (tapped) or by name (typed, fuzzy)."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> Station | None:
+        """None when the message names no station."""
+        raw = tapped(turn, name)
+        if raw is not None:
+            return self.load(turn, raw)
+        spoken = turn.heard.understanding.entity("station_name")
+        if spoken is None and asked:
+            spoken = turn.heard.text
+        return stations.named(turn.work, spoken) if spoken else None
+
+    def dump(self, value: Station) -> str:
+        """The id."""
+        return str(value.id)
+
+    def load(self, turn: Turn, raw: str) -> Station | None:
+        """The station, or None."""
+        return turn.work.session.get(Station, int(raw)) if raw.isdigit() else None
+
+
+AGREED = Agreed()
+PILE = PileKind()
+PLACE: PlaceKind[Place] = PlaceKind()
+STATION = StationKind()

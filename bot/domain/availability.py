@@ -1,0 +1,52 @@
+"""Whether an EVSE can be used now, and how sure we are: one rule for chat, web and console."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Availability(StrEnum):
+    """What riders are told of an EVSE."""
+
+    FREE = "free"
+    PLUGGED = "plugged"  # a cable is in, nobody charges: the rider may be standing there with it
+    BUSY = "busy"
+    RESERVED = "reserved"
+    FAULTED = "faulted"
+    OUT_OF_SERVICE = "out_of_service"
+    NOT_CONFIRMED = "not_confirmed"  # silent or never heard
+
+    @property
+    def usable(self) -> bool:
+        """A charge may be offered here."""
+        return self in (Availability.FREE, Availability.PLUGGED)
+
+
+@dataclass(frozen=True, slots=True)
+class EvseFacts:
+    """What is known of an EVSE; `status` is OCPP 2.0.1 ConnectorStatusEnumType or ""."""
+
+    in_service: bool
+    online: bool
+    seen_at: datetime | None
+    status: str
+    in_session: bool
+
+
+def availability(facts: EvseFacts, now: datetime, silent_after_s: int) -> Availability:
+    """Our own sessions and staff decisions are known for sure; the rest needs a pile that talks."""
+    if not facts.in_service:
+        return Availability.OUT_OF_SERVICE
+    if facts.in_session:
+        return Availability.BUSY
+    silent = facts.seen_at is None or now - facts.seen_at > timedelta(seconds=silent_after_s)
+    if silent or not facts.online or not facts.status:
+        return Availability.NOT_CONFIRMED
+    return {
+        "Available": Availability.FREE,
+        "Occupied": Availability.PLUGGED,
+        "Reserved": Availability.RESERVED,
+        "Faulted": Availability.FAULTED,
+    }.get(facts.status, Availability.OUT_OF_SERVICE)

@@ -1,0 +1,60 @@
+"""Keeping the translation catalogues in step with the sentences in the code (`./run texts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from bot.gateways.translate import LOCALE_DIR
+
+ROOT = LOCALE_DIR.parent.parent
+SOURCES = ("bot", "handlers", "devices")
+# The functions whose first argument is a sentence for riders.
+KEYWORDS = {"Say": None, "Refused": None, "ask": None, "N_": None}
+LOCALES = ("es", "pt_BR", "zh", "fr", "de")
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """(file, sentence) for every sentence riders may read; English, as written in the code."""
+    for folder in SOURCES:
+        found = extract_from_dir(
+            ROOT / folder,
+            method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2.ext:babel_extract")],
+            keywords={**KEYWORDS, "_": None},
+            comment_tags=(),
+        )
+        for file, _, message, *_ in found:
+            if isinstance(message, str) and message:
+                yield f"{folder}/{file}", message
+
+
+def path_of(locale: str) -> Path:
+    """The catalogue of a locale."""
+    return LOCALE_DIR / locale / "LC_MESSAGES" / "pilebot.po"
+
+
+def update() -> dict[str, int]:
+    """Write every catalogue anew, keeping its translations; how many each still lacks."""
+    lacking = {}
+    files: dict[str, set[str]] = {}
+    for source, sentence in sentences():
+        files.setdefault(sentence, set()).add(source)
+    for locale in LOCALES:
+        path = path_of(locale)
+        known: dict[str, str] = {}
+        if path.exists():
+            with path.open("rb") as file:
+                known = {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}
+        catalogue = Catalog(locale=locale, project="Pilebot", fuzzy=False)
+        for sentence in sorted(files):
+            where = [(file, 1) for file in sorted(files[sentence])]
+            catalogue.add(sentence, known.get(sentence, ""), locations=where)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            write_po(file, catalogue, width=100, include_lineno=False, omit_header=False)
+        lacking[locale] = sum(sentence not in known for sentence in files)
+    return lacking

@@ -1,0 +1,104 @@
+"""Draining the inbox: one stream at a time, network first, then one transaction a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+
+from bot.errors import GiveUp, TryAgain
+from bot.store import inbox
+from bot.store.database import Store, UnitOfWork
+from bot.store.queues import Inbox
+
+log = structlog.get_logger()
+
+MAX_ATTEMPTS = 6
+BACK_OFF_S = (1, 2, 5, 15, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a kind of inbox row is served.
+
+    `prepare` may use the network; `apply` gets what it returned and runs in the row's
+    transaction. `lost` runs instead when the row is given up, to tell whom it concerns.
+    """
+
+    apply: Callable[[UnitOfWork, Inbox, Any], None]
+    prepare: Callable[[Inbox], Any] | None = None
+    lost: Callable[[UnitOfWork, Inbox], None] | None = None
+
+
+class _TakenOver(Exception):
+    """The lease ran out and another worker has the row: what this one did is rolled back."""
+
+
+def drain(store: Store, routes: Mapping[str, Route], stream: str) -> int:
+    """Serve every due row of a stream in order; how many were served."""
+    served = 0
+    while True:
+        with store.begin() as work:
+            row = inbox.claim(work, stream)
+        if row is None:
+            return served
+        with structlog.contextvars.bound_contextvars(stream=stream, inbox_id=row.id, kind=row.kind):
+            if not _serve(store, routes, row):
+                return served
+        served += 1
+
+
+def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> bool:
+    """Serve one claimed row; False when the stream has to wait."""
+    try:
+        route = routes[row.kind]
+        prepared = route.prepare(row) if route.prepare else None
+        with store.begin() as work:
+            _still_ours(work, row)
+            route.apply(work, row, prepared)
+            inbox.finish(work, row)
+    except _TakenOver:
+        log.warning("inbox_taken_over")
+        return False
+    except GiveUp as error:
+        _give_up(store, routes, row, str(error))
+    except TryAgain as error:
+        return _later(store, routes, row, str(error), error.after_s)
+    except Exception as error:
+        log.exception("inbox_failed", attempt=row.attempts)
+        return _later(store, routes, row, repr(error), None)
+    return True
+
+
+def _still_ours(work: UnitOfWork, row: Inbox) -> None:
+    attempts = work.session.scalars(
+        select(Inbox.attempts).where(Inbox.id == row.id, Inbox.state == "open").with_for_update()
+    ).first()
+    if attempts != row.attempts:
+        raise _TakenOver
+
+
+def _later(
+    store: Store, routes: Mapping[str, Route], row: Inbox, why: str, after_s: float | None
+) -> bool:
+    if row.attempts >= MAX_ATTEMPTS:
+        _give_up(store, routes, row, why)
+        return True
+    pause = after_s if after_s is not None else BACK_OFF_S[min(row.attempts, 5) - 1]
+    with store.begin() as work:
+        inbox.postpone(work, row, until=work.now + timedelta(seconds=pause), error=why)
+    return False
+
+
+def _give_up(store: Store, routes: Mapping[str, Route], row: Inbox, why: str) -> None:
+    """Close the row as failed, where staff see it, and tell whom it concerns."""
+    log.error("inbox_given_up", why=why)
+    route = routes.get(row.kind)
+    with store.begin() as work:
+        inbox.finish(work, row, state="failed", error=why)
+        if route is not None and route.lost is not None:
+            route.lost(work, row)

@@ -1,0 +1,361 @@
+"""Serving a rider's message: parse, look at photos, understand, then one turn of the dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+
+from bot.dialog.engine import Engine
+from bot.dialog.turn import Heard, Turn
+from bot.domain.codes import PileCode
+from bot.errors import GiveUp, Refused
+from bot.gateways import whatsapp
+from bot.gateways.media import media_url, new_file, store_file
+from bot.gateways.qr import Reading
+from bot.jobs.drain import Route
+from bot.replies import Link, Reply, Say
+from bot.services import handoff, riders
+from bot.services.outbound import tell
+from bot.settings import Settings
+from bot.store.charging import ChargingSession
+from bot.store.database import Store, UnitOfWork
+from bot.store.queues import Inbox
+from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress
+from bot.understanding import Entity, Understander, Understanding
+
+log = structlog.get_logger()
+
+MAX_PHOTOS = 3
+# Words that bring a waiting rider back to the bot (they are told "Write BOT").
+BACK_TO_BOT = frozenset({"bot", "robot", "机器人", "機器人"})
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message of any channel in one form. `photos` are fetched when called."""
+
+    channel: str
+    text: str = ""
+    payload: str | None = None
+    place: tuple[float, float] | None = None
+    photos: tuple[Callable[[], bytes], ...] = ()
+    other_media: str | None = None  # a content type we cannot look at ("audio/ogg")
+    name: str = ""
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the network phase found out."""
+
+    incoming: Incoming
+    heard: Heard
+    pictures: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Serves inbox kinds "whatsapp.message" and "web.message"."""
+
+    store: Store
+    settings: Settings
+    engine: Engine
+    understand: Understander
+    look: Callable[[bytes], Reading[PileCode]]
+    fetch: Callable[[str], bytes]
+    typing: Callable[[str], None]
+
+    def routes(self) -> dict[str, Route]:
+        """The inbox kinds served here."""
+        return {
+            "whatsapp.message": Route(
+                self.apply, lambda row: self._prepare(row, self._from_whatsapp(row)), self.lost
+            ),
+            "web.message": Route(
+                self.apply, lambda row: self._prepare(row, self._from_web(row)), self.lost
+            ),
+        }
+
+    # -- parsing ------------------------------------------------------------------------------
+
+    def _from_whatsapp(self, row: Inbox) -> Incoming:
+        inbound = whatsapp.read_inbound(row.body)
+        self.typing(row.source_id)
+        pictures = [url for url, type_ in inbound.media if _may_be_photo(type_)][:MAX_PHOTOS]
+        others = [type_ for _, type_ in inbound.media if not _may_be_photo(type_)]
+        return Incoming(
+            channel="whatsapp",
+            text=inbound.text,
+            payload=inbound.payload,
+            place=inbound.location,
+            photos=tuple(partial(self.fetch, url) for url in pictures),
+            other_media=others[0] if others else None,
+            name=inbound.profile_name,
+            sid=row.source_id,
+        )
+
+    def _from_web(self, row: Inbox) -> Incoming:
+        location = row.body.get("location")
+        media_id = row.body.get("media_id")
+        return Incoming(
+            channel="web",
+            text=row.body.get("text") or "",
+            payload=row.body.get("payload"),
+            place=(float(location["lat"]), float(location["lng"])) if location else None,
+            photos=(partial(self._stored, int(media_id)),) if media_id else (),
+        )
+
+    def _stored(self, media_id: int) -> bytes:
+        with self.store.read() as work:
+            media = work.session.get(Media, media_id)
+        if media is None:
+            raise GiveUp("the uploaded photo is gone")
+        return media.data
+
+    # -- network phase ------------------------------------------------------------------------
+
+    def _prepare(self, row: Inbox, incoming: Incoming) -> Prepared:
+        codes, problem, pictures = self._see(incoming)
+        lang, context = self._context(_rider_id(row))
+        understanding = self._understand(incoming, codes, problem, lang, context)
+        heard = Heard(
+            key=f"{row.source}:{row.source_id}",
+            understanding=understanding,
+            text=incoming.text,
+            payload=incoming.payload,
+            place=incoming.place,
+            photo_problem=problem,
+        )
+        return Prepared(incoming, heard, pictures)
+
+    def _see(self, incoming: Incoming) -> tuple[tuple[str, ...], str | None, tuple[bytes, ...]]:
+        """Codes in the photos, why there are none, and the pictures."""
+        codes: list[str] = []
+        pictures: list[bytes] = []
+        problem = None
+        if incoming.other_media is not None:
+            voice = incoming.other_media.startswith("audio/")
+            problem = "voice" if voice else "not_an_image"
+        for fetch in incoming.photos:
+            try:
+                picture = fetch()
+            except (Refused, GiveUp) as error:
+                log.info("photo_not_fetched", why=str(error))
+                problem = "too_large" if "large" in str(error) else "gone"
+                continue
+            reading = self.look(picture)
+            pictures.append(picture)
+            codes += [str(code) for code in reading.codes if str(code) not in codes]
+            problem = "foreign" if reading.foreign else reading.problem
+        return tuple(codes), None if codes else problem, tuple(pictures)
+
+    def _context(self, rider_id: int) -> tuple[str | None, frozenset[str]]:
+        """The rider's language and the facts that decide ambiguous messages."""
+        facts: set[str] = set()
+        with self.store.read() as work:
+            rider = work.session.get_one(Rider, rider_id)
+            charging = select(ChargingSession.id).where(
+                ChargingSession.rider_id == rider_id, ChargingSession.open
+            )
+            if work.session.scalars(charging).first() is not None:
+                facts.add("session_active")
+            dialog = work.session.scalars(
+                select(Conversation.dialog).where(Conversation.rider_id == rider_id)
+            ).one()
+            if dialog and dialog.get("asking"):
+                facts |= {"asked_confirm", f"asked_confirm:{dialog['intent']}"}
+            return rider.lang, frozenset(facts)
+
+    def _understand(
+        self,
+        incoming: Incoming,
+        codes: tuple[str, ...],
+        problem: str | None,
+        lang: str | None,
+        context: frozenset[str],
+    ) -> Understanding:
+        if len(codes) > 1:
+            entities = tuple(Entity("pile_code", code) for code in codes)
+            return Understanding("photo_choice", 1.0, entities, engine="qr")
+        if incoming.place is not None and not incoming.text:
+            return Understanding("find_pile", 1.0, engine="location")
+        understood = self.understand(
+            incoming.text, payload=incoming.payload, codes=codes, lang=lang, context=context
+        )
+        if problem is not None and not incoming.text:
+            return replace(understood, intent="photo_unread", confidence=1.0)
+        return understood
+
+    # -- the transaction ----------------------------------------------------------------------
+
+    def apply(self, work: UnitOfWork, row: Inbox, prepared: Prepared) -> None:
+        """One turn: the rider's line is filed, the right owner answers."""
+        incoming, heard = prepared.incoming, prepared.heard
+        rider_id = _rider_id(row)
+        riders.note_inbound(work, rider_id, incoming.channel, sid=incoming.sid)
+        conversation = work.session.scalars(
+            select(Conversation)
+            .where(Conversation.rider_id == rider_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).one()
+        rider = work.session.get_one(Rider, rider_id)
+        _learn(work, rider, incoming, heard.understanding)
+        self._file(work, conversation, prepared)
+        turn = Turn(work, self.settings, rider, conversation, heard)
+        if self._bot_answers(turn):
+            replies = [*self._welcome(turn), *self.engine.serve(turn)]
+            # A goodbye to the queue is the last thing the bot may say: it goes out unfenced.
+            author = "bot" if conversation.owner == "bot" else "auto"
+            tell(work, conversation, replies, key=heard.key, author=author)
+
+    def _file(self, work: UnitOfWork, conversation: Conversation, prepared: Prepared) -> None:
+        """The rider's line in the one history of all channels.
+
+        Photos are dropped once read, unless a person has the chat: then they are evidence.
+        """
+        incoming, understood = prepared.incoming, prepared.heard.understanding
+        line = _line(incoming, work.now)
+        if conversation.owner != "bot" and prepared.pictures:
+            file = new_file(prepared.pictures[0], "image/jpeg", "photo.jpg")
+            store_file(work, file)
+            url = media_url(self.settings, file.token, file.name)
+            line["media"] = {"url": url, "type": file.content_type, "name": file.name}
+        work.session.add(
+            Message(
+                conversation_id=conversation.id,
+                at=work.now,
+                author="rider",
+                channel=incoming.channel,
+                text=incoming.text,
+                body=line,
+                source_key=prepared.heard.key,
+                provider_id=incoming.sid,
+                status="read",
+                understood={
+                    "intent": understood.intent,
+                    "confidence": round(understood.confidence, 3),
+                    "engine": understood.engine,
+                },
+            )
+        )
+
+    def _bot_answers(self, turn: Turn) -> bool:
+        """Stopping and safety always work; otherwise the owner of the chat answers.
+
+        A rider who still waits in the queue may turn back to the bot by word, button or photo.
+        """
+        conversation, heard = turn.conversation, turn.heard
+        if conversation.owner == "bot":
+            return True
+        if heard.understanding.intent in ("safety_emergency", "stop_charge"):
+            return True
+        if conversation.owner != "queue":
+            return False
+        asked_for = heard.text.strip().casefold() in BACK_TO_BOT
+        if asked_for or heard.payload or heard.understanding.engine == "qr":
+            handoff.to_bot(turn.work, conversation)
+            return True
+        return False
+
+    def _welcome(self, turn: Turn) -> list[Reply]:
+        """Said once, before the first answer."""
+        if turn.rider.welcomed_at is not None:
+            return []
+        turn.rider.welcomed_at = turn.now
+        url = self.settings.terms_url or f"{self.settings.public_url}/terms"
+        return [
+            Link(
+                Say(
+                    "Welcome to {brand}. By using this chat you accept our terms. I answer in "
+                    "English; write LANGUAGE for another one. New here? Write HOW.",
+                    {"brand": self.settings.brand},
+                ),
+                Say("Read the terms"),
+                url,
+            )
+        ]
+
+    def lost(self, work: UnitOfWork, row: Inbox) -> None:
+        """The message could not be served: say so and fetch a person; nothing is dropped."""
+        conversation = work.session.scalars(
+            select(Conversation).where(Conversation.rider_id == _rider_id(row))
+        ).one()
+        handoff.to_queue(work, conversation, reason="error")
+        tell(
+            work,
+            conversation,
+            Say(
+                "Sorry, something went wrong on our side with your last message. A person will "
+                "look at it and answer here. Please send it again if it is urgent."
+            ),
+            key=f"lost:{row.source}:{row.source_id}",
+        )
+
+
+def _rider_id(row: Inbox) -> int:
+    return int(row.stream.removeprefix("rider:"))
+
+
+def _may_be_photo(content_type: str) -> bool:
+    return not content_type.startswith(("audio/", "video/", "text/vcard"))
+
+
+def _learn(work: UnitOfWork, rider: Rider, incoming: Incoming, heard: Understanding) -> None:
+    """Language, name and place, as far as the message tells."""
+    if incoming.name and not rider.name:
+        rider.name = riders.clean_name(incoming.name)
+    if incoming.place is not None:
+        rider.last_lat, rider.last_lng = incoming.place
+        rider.last_place_at = work.now
+    if rider.lang_chosen:
+        return
+    if heard.lang is not None:
+        rider.lang = heard.lang
+    elif rider.lang is None:
+        rider.lang = _language_of_number(work, rider.id)
+
+
+# Country calling codes whose riders most likely read one of the shipped languages.
+_CALLING_CODES = {
+    "+34": "es", "+52": "es", "+54": "es", "+56": "es", "+57": "es", "+51": "es", "+598": "es",
+    "+55": "pt-BR", "+351": "pt-BR", "+86": "zh", "+886": "zh", "+852": "zh", "+33": "fr",
+    "+32": "fr", "+49": "de", "+43": "de", "+41": "de",
+}  # fmt: skip
+
+
+def _language_of_number(work: UnitOfWork, rider_id: int) -> str | None:
+    numbers = work.session.scalars(
+        select(RiderAddress.value).where(
+            RiderAddress.rider_id == rider_id, RiderAddress.kind == "whatsapp"
+        )
+    )
+    for number in numbers:
+        for length in (4, 3):
+            if (lang := _CALLING_CODES.get(number[:length])) is not None:
+                return lang
+    return None
+
+
+def _line(incoming: Incoming, now: datetime) -> dict[str, Any]:
+    """docs/chat-message.md for a rider's line; photos are not kept once they are read."""
+    line: dict[str, Any] = {
+        "at": now.isoformat(),
+        "direction": "in",
+        "author": "rider",
+        "kind": "text",
+        "text": incoming.text,
+        "status": "read",
+    }
+    if incoming.place is not None:
+        lat, lng = incoming.place
+        line |= {"kind": "location", "location": {"lat": lat, "lng": lng, "label": ""}}
+    elif incoming.photos:
+        line["kind"] = "image"
+    return line

@@ -1,0 +1,228 @@
+"""Finding stations, piles and EVSEs, and telling what is free there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import asin, cos, radians, sin, sqrt
+
+from rapidfuzz import fuzz, process, utils
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from bot.domain.availability import Availability, EvseFacts, availability
+from bot.domain.codes import PileCode
+from bot.errors import Refused
+from bot.settings import Settings
+from bot.store.charging import ChargingSession
+from bot.store.database import UnitOfWork
+from bot.store.stations import Evse, Pile, Station
+
+WALK_M_PER_MIN = 75  # about 4.5 km/h
+DETOUR = 1.3  # streets are longer than the straight line
+NAME_SCORE = 82  # rapidfuzz score from which a typed name is taken for a station's
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere to look around; `label` is how the rider named it, "" for a shared location."""
+
+    lat: float
+    lng: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class EvseView:
+    """An EVSE with what riders are told of it; `as_of` is when the pile was last heard."""
+
+    evse: Evse
+    pile: Pile
+    state: Availability
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StationView:
+    """A station as riders see it."""
+
+    station: Station
+    evses: Sequence[EvseView]
+    distance_m: int | None = None
+
+    @property
+    def usable(self) -> Sequence[EvseView]:
+        """The EVSEs a charge may be offered at."""
+        return [view for view in self.evses if view.state.usable]
+
+    @property
+    def walk_min(self) -> int | None:
+        """Minutes on foot, at least one."""
+        if self.distance_m is None:
+            return None
+        return max(1, round(self.distance_m * DETOUR / WALK_M_PER_MIN))
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The oldest news among the piles that count."""
+        heard = [view.as_of for view in self.evses if view.as_of is not None]
+        return min(heard) if heard else None
+
+    @property
+    def map_state(self) -> str:
+        """ "free", "busy" or "unknown", as map pins are drawn."""
+        if self.usable:
+            return "free"
+        known = [v for v in self.evses if v.state is not Availability.NOT_CONFIRMED]
+        return "busy" if known else "unknown"
+
+
+def distance_m(lat_a: float, lng_a: float, lat_b: float, lng_b: float) -> int:
+    """Great-circle distance in metres (haversine, mean Earth radius 6,371,009 m)."""
+    lat_1, lat_2 = radians(lat_a), radians(lat_b)
+    half_lat, half_lng = (lat_2 - lat_1) / 2, radians(lng_b - lng_a) / 2
+    chord = sin(half_lat) ** 2 + cos(lat_1) * cos(lat_2) * sin(half_lng) ** 2
+    return round(2 * 6_371_009 * asin(sqrt(chord)))
+
+
+def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) -> list[StationView]:
+    ids = [e.id for s in stations for p in s.piles for e in p.evses]
+    taken = set(
+        work.session.scalars(
+            select(ChargingSession.evse_id).where(
+                ChargingSession.open, ChargingSession.evse_id.in_(ids)
+            )
+        )
+    )
+    return [
+        StationView(
+            station,
+            [
+                evse_view(work, settings, evse, in_session=evse.id in taken)
+                for pile in station.piles
+                for evse in pile.evses
+            ],
+        )
+        for station in stations
+    ]
+
+
+def evse_view(
+    work: UnitOfWork, settings: Settings, evse: Evse, *, in_session: bool | None = None
+) -> EvseView:
+    """One EVSE with its availability now."""
+    if in_session is None:
+        in_session = (
+            work.session.scalars(
+                select(ChargingSession.id).where(
+                    ChargingSession.open, ChargingSession.evse_id == evse.id
+                )
+            ).first()
+            is not None
+        )
+    pile = evse.pile
+    facts = EvseFacts(pile.in_service, pile.online, pile.seen_at, evse.status, in_session)
+    return EvseView(
+        evse, pile, availability(facts, work.now, settings.silent_after_s), pile.seen_at
+    )
+
+
+def nearby(
+    work: UnitOfWork, settings: Settings, place: Place, *, limit: int = 10
+) -> list[StationView]:
+    """The nearest stations, nearest first, at most `limit`."""
+    points = work.session.execute(select(Station.id, Station.lat, Station.lng)).all()
+    metres = {id_: distance_m(place.lat, place.lng, lat, lng) for id_, lat, lng in points}
+    nearest = sorted(metres, key=lambda id_: metres[id_])[:limit]
+    stations = work.session.scalars(
+        select(Station)
+        .where(Station.id.in_(nearest))
+        .options(selectinload(Station.piles).selectinload(Pile.evses))
+    ).all()
+    views = [
+        StationView(view.station, view.evses, metres[view.station.id])
+        for view in _views(work, settings, stations)
+    ]
+    return sorted(views, key=lambda view: metres[view.station.id])
+
+
+def view(
+    work: UnitOfWork, settings: Settings, station: Station, *, seen_from: Place | None = None
+) -> StationView:
+    """One station as riders see it."""
+    (seen,) = _views(work, settings, [station])
+    metres = (
+        distance_m(seen_from.lat, seen_from.lng, station.lat, station.lng) if seen_from else None
+    )
+    return StationView(station, seen.evses, metres)
+
+
+def alternatives(
+    work: UnitOfWork, settings: Settings, station: Station, *, kind: str, limit: int = 3
+) -> list[StationView]:
+    """The nearest other stations with a usable EVSE on the same kind of pile."""
+    here = Place(station.lat, station.lng, "")
+    found = [
+        near
+        for near in nearby(work, settings, here, limit=50)
+        if near.station.id != station.id and any(v.pile.kind == kind for v in near.usable)
+    ]
+    return found[:limit]
+
+
+def by_code(work: UnitOfWork, code: PileCode) -> tuple[Pile, Evse | None]:
+    """The pile (and EVSE, when the code names one).
+
+    Raises Refused when no such pile or EVSE exists.
+    """
+    pile = work.session.scalars(select(Pile).where(Pile.number == code.pile_number)).first()
+    if pile is None:
+        raise Refused(
+            "I know no pile {code}. Please check the number on the sticker, or send a photo of it.",
+            {"code": code.pile_number},
+        )
+    if code.evse_number is None:
+        return pile, pile.evses[0] if len(pile.evses) == 1 else None
+    for evse in pile.evses:
+        if evse.number == code.evse_number:
+            return pile, evse
+    raise Refused(
+        "Pile {code} has no socket {socket}. Please check the number on the sticker.",
+        {"code": pile.number, "socket": code.evse_number},
+    )
+
+
+def named(work: UnitOfWork, text: str) -> Station | None:
+    """The station whose name or address fits a typed name best, or None."""
+    names: dict[tuple[int, str], str] = {}
+    stations = {station.id: station for station in work.session.scalars(select(Station))}
+    for station in stations.values():
+        names[station.id, "name"] = station.name
+        names[station.id, "address"] = station.address.split(",")[0]
+    best = process.extractOne(
+        text, names, scorer=fuzz.token_set_ratio, processor=utils.default_process
+    )
+    return stations[best[2][0]] if best and best[1] >= NAME_SCORE else None
+
+
+def place_named(work: UnitOfWork, text: str) -> Place:
+    """A place a rider typed, known from our stations' names and addresses.
+
+    Raises Refused when it is not known.
+    """
+    station = named(work, text)
+    if station is None:
+        raise Refused(
+            'I do not know the place "{place}". Please share your location (attach, then '
+            "Location), or name a street or square near a station.",
+            {"place": text[:60]},
+        )
+    return Place(station.lat, station.lng, station.name)
+
+
+def remembered(rider_lat: float | None, rider_lng: float | None) -> Place | None:
+    """The rider's last shared location as a place."""
+    if rider_lat is None or rider_lng is None:
+        return None
+    return Place(rider_lat, rider_lng, "")

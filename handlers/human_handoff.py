@@ -1,0 +1,31 @@
+"""A person, please: the chat moves to the staff queue and the bot falls silent."""
+
+from __future__ import annotations
+
+from bot.dialog.intents import intent
+from bot.dialog.turn import Turn
+from bot.replies import Replies, Say
+from bot.services import handoff
+
+
+@intent("human_handoff")
+def to_person(turn: Turn) -> Replies:
+    """At once, no menu in between."""
+    handoff.to_queue(turn.work, turn.conversation, reason="asked")
+    return Say(
+        "I am getting a person for you. They will answer in this chat (support hours: {hours}). "
+        "You can already write what it is about. Stopping a charge still works at any time. "
+        "Write BOT to come back to me.",
+        {"hours": turn.settings.support_hours},
+    )
+
+
+@intent("refund", "complaint")
+def money_matter(turn: Turn) -> Replies:
+    """Money back and complaints are decided by people."""
+    handoff.to_queue(turn.work, turn.conversation, reason=turn.heard.understanding.intent)
+    return Say(
+        "I am sorry about that. I have passed your message to a person, who will check your "
+        "charges and answer in this chat (support hours: {hours}). Write BOT to come back to me.",
+        {"hours": turn.settings.support_hours},
+    )

@@ -1,0 +1,34 @@
+"""Danger: what to do first, the emergency number, everything off, a person at once."""
+
+from __future__ import annotations
+
+from bot.dialog.intents import intent
+from bot.dialog.turn import Turn
+from bot.replies import Replies, Say
+from bot.services import safety
+
+
+@intent("safety_emergency")
+def danger(turn: Turn) -> Replies:
+    """Stops the rider's charge, takes the pile out of service, fetches a person."""
+    incident = safety.raise_alarm(
+        turn.work, turn.settings, turn.rider, turn.conversation, key=turn.heard.key
+    )
+    first = Say(
+        "Move away now and keep others away. Do not touch the pile, the cable or the battery. "
+        "If there is fire, smoke or someone is hurt, call {number}.",
+        {"number": incident.emergency_number},
+    )
+    if incident.pile is None:
+        return [
+            first,
+            Say("A person is being called to this chat. Are you safe, and which pile is it?"),
+        ]
+    return [
+        first,
+        Say(
+            "I am switching off pile {pile} and taking it out of service. A person is being "
+            "called to this chat. Are you safe?",
+            {"pile": incident.pile.number},
+        ),
+    ]
