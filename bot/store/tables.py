@@ -10,6 +10,8 @@ from bot.store.charging import (
     Series,
 )
 from bot.store.devices import Command, PileEvent
+from bot.store.limits import RateWindow
+from bot.store.messaging import ContentTemplate
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import (
     Conversation,
@@ -23,7 +25,8 @@ from bot.store.riders import (
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
 
 __all__ = [
-    "Base", "Bill", "ChargingSession", "Command", "Conversation", "Evse", "Hold", "Inbox",
-    "LedgerEntry", "Media", "Message", "Outbox", "Pile", "PileEvent", "Refund", "Rider",
-    "RiderAddress", "Series", "Station", "Tariff", "TariffVersion", "WebLogin", "WebSession",
+    "Base", "Bill", "ChargingSession", "Command", "ContentTemplate", "Conversation", "Evse",
+    "Hold", "Inbox", "LedgerEntry", "Media", "Message", "Outbox", "Pile", "PileEvent",
+    "RateWindow", "Refund", "Rider", "RiderAddress", "Series", "Station", "Tariff",
+    "TariffVersion", "WebLogin", "WebSession",
 ]  # fmt: skip
