@@ -1,0 +1,344 @@
+"""What piles ask and tell us: one function a message, from its payload to the answer's payload.
+
+Payloads are valid when they come here. Effects happen only when the report is new; a repeat gets
+the same answer and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from bot.services.pile_facts import AlarmFact, StatusFact, TransactionFact
+from bot.settings import Settings
+from bot.store import inbox
+from bot.store.database import UnitOfWork
+from bot.store.devices import Command, PileEvent
+from bot.store.stations import Evse, Pile
+from devices import readings
+from devices.commands import Commands, Publishing
+from devices.readings import iso
+
+Payload = dict[str, Any]
+
+SOURCE: Final = "pile"
+_METER_ONLY: Final = frozenset({"MeterValuePeriodic", "MeterValueClock"})
+_RIDER: Final = re.compile(r"rider:\d{1,18}")
+_TOKEN_LASTS: Final = timedelta(hours=24)
+_MEMORY: Final = 20_000  # transactions remembered; forgetting one costs a query, not a fact
+
+
+@dataclass(slots=True)
+class Running:
+    """What the gateway remembers of a running transaction between two of its events."""
+
+    evse_number: int | None = None
+    charging_state: str | None = None
+    meter_seq: int = -1
+    unwanted_since: datetime | None = None  # when we last asked for its stop
+
+
+@dataclass(slots=True)
+class Memory:
+    """Kept between batches; all of it can be lost."""
+
+    transactions: dict[tuple[str, str], Running] = field(default_factory=dict)
+    booted: set[tuple[str, int]] = field(default_factory=set)  # EVSEs whose next status counts
+
+    def running(self, pile_id: str, transaction_id: str) -> Running | None:
+        return self.transactions.get((pile_id, transaction_id))
+
+    def remember(self, pile_id: str, transaction_id: str, running: Running) -> None:
+        if len(self.transactions) >= _MEMORY:
+            self.transactions.pop(next(iter(self.transactions)))
+        self.transactions[(pile_id, transaction_id)] = running
+
+
+@dataclass(slots=True)
+class Report:
+    """One CALL of a known pile, inside the transaction it is stored in."""
+
+    work: UnitOfWork
+    settings: Settings
+    commands: Commands
+    memory: Memory
+    pile: Pile
+    payload: Payload
+    key: str  # of its PileEvent
+    new: bool
+    received_at: datetime
+    out: list[Publishing] = field(default_factory=list)
+
+    def put(
+        self, kind: str, body: Mapping[str, Any], *, source_id: str | None = None,
+        coalesce: bool = False,
+    ) -> None:  # fmt: skip
+        """Tell the bot a fact about this pile."""
+        inbox.put(
+            self.work,
+            source=SOURCE,
+            source_id=source_id or f"{self.pile.id}:{self.key}:{kind}",
+            stream=f"pile:{self.pile.id}",
+            kind=kind,
+            body=dict(body),
+            coalesce=coalesce,
+        )
+
+    def evse(self, number: int) -> Evse | None:
+        """One of the pile's EVSEs; None for a number we do not know."""
+        if not 0 < number < 1000:
+            return None
+        return self.work.session.scalars(
+            select(Evse).where(Evse.pile_id == self.pile.id, Evse.number == number)
+        ).first()
+
+
+Answer = Callable[[Report], Payload]
+ANSWERS: Final[dict[str, Answer]] = {}
+# Not kept in pile_event: they say nothing but "I am here".
+TRANSIENT: Final = frozenset({"Heartbeat"})
+
+
+def _on(action: str) -> Callable[[Answer], Answer]:
+    def register(answer: Answer) -> Answer:
+        assert action not in ANSWERS, f"two answers to {action}"
+        ANSWERS[action] = answer
+        return answer
+
+    return register
+
+
+def boot_answer(status: str, received_at: datetime, interval_s: int) -> Payload:
+    """BootNotification's answer, also for piles we do not know (Rejected)."""
+    return {"currentTime": iso(received_at), "interval": interval_s, "status": status}
+
+
+@_on("BootNotification")
+def boot_notification(report: Report) -> Payload:
+    station = report.payload["chargingStation"]
+    if report.new:
+        report.pile.booted_at = report.received_at
+        report.pile.firmware = station.get("firmwareVersion", report.pile.firmware)
+        report.commands.connected(report.work, report.pile.id, f"boot:{report.key}")
+        # A clock that jumped must not silence the pile: its next status counts as it is.
+        numbers = report.work.session.scalars(
+            select(Evse.number).where(Evse.pile_id == report.pile.id)
+        )
+        report.memory.booted |= {(report.pile.id, number) for number in numbers}
+    return boot_answer("Accepted", report.received_at, report.settings.heartbeat_s)
+
+
+@_on("Heartbeat")
+def heartbeat(report: Report) -> Payload:
+    return {"currentTime": iso(report.received_at)}
+
+
+@_on("StatusNotification")
+def status_notification(report: Report) -> Payload:
+    # A clock that runs ahead must not outrank the statuses to come.
+    at = min(readings.moment(report.payload["timestamp"]), report.received_at)
+    number, status = report.payload["evseId"], report.payload["connectorStatus"]
+    evse = report.evse(number)
+    if not report.new or evse is None:
+        return {}
+    booted = (report.pile.id, number) in report.memory.booted
+    if not booted and evse.status_at is not None and at < evse.status_at:
+        return {}
+    report.memory.booted.discard((report.pile.id, number))
+    changed = evse.status != status
+    evse.status, evse.status_at = status, at
+    if status == "Faulted":
+        evse.fault_code = evse.fault_code or "Faulted"
+    elif changed:
+        evse.fault_code = None
+    if changed:
+        fact: StatusFact = {
+            "pile_id": report.pile.id,
+            "evse_number": number,
+            "status": status,
+            "at": iso(at),
+        }
+        report.put("pile.status", fact)
+    return {}
+
+
+@_on("TransactionEvent")
+def transaction_event(report: Report) -> Payload:
+    payload, info = report.payload, report.payload["transactionInfo"]
+    transaction_id = info["transactionId"]
+    at = readings.moment(payload["timestamp"])
+    command: Command | None = None
+    if report.new:
+        running = _running(report, transaction_id)
+        command, out = report.commands.started(
+            report.work, report.pile.id, info.get("remoteStartId"), transaction_id
+        )
+        report.out += out
+        _stop_if_unwanted(report, transaction_id, running, command)
+        fact = _transaction_fact(report, running, command, at)
+        meter_only = (
+            payload["eventType"] == "Updated"
+            and payload["triggerReason"] in _METER_ONLY
+            and info.get("chargingState", running.charging_state) == running.charging_state
+        )
+        running.charging_state = info.get("chargingState", running.charging_state)
+        if not meter_only:
+            report.put("pile.transaction", fact, source_id=f"{report.pile.id}:{report.key}")
+        elif payload["seqNo"] > running.meter_seq:
+            running.meter_seq = payload["seqNo"]
+            source_id = f"{report.pile.id}:{transaction_id}:meter"
+            report.put("pile.transaction", fact, source_id=source_id, coalesce=True)
+    if "idToken" not in payload:
+        return {}
+    known = command is not None or _may_charge(report, payload["idToken"])
+    return {"idTokenInfo": {"status": "Accepted" if known else "Invalid"}}
+
+
+@_on("Authorize")
+def authorize(report: Report) -> Payload:
+    known = _may_charge(report, report.payload["idToken"])
+    return {"idTokenInfo": {"status": "Accepted" if known else "Unknown"}}
+
+
+@_on("NotifyEvent")
+def notify_event(report: Report) -> Payload:
+    alarms = [
+        (each, readings.moment(each["timestamp"]))
+        for each in report.payload["eventData"]
+        if each["trigger"] == "Alerting" or each.get("cleared")
+    ]
+    for index, (each, at) in enumerate(alarms if report.new else ()):
+        number = each["component"].get("evse", {}).get("id")
+        variable, cleared = each["variable"]["name"], each.get("cleared", False)
+        evse = report.evse(number) if number else None
+        if evse is not None:
+            evse.fault_code = None if cleared else each.get("techCode", variable)
+        alarm: AlarmFact = {
+            "pile_id": report.pile.id,
+            "evse_number": number,
+            "transaction_id": each.get("transactionId"),
+            "code": each.get("techCode", variable),
+            "value": each["actualValue"][:200],
+            "cleared": cleared,
+            "at": iso(at),
+        }
+        report.put("pile.alarm", alarm, source_id=f"{report.pile.id}:{report.key}:alarm:{index}")
+    return {}
+
+
+@_on("ReservationStatusUpdate")
+def reservation_status_update(report: Report) -> Payload:
+    if report.new:
+        body = {
+            "pile_id": report.pile.id,
+            "reservation_id": report.payload["reservationId"],
+            "status": report.payload["reservationUpdateStatus"],
+            "at": iso(report.received_at),
+        }
+        report.put("pile.reservation", body)
+    return {}
+
+
+@_on("DataTransfer")
+def data_transfer(report: Report) -> Payload:
+    return {"status": "UnknownVendorId"}
+
+
+@_on("SecurityEventNotification")
+@_on("LogStatusNotification")
+@_on("FirmwareStatusNotification")
+@_on("NotifyReport")
+@_on("NotifyMonitoringReport")
+@_on("MeterValues")
+def noted(report: Report) -> Payload:
+    """Kept in pile_event for whoever looks into the pile; nothing else follows from it."""
+    return {}
+
+
+def _running(report: Report, transaction_id: str) -> Running:
+    pile_id, number = report.pile.id, report.payload.get("evse", {}).get("id")
+    running = report.memory.running(pile_id, transaction_id)
+    if running is None:
+        running = Running(evse_number=_evse_of(report, transaction_id))
+        report.memory.remember(pile_id, transaction_id, running)
+    running.evse_number = number or running.evse_number
+    return running
+
+
+def _evse_of(report: Report, transaction_id: str) -> int | None:
+    # OCPP lets a pile name the EVSE only once in a transaction.
+    known = report.work.session.scalars(
+        select(PileEvent.body)
+        .where(
+            PileEvent.pile_id == report.pile.id,
+            PileEvent.key.startswith(f"{transaction_id}:", autoescape=True),
+        )
+        .order_by(PileEvent.id)
+        .limit(10)
+    )
+    numbers = (body.get("evse", {}).get("id") for body in known)
+    return next((number for number in numbers if number), None)
+
+
+def _stop_if_unwanted(
+    report: Report, transaction_id: str, running: Running, command: Command | None
+) -> None:
+    """A transaction whose start was given up must end, also when the first stop got lost."""
+    if command is not None and command.late:
+        running.unwanted_since = running.unwanted_since or report.received_at
+    if running.unwanted_since is None or report.payload["eventType"] != "Updated":
+        return
+    if report.received_at - running.unwanted_since > timedelta(minutes=1):
+        running.unwanted_since = report.received_at
+        report.commands.stop_unwanted(
+            report.work, report.pile.id, transaction_id, str(report.payload["seqNo"])
+        )
+
+
+def _transaction_fact(
+    report: Report, running: Running, command: Command | None, at: datetime
+) -> TransactionFact:
+    payload, info = report.payload, report.payload["transactionInfo"]
+    ended = payload["eventType"] == "Ended"
+    meter_values = payload.get("meterValue", [])
+    return {
+        "pile_id": report.pile.id,
+        "evse_number": running.evse_number,
+        "transaction_id": info["transactionId"],
+        "event": payload["eventType"],
+        "seq": payload["seqNo"],
+        "at": iso(at),
+        "trigger": payload["triggerReason"],
+        "charging_state": info.get("chargingState"),
+        # Ours only: a number that another pile, or nobody, was given means nothing here.
+        "remote_start_id": command.id if command is not None else None,
+        "id_token": command.body.get("id_token") if command is not None else None,
+        # OCPP: a reason that is left out means "Local".
+        "stopped_reason": info.get("stoppedReason", "Local") if ended else None,
+        "offline": payload.get("offline", False),
+        "readings": readings.energy(meter_values),
+        "power_w": readings.power_w(meter_values),
+    }
+
+
+def _may_charge(report: Report, id_token: Payload) -> bool:
+    """Riders start from the chat; a pile may only present a token we sent it ourselves."""
+    token = id_token["idToken"]
+    if id_token["type"] != "Central" or not _RIDER.fullmatch(token):
+        return False
+    sent = report.work.session.scalars(
+        select(Command.body)
+        .where(
+            Command.pile_id == report.pile.id,
+            Command.kind.in_(("start", "reserve")),
+            Command.created_at > report.received_at - _TOKEN_LASTS,
+        )
+        .order_by(Command.id.desc())
+        .limit(50)
+    )
+    return any(body.get("id_token") == token for body in sent)

@@ -1,0 +1,73 @@
+"""Reading what a TransactionEvent says: energy and power of its latest meter values, times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bot.services.pile_facts import ReadingFact
+from devices.frames import FrameError
+
+ENERGY: Final = "Energy.Active.Import.Register"
+POWER: Final = "Power.Active.Import"
+
+_KILO: Final = {"kWh", "kW"}
+
+
+def moment(text: str) -> datetime:
+    """A device's timestamp as aware UTC. Raises FrameError for a date that does not exist."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise FrameError("PropertyConstraintViolation", f"no such time: {text[:40]}") from None
+
+
+def iso(at: datetime) -> str:
+    """A moment as it is written in frames and inbox bodies."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def energy(meter_values: list[dict[str, Any]]) -> list[ReadingFact]:
+    """The energy register of every reading that has one, oldest first."""
+    found = [
+        (moment(each["timestamp"]), wh)
+        for each in meter_values
+        if (wh := _value(each["sampledValue"], ENERGY)) is not None
+    ]
+    return [{"at": iso(at), "wh": wh} for at, wh in sorted(found)]
+
+
+def power_w(meter_values: list[dict[str, Any]]) -> int | None:
+    """The power drawn at the last reading that has it, in W."""
+    values = [_value(each["sampledValue"], POWER) for each in meter_values]
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _value(samples: list[dict[str, Any]], measurand: str) -> int | None:
+    """One measurand of one reading in Wh or W: the total, or the sum where phases are given."""
+    whole, phases = None, []
+    for sample in samples:
+        # OCPP: a sample without a measurand is the energy register, in Wh at the outlet.
+        if sample.get("measurand", ENERGY) != measurand:
+            continue
+        if sample.get("location", "Outlet") not in {"Outlet", "Cable"}:
+            continue
+        value = _in_base_unit(sample)
+        if value is None:
+            continue
+        if "phase" in sample:
+            phases.append(value)
+        else:
+            whole = value
+    if whole is not None:
+        return round(whole)
+    return round(sum(phases)) if phases else None
+
+
+def _in_base_unit(sample: dict[str, Any]) -> float | None:
+    unit = sample.get("unitOfMeasure", {})
+    power_of_ten = unit.get("multiplier", 0) + (3 if unit.get("unit") in _KILO else 0)
+    value = float(sample["value"])
+    if not -9 <= power_of_ten <= 9 or not -1e15 < value < 1e15:
+        return None
+    return value * float(10**power_of_ten) if power_of_ten >= 0 else value / 10**-power_of_ten
