@@ -1,1 +1,1 @@
-"""Understanding: button, QR, Rasa, keywords; and the Rasa project."""
+"""Understanding riders: button, photo code, safety words, keywords, Rasa; see understand.py."""
