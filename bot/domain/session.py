@@ -1,0 +1,533 @@
+"""What is known of one charging session, what can happen to it, and what it may call for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from bot.domain.pricing import Bill, Reading, Span, Usage, price
+from bot.domain.tariffs import Tariff
+
+State = Literal[
+    "holding", "starting", "charging", "suspended", "stopping",
+    "billing", "releasing", "settled", "void", "failed", "debt",
+]  # fmt: skip
+STATES: Final[tuple[State, ...]] = State.__args__  # type: ignore[attr-defined]  # typing hides it
+
+OPEN: Final = frozenset({"holding", "starting", "charging", "suspended", "stopping"})
+DELIVERING: Final = frozenset({"charging", "suspended"})
+FINAL: Final = frozenset({"settled", "void", "failed"})  # never left; debt is left by paying
+
+Hold = Literal[
+    "none", "placing", "waiting", "held", "capturing", "captured",
+    "voiding", "void", "failed", "expired",
+]  # fmt: skip
+HOLDS: Final[tuple[Hold, ...]] = Hold.__args__  # type: ignore[attr-defined]  # typing hides it
+
+# Whether energy flows, from OCPP's chargingState; "ev" and "evse" name who pauses.
+Flow = Literal["", "connected", "charging", "ev", "evse"]
+
+KEEP_EVERY: Final = timedelta(minutes=5)  # of readings in one such stretch the first and last stay
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Time limits in seconds, fixed at the yes."""
+
+    start_timeout_s: int = 60
+    plug_in_timeout_s: int = 180
+    no_energy_s: int = 300
+    max_session_s: int = 43_200
+    pay_timeout_s: int = 900  # to pay on the provider's page
+    stop_wait_s: int = 20  # for the pile's last word before the bill is made without it
+    offline_wait_s: int = 900  # for a pile that went silent while charging
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the rider said yes to; never changes."""
+
+    tariff: Tariff
+    hold_minor: int
+    stop_minor: int  # cost at which charging stops so that the hold is not passed
+    smallest_minor: int  # below this nothing is captured
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A transaction at the pile that must still end, and how often it was told so."""
+
+    transaction_id: str
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """All that `advance` knows; times are aware, registers in Wh."""
+
+    terms: Terms
+    created_at: datetime
+    state: State = "holding"
+    hold: Hold = "none"
+    attempt: int = 0  # start commands sent
+    accepted: bool = False  # the pile took the current start
+    plugged_at: datetime | None = None
+    transaction_id: str | None = None
+    running: bool = False  # the pile reported this transaction itself
+    ended: bool = False  # the pile reported its end
+    abandoned: tuple[str, ...] = ()  # transactions that are nobody's: stopped, never billed
+    owed: tuple[Owed, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    started_at: datetime | None = None  # the meter first moved
+    flow: Flow = ""
+    flow_at: datetime | None = None
+    charging: tuple[Span, ...] = ()
+    idle: tuple[Span, ...] = ()
+    offline_at: datetime | None = None
+    stop_by: str = ""  # rider | staff | limit | hold_limit | fault | pile | offline | …
+    stop_at: datetime | None = None  # the bill is frozen here
+    ended_at: datetime | None = None
+    fault: bool = False  # we broke it off: energy only
+    bill_minor: int | None = None  # frozen total; what is captured
+    captures: int = 0  # tries so far
+    checks: int = 0
+    refund_minor: int = 0  # to give back as soon as it is captured, or given back
+    told: tuple[str, ...] = ()
+    timers: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it occupies its rider and its EVSE."""
+        return self.state in OPEN
+
+    def energy_wh(self) -> int:
+        """Wh delivered so far, or billed."""
+        return self.usage().energy_wh()
+
+    def usage(self, until: datetime | None = None) -> Usage:
+        """What is to be billed, an open span of flow counted up to `until`."""
+        closed = self if until is None else close_span(self, until)
+        return Usage(closed.readings, closed.charging, closed.idle, closed.fault)
+
+    def bill(self, until: datetime | None = None) -> Bill:
+        """The bill of the session as it stands; never above what is held, zero when too small."""
+        usage, limit = self.usage(until), self.terms.hold_minor
+        full = price(self.terms.tariff, usage, limit_minor=limit)
+        if full.gross_minor >= self.terms.smallest_minor:
+            return full
+        return price(self.terms.tariff, usage, limit_minor=limit, waive=True)
+
+    def cost_minor(self, until: datetime | None = None) -> int:
+        """What it costs so far, before a waiver."""
+        limit = self.terms.hold_minor
+        return price(self.terms.tariff, self.usage(until), limit_minor=limit).gross_minor
+
+
+def close_span(facts: SessionFacts, at: datetime) -> SessionFacts:
+    """The facts with the open stretch of charging or idling ended at `at`."""
+    since = facts.flow_at
+    if since is None or at <= since or facts.started_at is None:
+        return facts
+    if facts.flow == "charging":
+        return replace(facts, charging=(*facts.charging, Span(since, at)), flow_at=at)
+    if facts.flow in {"ev", "connected"}:
+        return replace(facts, idle=(*facts.idle, Span(since, at)), flow_at=at)
+    return facts
+
+
+def add_reading(facts: SessionFacts, new: Reading) -> SessionFacts:
+    """The facts with a register reading; repeats, late ones and registers going back are left
+    out, and of many readings close together the first and the last stay."""
+    kept = facts.readings
+    if kept and (new.at <= kept[-1].at or new.wh < kept[-1].wh):
+        return facts
+    if len(kept) >= 3 and _stretch(kept[-2]) == _stretch(kept[-1]) == _stretch(new):
+        kept = kept[:-1]
+    return replace(facts, readings=(*kept, new))
+
+
+def _stretch(reading: Reading) -> int:
+    return int(reading.at.timestamp() // KEEP_EVERY.total_seconds())
+
+
+# --- events: `at` is when we learnt of it; `device_at` is the pile's own time
+
+
+@dataclass(frozen=True, slots=True)
+class Yes:
+    """The rider agreed to price and hold."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlaced:
+    """The money is held, as retrieved from the provider."""
+
+    at: datetime
+    capture_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldNeedsRider:
+    """The rider must pay or confirm on a page."""
+
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFailed:
+    """The provider said no for good."""
+
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldExpired:
+    """The hold, or the page to place it, is gone without our doing."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StartAccepted:
+    """The pile took start command number `attempt`; that is not yet energy."""
+
+    at: datetime
+    attempt: int
+    transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartRejected:
+    """The pile said no to start command number `attempt`."""
+
+    at: datetime
+    attempt: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartUnknown:
+    """The pile has not answered yet; not final."""
+
+    at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimeout:
+    """The pile did not answer in time; a late answer may follow."""
+
+    at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartOffline:
+    """The pile was away when the start was to be sent: it never got it."""
+
+    at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """A cable is in."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unplugged:
+    """No cable is in."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionStarted:
+    """The pile runs a transaction for this session."""
+
+    at: datetime
+    transaction_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRead:
+    """A register reading of a transaction."""
+
+    at: datetime
+    transaction_id: str
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class FlowChanged:
+    """A transaction's charging state; `device_at` is when it began."""
+
+    at: datetime
+    transaction_id: str
+    flow: Flow
+    device_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnded:
+    """The pile closed a transaction; `reason` is OCPP's stoppedReason, `wh` the final register."""
+
+    at: datetime
+    transaction_id: str
+    device_at: datetime
+    reason: str = ""
+    wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Somebody wants it to end: "rider", "staff", "safety", …"""
+
+    at: datetime
+    by: str = "rider"
+
+
+@dataclass(frozen=True, slots=True)
+class StopAccepted:
+    """The pile took a stop."""
+
+    at: datetime
+    transaction_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopFailed:
+    """A stop was rejected, not answered, or could not be sent."""
+
+    at: datetime
+    transaction_id: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PileOffline:
+    """The pile went silent."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PileOnline:
+    """The pile is back."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The pile reports a fault or an alarm at this EVSE."""
+
+    at: datetime
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A timer that `SetTimer` asked for is due."""
+
+    at: datetime
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The money was taken."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFailed:
+    """The money could not be taken."""
+
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """The hold is released."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotMe:
+    """The rider says this session is not theirs."""
+
+    at: datetime
+
+
+Event = (
+    Yes | HoldPlaced | HoldNeedsRider | HoldFailed | HoldExpired
+    | StartAccepted | StartRejected | StartUnknown | StartTimeout | StartOffline
+    | Plugged | Unplugged | TransactionStarted | MeterRead | FlowChanged | TransactionEnded
+    | StopRequested | StopAccepted | StopFailed | PileOffline | PileOnline | Fault
+    | TimerFired | Captured | CaptureFailed | Voided | NotMe
+)  # fmt: skip
+
+
+# --- commands: what the caller carries out in the same transaction
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Hold money."""
+
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHold:
+    """Ask the provider how the hold stands."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendStart:
+    """Command the pile to start; each attempt is a command of its own."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendStop:
+    """Command the pile to end a transaction."""
+
+    transaction_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Take this much of the hold; the rest is released with it."""
+
+    amount_minor: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Release the hold, or take back the page to place it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Give back part of what was captured."""
+
+    amount_minor: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Send TimerFired(name) at a moment; replaces a timer of the same name."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    """Take a timer back."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeBill:
+    """Write the bill of the facts as they stand now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the rider; bot/services/notices.py has the words for each name."""
+
+    notice: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSuspect:
+    """A start failed at this EVSE for reasons of its own."""
+
+
+Command = (
+    PlaceHold | CheckHold | SendStart | SendStop | Capture | Void | Refund
+    | SetTimer | CancelTimer | MakeBill | Tell | MarkSuspect
+)  # fmt: skip
+
+
+# --- JSON
+
+
+def dump_facts(facts: SessionFacts) -> dict[str, Any]:
+    """The JSON form without the tariff, which the session row keeps beside it."""
+    own = {each.name: _dump(getattr(facts, each.name)) for each in fields(facts)}
+    terms = facts.terms
+    own["terms"] = {
+        "hold_minor": terms.hold_minor,
+        "stop_minor": terms.stop_minor,
+        "smallest_minor": terms.smallest_minor,
+        "limits": {each.name: getattr(terms.limits, each.name) for each in fields(terms.limits)},
+    }
+    return own
+
+
+def load_facts(raw: Mapping[str, Any], tariff: Tariff) -> SessionFacts:
+    """The facts that `dump_facts` wrote."""
+    values = dict(raw)
+    terms = dict(values.pop("terms"))
+    limits = Limits(**terms.pop("limits"))
+    for name in _MOMENTS:
+        values[name] = _moment(values[name])
+    values["abandoned"] = tuple(values["abandoned"])
+    values["told"] = tuple(values["told"])
+    values["owed"] = tuple(Owed(*each) for each in values["owed"])
+    values["readings"] = tuple(Reading(_at(at), wh) for at, wh in values["readings"])
+    for name in ("charging", "idle"):
+        values[name] = tuple(Span(_at(start), _at(end)) for start, end in values[name])
+    values["timers"] = {name: _at(at) for name, at in values["timers"].items()}
+    return SessionFacts(terms=Terms(tariff=tariff, limits=limits, **terms), **values)
+
+
+_MOMENTS: Final = (
+    "created_at", "plugged_at", "started_at", "flow_at", "offline_at", "stop_at", "ended_at",
+)  # fmt: skip
+
+
+def _dump(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Reading() | Span() | Owed():
+            return [_dump(getattr(value, each.name)) for each in fields(value)]
+        case tuple():
+            return [_dump(each) for each in value]
+        case Mapping():
+            return {name: _dump(each) for name, each in value.items()}
+        case _:
+            return value if not isinstance(value, Terms) else None
+
+
+def _at(raw: str) -> datetime:
+    return datetime.fromisoformat(raw)
+
+
+def _moment(raw: str | None) -> datetime | None:
+    return None if raw is None else _at(raw)
