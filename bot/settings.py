@@ -71,6 +71,11 @@ class Settings:
         "",
     )
 
+    whatsapp_link_url: str = setting(
+        "Base address of links that open a WhatsApp chat; empty: https://wa.me (emulators)",
+        "", url=("http", "https"),
+    )  # fmt: skip
+
     stripe_secret_key: str = setting("Stripe secret key (sk_…)", secret=True)
     stripe_webhook_secret: str = setting("Signing secret of the Stripe webhook", secret=True)
     stripe_api_url: str = setting(
