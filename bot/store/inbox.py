@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
@@ -41,8 +41,15 @@ def put(
     insert = dialect.insert(Inbox).values(row)
     key = ["source", "source_id"]
     if coalesce:
-        changes = {"body": body, "state": "open", "attempts": 0, "version": Inbox.version + 1,
-                   "available_at": row["available_at"], "done_at": None}  # fmt: skip
+        changes = {
+            "body": body,
+            "state": "open",
+            "version": Inbox.version + 1,
+            # A row in service keeps its count: it tells its worker that the row is still its own.
+            "attempts": case((Inbox.state == "open", Inbox.attempts), else_=0),
+            "available_at": row["available_at"],
+            "done_at": None,
+        }
         statement = insert.on_conflict_do_update(index_elements=key, set_=changes)
     else:
         statement = insert.on_conflict_do_nothing(index_elements=key)
