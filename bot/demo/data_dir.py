@@ -75,12 +75,8 @@ def _lock(descriptor: int) -> bool:
 
 
 def _is_alive(pid: int) -> bool:
-    if pid == 0:
-        return False
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
         return False
-    except PermissionError:  # alive, another user's
-        return True
-    return True
+    return state not in "ZX"  # a zombie is only waiting for its parent to notice
