@@ -22,12 +22,13 @@ stopped and money that is nobody's is released.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.domain.holds import NEAR_PERCENT
+from bot.domain.pricing import Reading
 from bot.domain.session import (
     DELIVERING,
     CancelTimer,
@@ -43,6 +44,7 @@ from bot.domain.session import (
     HoldFailed,
     HoldNeedsRider,
     HoldPlaced,
+    HoldRunsOut,
     MakeBill,
     MarkSuspect,
     MeterRead,
@@ -119,7 +121,8 @@ class _Step:
         self.commands.append(command)
 
     def tell(self, notice: str, **values: str) -> None:
-        self.do(Tell(notice, values))
+        self.set(tells=self.now.tells + 1)
+        self.do(Tell(notice, self.now.tells, values))
 
     def tell_once(self, notice: str, **values: str) -> None:
         if notice not in self.now.told:
@@ -144,12 +147,16 @@ class _Step:
 
     # --- money
 
+    def void(self) -> None:
+        self.set(hold="voiding", voids=self.now.voids + 1)
+        self.do(Void(self.now.voids))
+
     def release(self) -> None:
         """Nothing is to be paid: end in "void", or wait for the provider to say so."""
         self.cancel_all()
         if self.now.hold in {"placing", "waiting", "held"}:
-            self.set(state="releasing", hold="voiding")
-            self.do(Void())
+            self.set(state="releasing")
+            self.void()
         elif self.now.hold == "voiding":
             self.set(state="releasing")
         else:
@@ -269,8 +276,7 @@ def _yes(step: _Step, _event: Yes) -> None:
 def _hold_placed(step: _Step, event: HoldPlaced) -> None:
     if step.now.hold in {"void", "failed", "expired"}:  # paid after all: nobody wants it any more
         if step.now.state in {"void", "failed", "releasing"}:
-            step.set(hold="voiding")
-            step.do(Void())
+            step.void()
         return
     if step.now.hold not in {"placing", "waiting"}:
         return
@@ -332,8 +338,17 @@ def _hold_expired(step: _Step, _event: HoldExpired) -> None:
         _hold_gone(step, "expired")
 
 
+def _hold_runs_out(step: _Step, _event: HoldRunsOut) -> None:
+    if step.now.state in DELIVERING:
+        step.stop("hold_expired")
+
+
 def _voided(step: _Step, _event: Voided) -> None:
-    if step.now.hold in {"placing", "waiting", "held", "capturing", "voiding"}:
+    if step.now.hold == "capturing":  # too little for the provider to take: waived
+        step.cancel("capture")
+        step.set(state="void", hold="void")
+        step.tell_once("waived")
+    elif step.now.hold in {"placing", "waiting", "held", "voiding"}:
         _hold_gone(step, "void")
 
 
@@ -467,18 +482,19 @@ def _transaction_started(step: _Step, event: TransactionStarted) -> None:
 
 
 def _meter_read(step: _Step, event: MeterRead) -> None:
-    if not _ours(step, event.transaction_id):
-        return
-    before = step.now.readings
-    if step.now.state in {"starting", *DELIVERING}:
-        step.now = add_reading(step.now, event.reading)
-    if step.now.readings is before:
-        return
-    if step.now.state == "starting":
-        if step.now.energy_wh() > 0:
-            _energy_flows(step, before[-1].at)
-    elif step.now.state in DELIVERING:
+    if _ours(step, event.transaction_id) and _take(step, event.reading):
         _check_hold(step)
+
+
+def _take(step: _Step, reading: Reading) -> bool:
+    """Keep a reading that still counts; True when energy is being delivered."""
+    before = step.now.readings
+    if step.now.state not in {"starting", *DELIVERING}:
+        return False
+    step.now = add_reading(step.now, reading)
+    if step.now.state == "starting" and step.now.energy_wh() > 0:
+        _energy_flows(step, before[-1].at)
+    return step.now.state in DELIVERING and step.now.readings is not before
 
 
 def _energy_flows(step: _Step, since: datetime) -> None:
@@ -489,7 +505,6 @@ def _energy_flows(step: _Step, since: datetime) -> None:
     step.set(state="charging", flow="charging", flow_at=since, started_at=since)
     step.timer("max", step.now.terms.limits.max_session_s)
     step.tell_once("started")
-    _check_hold(step)
 
 
 def _check_hold(step: _Step) -> None:
@@ -573,8 +588,10 @@ def _transaction_ended(step: _Step, event: TransactionEnded) -> None:
             step.cancel("stop_retry")
     if not _ours(step, event.transaction_id) or step.now.ended:
         return
+    for reading in event.readings:
+        _take(step, reading)
     step.set(ended=True)
-    _lower(step, event.wh)
+    _lower(step, event.readings)
     match step.now.state:
         case "starting":
             step.fail_start("ended", suspect=event.reason in FAULT_REASONS)
@@ -596,10 +613,10 @@ def _transaction_ended(step: _Step, event: TransactionEnded) -> None:
             pass
 
 
-def _lower(step: _Step, wh: int | None) -> None:
+def _lower(step: _Step, final: Sequence[Reading]) -> None:
     """The pile's final register: a lower one than known so far lowers what is billed."""
     known = step.now.readings
-    if wh is not None and known and known[0].wh <= wh < known[-1].wh:
+    if final and known and known[0].wh <= (wh := final[-1].wh) < known[-1].wh:
         step.set(readings=tuple(replace(each, wh=min(each.wh, wh)) for each in known))
 
 
@@ -707,9 +724,8 @@ def _limit_reached(step: _Step) -> None:
         step.stop("limit")
 
 
-def _hold_runs_out(step: _Step) -> None:
-    if step.now.state in DELIVERING:
-        step.stop("hold_expired")
+def _expiry_near(step: _Step) -> None:
+    _hold_runs_out(step, HoldRunsOut(step.at))
 
 
 def _stop_overdue(step: _Step) -> None:
@@ -753,7 +769,7 @@ def _capture_due(step: _Step) -> None:
 _TIMERS: Final[dict[str, Callable[[_Step], None]]] = {
     "hold": _hold_overdue, "check": _check_due, "accept": _accept_overdue, "retry": _retry_due,
     "plug": _plug_overdue, "energy": _energy_overdue, "no_energy": _no_energy_overdue,
-    "max": _limit_reached, "expiry": _hold_runs_out, "stop": _stop_overdue,
+    "max": _limit_reached, "expiry": _expiry_near, "stop": _stop_overdue,
     "stop_retry": _stop_again, "offline": _still_offline, "idle_warning": _idle_warning,
     "idle_start": _idle_start, "capture": _capture_due,
 }  # fmt: skip
@@ -768,7 +784,7 @@ _HANDLERS: Final[dict[type[Event], Callable[[_Step, Any], None]]] = {
     StopRequested: _stop_requested, StopAccepted: _stop_accepted, StopFailed: _stop_failed,
     PileOffline: _pile_offline, PileOnline: _pile_online, Fault: _fault,
     TimerFired: _timer_fired, Captured: _captured, CaptureFailed: _capture_failed,
-    Voided: _voided, NotMe: _not_me,
+    HoldRunsOut: _hold_runs_out, Voided: _voided, NotMe: _not_me,
 }  # fmt: skip
 
 TIMERS: Final = tuple(_TIMERS)

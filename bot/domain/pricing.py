@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -112,10 +112,11 @@ def dump_bill(bill: Bill) -> dict[str, Any]:
 
 
 def load_bill(body: Mapping[str, Any]) -> Bill:
-    """The bill that `dump_bill` wrote."""
+    """The bill that `dump_bill` wrote; what else stands in the body is left alone."""
+    own = {each.name: body[each.name] for each in fields(Bill)}
     lines = tuple(Line(**each) for each in body["lines"])
     taxes = tuple(TaxSum(**each) for each in body["taxes"])
-    return Bill(**{**body, "lines": lines, "taxes": taxes})
+    return Bill(**{**own, "lines": lines, "taxes": taxes})
 
 
 @dataclass(slots=True)

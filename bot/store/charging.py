@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.base import Base, BigId
@@ -41,6 +41,21 @@ class ChargingSession(Base):
     __table_args__ = (
         Index("ix_charging_session_rider_id", "rider_id", "open"),
         Index("ix_charging_session_evse_id", "evse_id", "open"),
+        # At most one open session of a rider, and at an EVSE.
+        Index(
+            "uq_charging_session_open_rider",
+            "rider_id",
+            unique=True,
+            sqlite_where=text("open"),
+            postgresql_where=text("open"),
+        ),
+        Index(
+            "uq_charging_session_open_evse",
+            "evse_id",
+            unique=True,
+            sqlite_where=text("open"),
+            postgresql_where=text("open"),
+        ),
     )
 
 

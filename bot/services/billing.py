@@ -1,0 +1,215 @@
+"""Bills, their gap-free numbers, and the double-entry ledger behind holds, bills and refunds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.domain.money import Money
+from bot.domain.pricing import Bill as PricedBill
+from bot.domain.pricing import dump_bill, load_bill
+from bot.domain.session import SessionFacts, load_facts
+from bot.domain.tariffs import Tariff, load_tariff
+from bot.store.charging import Bill, ChargingSession, Hold, LedgerEntry, Refund, Series
+from bot.store.database import UnitOfWork
+from bot.store.riders import Rider
+from bot.store.stations import Evse
+
+SERIES = "bill"
+# Who owes or owns: a rider's debt to us, money at the provider, what we earned, tax we owe.
+PROVIDER, REVENUE, REFUNDS = "provider", "revenue", "refunds"
+
+
+@dataclass(frozen=True, slots=True)
+class BillView:
+    """Everything a receipt shows; times are aware UTC, to be shown in `tz`."""
+
+    bill_id: int
+    number: str
+    issued_at: datetime
+    session_id: int
+    rider_id: int
+    rider_name: str
+    station_name: str
+    station_address: str
+    country: str
+    pile_number: str
+    evse_code: str
+    connector_type: str
+    tz: str
+    started_at: datetime
+    ended_at: datetime
+    meter_start_wh: int
+    meter_end_wh: int
+    energy_wh: int
+    charging_s: int
+    idle_s: int
+    ended_by: str
+    tariff: Tariff
+    bill: PricedBill
+    hold: Money
+    captured: Money
+    released: Money
+    refunded: Money
+    payment_state: str  # the hold's state
+    payment_reference: str  # the provider's, "" when none
+    card_label: str
+    transaction_id: str
+
+    @property
+    def total(self) -> Money:
+        """What the rider pays."""
+        return self.bill.total
+
+
+def next_number(work: UnitOfWork, series: str) -> int:
+    """The next number of a gap-free series; whoever rolls back gives it back."""
+    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
+    work.session.execute(
+        dialect.insert(Series)
+        .values(name=series, next_number=1)
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    row = work.session.get_one(Series, series, with_for_update=True, populate_existing=True)
+    number = row.next_number
+    row.next_number = number + 1
+    work.session.flush()
+    return number
+
+
+def make_bill(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -> Bill:
+    """Write the session's one bill and what it means in the ledger; a repeat returns it."""
+    known = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).first()
+    if known is not None:
+        return known
+    priced = facts.bill()
+    row = Bill(
+        session_id=session.id,
+        number=f"R-{next_number(work, SERIES):06d}",
+        created_at=work.now,
+        currency=priced.currency,
+        total_minor=priced.gross_minor,
+        body={**dump_bill(priced), "meter": _meter(facts)},
+    )
+    work.session.add(row)
+    work.session.flush()
+    post(
+        work,
+        source=f"bill:{row.id}",
+        kind="billed",
+        currency=priced.currency,
+        amounts={
+            f"rider:{session.rider_id}": priced.gross_minor,
+            REVENUE: -priced.net_minor,
+            **{f"tax:{each.percent}": -each.tax_minor for each in priced.taxes},
+        },
+    )
+    return row
+
+
+def _meter(facts: SessionFacts) -> dict[str, int]:
+    usage = facts.usage()
+    start_wh = usage.readings[0].wh if usage.readings else 0
+    return {
+        "start_wh": start_wh,
+        "end_wh": start_wh + usage.energy_wh(),
+        "charging_s": usage.charging_s(),
+        "idle_s": sum(span.seconds() for span in usage.idle),
+    }
+
+
+def post_captured(work: UnitOfWork, hold: Hold, amount_minor: int) -> None:
+    """The provider took money of a rider for us."""
+    amounts = {PROVIDER: amount_minor, f"rider:{hold.rider_id}": -amount_minor}
+    post(work, source=f"hold:{hold.id}", kind="captured", currency=hold.currency, amounts=amounts)
+
+
+def post_refunded(work: UnitOfWork, refund: Refund) -> None:
+    """The provider gave money back to a rider for us."""
+    amounts = {REFUNDS: refund.amount_minor, PROVIDER: -refund.amount_minor}
+    source = f"refund:{refund.id}"
+    post(work, source=source, kind="refunded", currency=refund.currency, amounts=amounts)
+
+
+def post_waived(work: UnitOfWork, bill: Bill, rider_id: int) -> None:
+    """A bill the provider could not take is given up."""
+    amounts = {"waived": bill.total_minor, f"rider:{rider_id}": -bill.total_minor}
+    post(work, source=f"bill:{bill.id}", kind="waived", currency=bill.currency, amounts=amounts)
+
+
+def post(
+    work: UnitOfWork, *, source: str, kind: str, currency: str, amounts: dict[str, int]
+) -> None:
+    """One balanced entry (debits positive); unique by source and kind, a repeat changes nothing."""
+    assert sum(amounts.values()) == 0, f"{source} {kind} does not balance: {amounts}"
+    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
+    rows = [
+        {"source": source, "kind": kind, "account": account, "amount_minor": amount,
+         "currency": currency, "at": work.now}
+        for account, amount in amounts.items()
+        if amount
+    ]  # fmt: skip
+    if rows:
+        work.session.execute(
+            dialect.insert(LedgerEntry)
+            .values(rows)
+            .on_conflict_do_nothing(index_elements=["source", "kind", "account"])
+        )
+
+
+def bill_view(work: UnitOfWork, bill_id: int) -> BillView:
+    """A bill with all that is printed around it. Raises NoResultFound for an unknown id."""
+    row = work.session.get_one(Bill, bill_id)
+    session = work.session.get_one(ChargingSession, row.session_id)
+    hold = work.session.scalars(
+        select(Hold).where(Hold.session_id == session.id).order_by(Hold.seq.desc())
+    ).first()
+    refunds = work.session.scalars(
+        select(Refund).where(Refund.hold_id == hold.id, Refund.state != "failed")
+        if hold
+        else select(Refund).where(Refund.id.is_(None))
+    ).all()
+    evse = work.session.get_one(Evse, session.evse_id)
+    rider = work.session.get_one(Rider, session.rider_id)
+    station = evse.pile.station
+    tariff = load_tariff(session.tariff)
+    facts = load_facts(session.facts, tariff)
+    bill, meter = load_bill(row.body), row.body["meter"]
+    held = hold.amount_minor if hold else 0
+    taken = row.total_minor if hold and hold.state in {"capturing", "captured"} else 0
+    return BillView(
+        bill_id=row.id,
+        number=row.number,
+        issued_at=row.created_at,
+        session_id=session.id,
+        rider_id=rider.id,
+        rider_name=rider.name,
+        station_name=station.name,
+        station_address=station.address,
+        country=station.country,
+        pile_number=evse.pile.number,
+        evse_code=evse.code,
+        connector_type=evse.connector_type,
+        tz=station.tz,
+        started_at=session.started_at or session.created_at,
+        ended_at=session.ended_at or row.created_at,
+        meter_start_wh=meter["start_wh"],
+        meter_end_wh=meter["end_wh"],
+        energy_wh=meter["end_wh"] - meter["start_wh"],
+        charging_s=meter["charging_s"],
+        idle_s=meter["idle_s"],
+        ended_by=facts.stop_by,
+        tariff=tariff,
+        bill=bill,
+        hold=Money(held, row.currency),
+        captured=Money(taken, row.currency),
+        released=Money(held - taken, row.currency),
+        refunded=Money(sum(each.amount_minor for each in refunds), row.currency),
+        payment_state=hold.state if hold else "none",
+        payment_reference=(hold.payment_intent if hold else None) or "",
+        card_label=rider.card_label or "",
+        transaction_id=session.transaction_id or "",
+    )
