@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from bot.errors import GiveUp
 from bot.gateways.stripe_client import client_for, stripe_errors
 from bot.gateways.stripe_holds import HoldDesk, Outcome, Payer, pursue_refund
+from bot.gateways.translate import language, say
+from bot.replies import Say
 from bot.settings import Settings
 from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import Store
@@ -24,6 +26,9 @@ T = TypeVar("T")
 KINDS: Final = frozenset(
     {"payment.hold", "payment.check", "payment.capture", "payment.void", "payment.refund"}
 )
+
+
+NOTE: Final = Say("Held on your card. You pay only for what you charge; the rest is released.")
 
 
 def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str, Any]) -> None:
@@ -97,8 +102,9 @@ def _payer(session: Session, settings: Settings, hold: Hold) -> Payer:
     return Payer(
         customer=rider.stripe_customer,
         payment_method=rider.stripe_payment_method,
-        lang=rider.lang,
+        locale=language(rider.lang) if rider.lang else None,  # Checkout's names are the same
         title=f"{settings.brand} {evse.code}",
+        note=say(rider.lang, NOTE),
         return_url=f"{settings.public_url.rstrip('/')}/pay/{pay_token(settings, hold.id)}",
     )
 

@@ -46,7 +46,6 @@ _CARD_GONE: Final = frozenset({"resource_missing", "payment_method_unexpected_st
 _MOVED_ON: Final = frozenset(
     {"payment_intent_unexpected_state", "charge_already_captured", "charge_expired_for_capture"}
 )
-_LOCALES: Final = {"pt_BR": "pt-BR", "en": "en", "es": "es", "zh": "zh", "fr": "fr", "de": "de"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,9 @@ class Payer:
 
     customer: str | None
     payment_method: str | None
-    lang: str | None
-    title: str  # what the rider sees on the pay page
+    locale: str | None  # Checkout's, None: the browser's
+    title: str  # what the rider sees on the pay page,
+    note: str  # and a line below it, in the rider's language
     return_url: str  # /done and /cancelled hang below it
 
 
@@ -193,7 +193,10 @@ class HoldDesk:
                     "price_data": {
                         "currency": self._hold.currency.lower(),
                         "unit_amount": self._amount,
-                        "product_data": {"name": self._payer.title},
+                        "product_data": {
+                            "name": self._payer.title,
+                            "description": self._payer.note,
+                        },
                     },
                 }
             ],
@@ -209,8 +212,8 @@ class HoldDesk:
             "success_url": f"{self._payer.return_url}/done",
             "cancel_url": f"{self._payer.return_url}/cancelled",
         }
-        if locale := _LOCALES.get(self._payer.lang or ""):
-            params["locale"] = locale
+        if self._payer.locale:
+            params["locale"] = self._payer.locale
         if customer:
             params["customer"] = customer
         else:

@@ -45,9 +45,10 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     """All pages for riders.
 
     Routes: / /terms /whatsapp.svg /p /p/<code> /p/<code>/continue /login /login/code
-    /login/<token> /logout /chat /chat/messages and the static files under /assets.
+    /login/<token> /logout /chat /chat/messages /pay/<token>/done
+    /pay/<token>/cancelled and the static files under /assets.
     """
-    from bot.web import chat, login, pages
+    from bot.web import chat, login, pages, pay
 
     site = Site(store, settings, Browser(store, settings))
     routes = Blueprint(
@@ -73,4 +74,5 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     pages.add_routes(routes, site)
     login.add_routes(routes, site)
     chat.add_routes(routes, site)
+    pay.add_routes(routes, site)
     return routes
