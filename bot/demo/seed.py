@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from bot.demo.helsinki import COUNTRY, CURRENCY, STATIONS, TARIFFS, TAX_PERCENT, TIMEZONE, PileType
 from bot.demo.helsinki import Place as Site
 from bot.domain.codes import evse_code, pile_id
+from bot.domain.pile_secret import hash_secret
 from bot.gateways.stripe_holds import Card
 from bot.services.riders import find_rider, rider_for
 from bot.store.database import Store, UnitOfWork
@@ -27,15 +29,27 @@ HashSecret = Callable[[str], str]  # pile id → Pile.secret_hash
 SaveCard = Callable[[str], Card]  # what to call the customer → the card Stripe now keeps
 
 
-def seed(store: Store, now: datetime, *, secret_hash: HashSecret, save_card: SaveCard) -> None:
+def pile_secret(secret_key: str, pile_id: str) -> str:
+    """What a pile of the demo logs in with: made from SECRET_KEY, so that the simulator knows it
+    too while the database keeps only its hash."""
+    return hmac.new(secret_key.encode(), f"pile:{pile_id}".encode(), "sha256").hexdigest()[:32]
+
+
+def demo_riders(work: UnitOfWork) -> list[tuple[str, bool]]:
+    """The phone number of each rider, and whether a card is saved."""
+    riders = [(address, find_rider(work, "whatsapp", address)) for address in RIDERS]
+    return [(address, bool(each and each.stripe_payment_method)) for address, each in riders]
+
+
+def seed(store: Store, now: datetime, *, secret_key: str, save_card: SaveCard) -> None:
     """Make what is missing of the demo city; what is there is left as it is.
 
-    `save_card` talks to Stripe, outside of any transaction.
+    `save_card` talks to Stripe, outside of any transaction (see `test_card`).
     """
     with store.begin() as work:
         tariffs = {name: _tariff(work, name, now) for name in TARIFFS}
         for site in STATIONS:
-            _station(work, site, tariffs, secret_hash)
+            _station(work, site, tariffs, secret_key)
         for address in RIDERS:
             rider_for(work, "whatsapp", address)
     for address in RIDERS[:RIDERS_WITH_CARD]:
@@ -67,9 +81,7 @@ def _tariff(work: UnitOfWork, name: str, now: datetime) -> Tariff:
     return tariff
 
 
-def _station(
-    work: UnitOfWork, site: Site, tariffs: dict[str, Tariff], secret_hash: HashSecret
-) -> None:
+def _station(work: UnitOfWork, site: Site, tariffs: dict[str, Tariff], secret_key: str) -> None:
     if work.session.get(Pile, pile_id(str(site.first_number))) is not None:
         return
     station = Station(
@@ -87,15 +99,14 @@ def _station(
         open_hours=site.open_hours,
     )
     for number, type_ in enumerate(site.piles, start=site.first_number):
-        station.piles.append(_pile(str(number), type_, tariffs[type_.tariff], secret_hash))
+        station.piles.append(_pile(str(number), type_, tariffs[type_.tariff], secret_key))
     work.session.add(station)
 
 
-def _pile(number: str, type_: PileType, tariff: Tariff, secret_hash: HashSecret) -> Pile:
+def _pile(number: str, type_: PileType, tariff: Tariff, secret_key: str) -> Pile:
     id_ = pile_id(number)
-    pile = Pile(
-        id=id_, number=number, kind=type_.kind, model=type_.model, secret_hash=secret_hash(id_)
-    )
+    hashed = hash_secret(pile_secret(secret_key, id_))
+    pile = Pile(id=id_, number=number, kind=type_.kind, model=type_.model, secret_hash=hashed)
     for evse_number, connector_type in enumerate(type_.connectors, start=1):
         pile.evses.append(
             Evse(
