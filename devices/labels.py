@@ -1,0 +1,82 @@
+"""Sheets of pile stickers to print: A4, four to a page, with cut marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fpdf import FPDF
+
+from bot.gateways import typefaces
+from bot.gateways.stickers import HEIGHT_MM, WIDTH_MM, Label, draw_sticker, sticker_png
+
+__all__ = ["Label", "labels_pdf", "sticker_png"]
+
+_PAGE: Final = (210.0, 297.0)
+_GAP: Final = 8.0
+_LEFT: Final = (_PAGE[0] - 2 * WIDTH_MM - _GAP) / 2
+_TOP: Final = (_PAGE[1] - 2 * HEIGHT_MM - _GAP) / 2
+_PER_PAGE: Final = 4
+_MM_PER_PT: Final = 25.4 / 72
+
+
+def labels_pdf(labels: Sequence[Label], brand: str) -> bytes:
+    """A PDF with one sticker a label, in real size: print at 100 %, without scaling."""
+    pdf = FPDF(format="A4")
+    pdf.set_auto_page_break(False)
+    pdf.set_title(f"{brand} pile stickers")
+    pdf.add_font("sans", "", typefaces.REGULAR)
+    pdf.add_font("sans", "B", typefaces.BOLD)
+    for number, label in enumerate(labels):
+        place = number % _PER_PAGE
+        if place == 0:
+            pdf.add_page()
+        x = _LEFT + place % 2 * (WIDTH_MM + _GAP)
+        y = _TOP + place // 2 * (HEIGHT_MM + _GAP)
+        _cut_marks(pdf, x, y)
+        draw_sticker(_PdfCanvas(pdf, x, y), label, brand)
+    return bytes(pdf.output())
+
+
+def _cut_marks(pdf: FPDF, x: float, y: float) -> None:
+    pdf.set_draw_color(150)
+    pdf.set_line_width(0.15)
+    for edge_x, away_x in ((x, -1), (x + WIDTH_MM, 1)):
+        for edge_y, away_y in ((y, -1), (y + HEIGHT_MM, 1)):
+            pdf.line(edge_x + away_x, edge_y, edge_x + away_x * 3, edge_y)
+            pdf.line(edge_x, edge_y + away_y, edge_x, edge_y + away_y * 3)
+
+
+class _PdfCanvas:
+    """Draws at (left, top) of the current page."""
+
+    def __init__(self, pdf: FPDF, left: float, top: float) -> None:
+        self._pdf, self._left, self._top = pdf, left, top
+
+    def box(self, x: float, y: float, w: float, h: float, colour: str, radius: float = 0) -> None:
+        self._pdf.set_fill_color(colour)
+        rounded = bool(radius)
+        self._pdf.rect(
+            self._left + x, self._top + y, w, h, style="F",
+            round_corners=rounded, corner_radius=radius,
+        )  # fmt: skip
+
+    def circle(self, x: float, y: float, radius: float, colour: str) -> None:
+        self._pdf.set_fill_color(colour)
+        self._pdf.circle(self._left + x, self._top + y, radius, style="F")
+
+    def polygon(self, points: Sequence[tuple[float, float]], colour: str) -> None:
+        self._pdf.set_fill_color(colour)
+        self._pdf.polygon([(self._left + x, self._top + y) for x, y in points], style="F")
+
+    def text(
+        self, x: float, y: float, text: str, size: float, colour: str, *, bold: bool, anchor: str
+    ) -> None:
+        width = self.text_width(text, size, bold=bold)
+        shift = {"l": 0.0, "m": width / 2, "r": width}[anchor]
+        self._pdf.set_text_color(colour)
+        self._pdf.text(self._left + x - shift, self._top + y, text)
+
+    def text_width(self, text: str, size: float, *, bold: bool) -> float:
+        self._pdf.set_font("sans", "B" if bold else "", size / _MM_PER_PT)
+        return float(self._pdf.get_string_width(text))

@@ -1,0 +1,388 @@
+"""A simulated pile: it takes orders, remembers message ids, and keeps what it has to tell on disk.
+
+TransactionEvents wait in a queue that survives the process until the CSMS has answered each of
+them; everything else is only worth telling while the pile is connected.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from devices import frames
+from devices.frames import Call, Error, Frame, Result
+from devices.simulator.evse import Evse, Payload
+from devices.simulator.spec import PileSpec
+
+RING: Final = 64  # answers remembered, as docs/protocol.md asks of firmware
+_DURABLE: Final = frozenset({"TransactionEvent"})
+
+
+class UnknownEvseError(LookupError):
+    """No EVSE has this number."""
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A CALL that waits to be sent, or for its answer."""
+
+    message_id: str
+    action: str
+    payload: Payload
+
+    @property
+    def durable(self) -> bool:
+        return self.action in _DURABLE
+
+
+class Pile:
+    """The pile behind the connection: `take` for what comes in, `outgoing` for what goes out."""
+
+    def __init__(self, spec: PileSpec, journal: Path | None, *, meter_every_s: float) -> None:
+        self.spec = spec
+        self.evses = {
+            each.number: Evse(each, self._tell, meter_every_s=meter_every_s) for each in spec.evses
+        }
+        self.outgoing: list[Outgoing] = []
+        self.on_more: Callable[[], None] = lambda: None  # called when there is more to send
+        self.dedupe = True  # False: firmware that forgets message ids
+        self.booted = False
+        self.powered = True
+        self.reset_asked = False
+        self.online = False
+        self._answers: dict[str, Frame] = {}
+        self._journal = journal
+        self._dirty = False
+        self._load()
+
+    def evse(self, number: int) -> Evse:
+        """An EVSE by its number. Raises UnknownEvseError."""
+        if number not in self.evses:
+            raise UnknownEvseError(number)
+        return self.evses[number]
+
+    # -- connection
+
+    def connected(self) -> None:
+        """The line is up: boot if need be, tell every status, then what waited."""
+        waiting = self.outgoing
+        self.outgoing = []
+        self._set_online(True)
+        if not self.booted:
+            self._tell("BootNotification", self._boot())
+        for evse in self.evses.values():
+            evse.tell_status(now(), always=True)
+        self.outgoing += [each for each in waiting if each.durable]
+        self.on_more()
+
+    def disconnected(self) -> None:
+        """The line is down: only what is durable stays."""
+        self.outgoing = [each for each in self.outgoing if each.durable]
+        self._set_online(False)
+
+    def answered(self, answer: Result | Error) -> bool:
+        """The CSMS answered a CALL; True when the head of the queue is done with."""
+        if not self.outgoing or self.outgoing[0].message_id != answer.message_id:
+            return False
+        if isinstance(answer, Error) and answer.code == "InternalError":
+            return False  # the CSMS has a bad moment: tell it again
+        done = self.outgoing.pop(0)
+        if done.action == "BootNotification":
+            self.booted = isinstance(answer, Result) and answer.payload["status"] == "Accepted"
+        self._dirty = self._dirty or done.durable
+        self.save()
+        return True
+
+    def heartbeat(self) -> None:
+        """Tell that we are here, unless something else is just being told."""
+        if not self.outgoing:
+            self._tell("Heartbeat", {})
+
+    # -- power
+
+    def cut_power(self) -> None:
+        """The mains fail: everything stops, nothing can be told any more."""
+        self.powered = False
+        for evse in self.evses.values():
+            evse.power_w = 0.0
+        self.touch()
+
+    def restore_power(self) -> None:
+        """The mains are back: what ran is over, and the pile boots."""
+        self.powered, self.booted = True, False
+        for evse in self.evses.values():
+            if evse.transaction is not None:
+                evse.end(now(), "AbnormalCondition", "PowerLoss")
+        self.touch()
+
+    # -- time and orders
+
+    def tick(self, elapsed_s: float) -> None:
+        """Let simulated seconds pass."""
+        if not self.powered:
+            return
+        for evse in self.evses.values():
+            evse.tick(now(), elapsed_s)
+        self.save()
+
+    def take(self, call: Call) -> Frame:
+        """Carry out a CALL of the CSMS once, and answer every repeat as the first time."""
+        if self.dedupe and call.message_id in self._answers:
+            return self._answers[call.message_id]
+        answer = self._carry_out(call)
+        self._answers[call.message_id] = answer
+        while len(self._answers) > RING:
+            self._answers.pop(next(iter(self._answers)))
+        self._dirty = True
+        self.save()
+        return answer
+
+    def _carry_out(self, call: Call) -> Frame:
+        order = ORDERS.get(call.action)
+        if order is None:
+            return Error(call.message_id, "NotImplemented")
+        try:
+            frames.check_request(call.action, call.payload)
+        except frames.FrameError as error:
+            return Error(call.message_id, error.code, error.why)
+        expires_at = call.payload.get("customData", {}).get("expiresAt")
+        if expires_at and datetime.fromisoformat(expires_at) <= now():
+            return Error(call.message_id, "GenericError", "Expired")
+        try:
+            return Result(call.message_id, order(self, call.payload))
+        except UnknownEvseError:
+            return Result(call.message_id, _no("UnknownEvse"))
+
+    def _set_online(self, online: bool) -> None:
+        self.online = online
+        for evse in self.evses.values():
+            evse.online = online
+
+    def _tell(self, action: str, payload: Payload) -> None:
+        frames.check_request(action, payload)
+        message = Outgoing(str(uuid.uuid4()), action, payload)
+        if not message.durable and not self.online:
+            return
+        self.outgoing.append(message)
+        self._dirty = self._dirty or message.durable
+        self.on_more()
+
+    def _boot(self) -> Payload:
+        station = {
+            "model": self.spec.model[:20],
+            "vendorName": "Pilebot",
+            "serialNumber": self.spec.pile_id[:25],
+            "firmwareVersion": "1.4.2",
+        }
+        return {"reason": "PowerUp", "chargingStation": station}
+
+    # -- the journal
+
+    def save(self) -> None:
+        """Write the journal if something that must survive has changed."""
+        if self._journal is None or not self._dirty:
+            return
+        state = {
+            "evses": {str(number): evse.state() for number, evse in self.evses.items()},
+            "outgoing": [
+                [each.message_id, each.action, each.payload]
+                for each in self.outgoing
+                if each.durable
+            ],
+            "answers": [frames.write(each).decode() for each in self._answers.values()],
+            "booted": self.booted,
+            "powered": self.powered,
+        }
+        fresh = self._journal.with_suffix(".new")
+        fresh.write_text(json.dumps(state), encoding="utf-8")
+        fresh.replace(self._journal)
+        self._dirty = False
+
+    def touch(self) -> None:
+        """Something that must survive was changed from outside."""
+        self._dirty = True
+        self.save()
+
+    def _load(self) -> None:
+        if self._journal is None or not self._journal.exists():
+            return
+        state = json.loads(self._journal.read_text(encoding="utf-8"))
+        for number, evse_state in state["evses"].items():
+            if int(number) in self.evses:
+                self.evses[int(number)].restore(evse_state)
+        self.outgoing = [Outgoing(*each) for each in state["outgoing"]]
+        for raw in state["answers"]:
+            answer = frames.parse(raw.encode())
+            self._answers[answer.message_id] = answer
+        self.booted = state["booted"]
+        self.powered = state["powered"]
+
+    def view(self) -> Payload:
+        """The state that GET /piles shows."""
+        return {
+            "pile_id": self.spec.pile_id,
+            "online": self.online,
+            "powered": self.powered,
+            "waiting_events": len(self.outgoing),
+            "evses": [_view(each) for each in self.evses.values()],
+        }
+
+
+def _view(evse: Evse) -> Payload:
+    vehicle, transaction = evse.vehicle, evse.transaction
+    return {
+        "number": evse.spec.number,
+        "kind": evse.spec.kind,
+        "max_power_w": evse.spec.max_power_w,
+        "status": evse.status,
+        "plugged": vehicle is not None,
+        "soc": round(vehicle.charge_wh / vehicle.capacity_wh, 4) if vehicle else None,
+        "transaction_id": transaction.id if transaction else None,
+        "charging_state": transaction.charging_state if transaction else None,
+        "power_w": round(evse.power_w),
+        "meter_wh": round(evse.register_wh),
+        "faults": evse.faults,
+    }
+
+
+def now() -> datetime:
+    """The pile's clock."""
+    return datetime.now(UTC)
+
+
+def _no(reason: str) -> Payload:
+    return {"status": "Rejected", "statusInfo": {"reasonCode": reason[:20]}}
+
+
+# -- orders: one function each, from the payload to the answer's payload
+
+
+def _start(pile: Pile, order: Payload) -> Payload:
+    evse, at = pile.evse(order.get("evseId", 0)), now()
+    refusal = evse.refusal(order["idToken"]["idToken"], at)
+    if refusal is not None:
+        return _no(refusal)
+    transaction_id = evse.begin(at, order, pile.spec.plug_in_timeout_s)
+    return {"status": "Accepted", "transactionId": transaction_id}
+
+
+def _running(pile: Pile, transaction_id: str) -> Evse | None:
+    for evse in pile.evses.values():
+        if evse.transaction is not None and evse.transaction.id == transaction_id:
+            return evse
+    return None
+
+
+def _stop(pile: Pile, order: Payload) -> Payload:
+    evse = _running(pile, order["transactionId"])
+    if evse is None:
+        return _no("TxNotFound")
+    evse.end(now(), "RemoteStop", "Remote")
+    return {"status": "Accepted"}
+
+
+def _unlock(pile: Pile, order: Payload) -> Payload:
+    evse = pile.evses.get(order["evseId"])
+    if evse is None:
+        return {"status": "UnknownConnector"}
+    if evse.transaction is not None:
+        return {"status": "OngoingAuthorizedTransaction"}
+    return {"status": "UnlockFailed" if "ConnectorLock" in evse.faults else "Unlocked"}
+
+
+def _reset(pile: Pile, order: Payload) -> Payload:
+    busy = [evse for evse in pile.evses.values() if evse.transaction is not None]
+    if order["type"] == "OnIdle" and busy:
+        return {"status": "Scheduled"}
+    for evse in busy:
+        evse.end(now(), "ResetCommand", "ImmediateReset")
+    pile.booted, pile.reset_asked = False, True
+    return {"status": "Accepted"}
+
+
+def _change_availability(pile: Pile, order: Payload) -> Payload:
+    number = order.get("evse", {}).get("id")
+    chosen = [pile.evse(number)] if number else list(pile.evses.values())
+    operative = order["operationalStatus"] == "Operative"
+    if not operative and any(evse.transaction is not None for evse in chosen):
+        return _no("Occupied")
+    for evse in chosen:
+        evse.set_operative(now(), operative)
+    return {"status": "Accepted"}
+
+
+def _transaction_status(pile: Pile, order: Payload) -> Payload:
+    transaction_id = order.get("transactionId")
+    waiting = [each.payload["transactionInfo"]["transactionId"] for each in pile.outgoing
+               if each.durable]  # fmt: skip
+    if transaction_id is None:
+        return {"messagesInQueue": bool(waiting)}
+    return {
+        "ongoingIndicator": _running(pile, transaction_id) is not None,
+        "messagesInQueue": transaction_id in waiting,
+    }
+
+
+def _trigger(pile: Pile, order: Payload) -> Payload:
+    wanted, number = order["requestedMessage"], order.get("evse", {}).get("id")
+    if wanted == "StatusNotification":
+        for evse in [pile.evse(number)] if number else list(pile.evses.values()):
+            evse.tell_status(now(), always=True)
+    elif wanted == "Heartbeat":
+        pile.heartbeat()
+    else:
+        return {"status": "NotImplemented"}
+    return {"status": "Accepted"}
+
+
+def _reserve(pile: Pile, order: Payload) -> Payload:
+    evse, at = pile.evse(order.get("evseId", 0)), now()
+    held = evse.held(at)
+    if held is not None and held["id"] != order["id"]:
+        return {"status": "Occupied"}
+    refusals = {"Faulted": "Faulted", "Unavailable": "Unavailable", "Occupied": "Occupied"}
+    token = order["idToken"]["idToken"]
+    if (refusal := evse.refusal(token, at)) is not None and held is None:
+        return {"status": refusals[refusal]}
+    evse.reservation = {"id": order["id"], "id_token": token, "until": order["expiryDateTime"]}
+    evse.tell_status(at)
+    return {"status": "Accepted"}
+
+
+def _cancel_reservation(pile: Pile, order: Payload) -> Payload:
+    for evse in pile.evses.values():
+        if evse.reservation is not None and evse.reservation["id"] == order["reservationId"]:
+            evse.reservation = None
+            evse.tell_status(now())
+            return {"status": "Accepted"}
+    return {"status": "Rejected"}
+
+
+def _set_profile(pile: Pile, order: Payload) -> Payload:
+    period = order["chargingProfile"]["chargingSchedule"][0]["chargingSchedulePeriod"][0]
+    pile.evse(order["evseId"]).limit_w = float(period["limit"])
+    return {"status": "Accepted"}
+
+
+def _data_transfer(pile: Pile, order: Payload) -> Payload:
+    return {"status": "UnknownVendorId"}
+
+
+ORDERS: Final[dict[str, Callable[[Pile, Payload], Payload]]] = {
+    "RequestStartTransaction": _start,
+    "RequestStopTransaction": _stop,
+    "UnlockConnector": _unlock,
+    "Reset": _reset,
+    "ChangeAvailability": _change_availability,
+    "GetTransactionStatus": _transaction_status,
+    "TriggerMessage": _trigger,
+    "ReserveNow": _reserve,
+    "CancelReservation": _cancel_reservation,
+    "SetChargingProfile": _set_profile,
+    "DataTransfer": _data_transfer,
+}

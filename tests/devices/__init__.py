@@ -1,0 +1,1 @@
+"""Piles over real brokers."""
