@@ -9,7 +9,7 @@
                      releasing ◄── nothing delivered, ─────┤
                          │         or too small            ▼
                          ▼                              billing ──captured──► settled
-                       void                                └──not to be had──► debt ──paid──► settled
+                       void                                └──failed──► debt ──► settled
 
 The hold has its own life beside it: none → placing → (waiting) → held → capturing → captured, or
 voiding → void; failed and expired are the provider's doing. Money leaves only from "held".

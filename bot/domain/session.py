@@ -96,6 +96,8 @@ class SessionFacts:
     checks: int = 0
     refund_minor: int = 0  # to give back as soon as it is captured, or given back
     told: tuple[str, ...] = ()
+    tells: int = 0  # notices so far: numbers them
+    voids: int = 0
     timers: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
@@ -139,10 +141,13 @@ def close_span(facts: SessionFacts, at: datetime) -> SessionFacts:
 
 
 def add_reading(facts: SessionFacts, new: Reading) -> SessionFacts:
-    """The facts with a register reading; repeats, late ones and registers going back are left
-    out, and of many readings close together the first and the last stay."""
+    """The facts with a register reading. Readings stand in the order of device time; repeats,
+    registers going back and late ones other than the very first are left out, and of many close
+    together the first and the last stay."""
     kept = facts.readings
-    if kept and (new.at <= kept[-1].at or new.wh < kept[-1].wh):
+    if kept and new.at < kept[0].at and new.wh <= kept[0].wh:
+        return replace(facts, readings=(new, *kept))
+    if kept and (new.at < kept[-1].at or new.wh < kept[-1].wh or new == kept[-1]):
         return facts
     if len(kept) >= 3 and _stretch(kept[-2]) == _stretch(kept[-1]) == _stretch(new):
         kept = kept[:-1]
@@ -190,6 +195,13 @@ class HoldFailed:
 @dataclass(frozen=True, slots=True)
 class HoldExpired:
     """The hold, or the page to place it, is gone without our doing."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRunsOut:
+    """The provider will soon let go of the hold: what is owed must be taken now."""
 
     at: datetime
 
@@ -279,13 +291,14 @@ class FlowChanged:
 
 @dataclass(frozen=True, slots=True)
 class TransactionEnded:
-    """The pile closed a transaction; `reason` is OCPP's stoppedReason, `wh` the final register."""
+    """The pile closed a transaction; `reason` is OCPP's stoppedReason, the last of `readings` the
+    final register."""
 
     at: datetime
     transaction_id: str
     device_at: datetime
     reason: str = ""
-    wh: int | None = None
+    readings: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +386,7 @@ class NotMe:
 
 
 Event = (
-    Yes | HoldPlaced | HoldNeedsRider | HoldFailed | HoldExpired
+    Yes | HoldPlaced | HoldNeedsRider | HoldFailed | HoldExpired | HoldRunsOut
     | StartAccepted | StartRejected | StartUnknown | StartTimeout | StartOffline
     | Plugged | Unplugged | TransactionStarted | MeterRead | FlowChanged | TransactionEnded
     | StopRequested | StopAccepted | StopFailed | PileOffline | PileOnline | Fault
@@ -425,6 +438,8 @@ class Capture:
 class Void:
     """Release the hold, or take back the page to place it."""
 
+    attempt: int = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Refund:
@@ -459,6 +474,7 @@ class Tell:
     """Tell the rider; bot/services/notices.py has the words for each name."""
 
     notice: str
+    number: int
     values: Mapping[str, str] = field(default_factory=dict)
 
 

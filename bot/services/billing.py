@@ -20,7 +20,7 @@ from bot.store.stations import Evse
 
 SERIES = "bill"
 # Who owes or owns: a rider's debt to us, money at the provider, what we earned, tax we owe.
-PROVIDER, REVENUE, REFUNDS = "provider", "revenue", "refunds"
+PROVIDER, REVENUE, REFUNDS, WAIVED = "provider", "revenue", "refunds", "waived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +134,10 @@ def post_refunded(work: UnitOfWork, refund: Refund) -> None:
     post(work, source=source, kind="refunded", currency=refund.currency, amounts=amounts)
 
 
-def post_waived(work: UnitOfWork, bill: Bill, rider_id: int) -> None:
-    """A bill the provider could not take is given up."""
-    amounts = {"waived": bill.total_minor, f"rider:{rider_id}": -bill.total_minor}
+def post_waived(work: UnitOfWork, session: ChargingSession) -> None:
+    """The session's bill is too small for the provider to take: it is given up."""
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
+    amounts = {WAIVED: bill.total_minor, f"rider:{session.rider_id}": -bill.total_minor}
     post(work, source=f"bill:{bill.id}", kind="waived", currency=bill.currency, amounts=amounts)
 
 

@@ -1,0 +1,219 @@
+"""What a rider is offered at an EVSE before the yes, and why somebody may be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from bot.domain.availability import Availability
+from bot.domain.holds import hold_for
+from bot.domain.money import Money
+from bot.domain.pricing import examples
+from bot.domain.tariffs import Tariff, dump_tariff, load_tariff
+from bot.errors import Refused
+from bot.replies import Amount, Moment, Say, Value
+from bot.services.stations import alternatives, evse_view
+from bot.services.stations import view as station_view
+from bot.services.tariffs import price_lines, tariff_for
+from bot.settings import Settings
+from bot.store.charging import ChargingSession
+from bot.store.database import UnitOfWork
+from bot.store.riders import Rider
+from bot.store.stations import Evse
+
+OFFER_LIFE: Final = timedelta(hours=1)  # a shown price is honoured this long
+SUSPECT_AFTER: Final = 2  # failed starts in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A price that the rider may say yes to; `body` is its JSON form, what `start` takes."""
+
+    evse_id: int
+    evse_code: str
+    station_name: str
+    tariff: Tariff
+    hold: Money
+    lines: tuple[Say, ...]
+    examples: tuple[tuple[int, Money], ...]  # (Wh, total with tax)
+    plugged: bool
+    suspect: bool  # the last starts failed here: say so before the yes
+    at: datetime
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What the dialog keeps until the yes."""
+        return {
+            "evse_id": self.evse_id,
+            "tariff": dump_tariff(self.tariff),
+            "hold_minor": self.hold.amount_minor,
+            "at": self.at.isoformat(),
+        }
+
+    @property
+    def text(self) -> Say:
+        """The whole offer as one text that ends in the question."""
+        about = [
+            Say("{energy} costs about {total}", {"energy": Amount(wh, "wh"), "total": total})
+            for wh, total in self.examples
+        ]
+        values: dict[str, Value] = {
+            "evse": self.evse_code,
+            "station": self.station_name,
+            "hold": self.hold,
+            "prices": stack(self.lines),
+            "examples": stack(about),
+        }
+        if self.suspect:
+            return Say(
+                "{evse} at {station}\n{prices}\n{examples}\n\nThe last starts failed here, so it "
+                "may not work; you pay nothing if it does not. I hold {hold} on your card and "
+                "take only what you use. Start charging?",
+                values,
+            )
+        return Say(
+            "{evse} at {station}\n{prices}\n{examples}\n\nI hold {hold} on your card and take only "
+            "what you use; the rest is released at once. Start charging?",
+            values,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """An offer read back: tariff and hold that the rider saw."""
+
+    evse_id: int
+    tariff: Tariff
+    hold_minor: int
+    at: datetime
+
+
+def stack(lines: Sequence[Say]) -> Say:
+    """Lines one below the other as one value."""
+    names = [f"line{number}" for number in range(len(lines))]
+    text = "\n".join(f"{{{name}}}" for name in names)
+    return Say(text, dict(zip(names, lines, strict=True)))
+
+
+def make_offer(work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider) -> Offer:
+    """The offer at an EVSE now. Raises Refused with the reason and a way on."""
+    refuse_rider(work, rider)
+    refuse_evse(work, settings, evse)
+    tariff = tariff_for(work, evse, work.now)
+    return Offer(
+        evse_id=evse.id,
+        evse_code=evse.code,
+        station_name=evse.pile.station.name,
+        tariff=tariff,
+        hold=hold_for(tariff, power_w=evse.max_power_w, at=work.now),
+        lines=price_lines(tariff, work.now),
+        examples=tuple(examples(tariff, work.now, evse.max_power_w)),
+        plugged=evse.status == "Occupied",
+        suspect=evse.failed_starts >= SUSPECT_AFTER,
+        at=work.now,
+    )
+
+
+def read_offer(body: Mapping[str, Any], evse: Evse, now: datetime) -> Agreed:
+    """The offer in a body. Raises Refused when it is too old or for another EVSE."""
+    agreed = Agreed(
+        evse_id=int(body["evse_id"]),
+        tariff=load_tariff(body["tariff"]),
+        hold_minor=int(body["hold_minor"]),
+        at=datetime.fromisoformat(body["at"]),
+    )
+    if agreed.evse_id != evse.id or now - agreed.at > OFFER_LIFE:
+        raise Refused(
+            "That price was shown a while ago. Please send {evse} again to see the price that "
+            "applies now.",
+            {"evse": evse.code},
+        )
+    return agreed
+
+
+def refuse_rider(work: UnitOfWork, rider: Rider) -> None:
+    """Raises Refused when this rider may not start anywhere."""
+    row = work.session.execute(
+        select(ChargingSession, Evse)
+        .join(Evse, Evse.id == ChargingSession.evse_id)
+        .where(ChargingSession.rider_id == rider.id, ChargingSession.open)
+    ).first()
+    if row is not None:
+        raise Refused(
+            "You already have a charge at {evse}. Please write “stop” to end it first.",
+            {"evse": row[1].code},
+        )
+    owing = work.session.scalars(
+        select(ChargingSession.id).where(
+            ChargingSession.rider_id == rider.id, ChargingSession.state == "debt"
+        )
+    ).first()
+    if owing is not None:
+        raise Refused(
+            "Your last charge is not paid yet, so I cannot start a new one. Please write “agent” "
+            "so that a person can help you to pay it."
+        )
+
+
+_NOT_NOW: Final[Mapping[Availability, Say]] = {
+    Availability.OUT_OF_SERVICE: Say("{evse} is out of service. {hint}"),
+    Availability.RESERVED: Say("{evse} is reserved for somebody else. {hint}"),
+    Availability.FAULTED: Say("{evse} reports a fault and cannot charge. {hint}"),
+    Availability.NOT_CONFIRMED: Say(
+        "{evse} is offline (last heard {time}), so I cannot start it. {hint}"
+    ),
+}
+
+
+def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse) -> None:
+    """Raises Refused when nobody may start at this EVSE now."""
+    view = evse_view(work, settings, evse)
+    if view.state is Availability.BUSY:
+        raise occupied(work, settings, evse)
+    if view.state.usable:
+        return
+    values: dict[str, Value] = {"evse": evse.code, "hint": _hint(work, settings, evse)}
+    if view.state is Availability.NOT_CONFIRMED:
+        if evse.pile.seen_at is None:
+            raise Refused("{evse} has not been in contact with me yet. {hint}", values)
+        values["time"] = Moment(evse.pile.seen_at, evse.pile.station.tz, "date_time")
+    raise Refused(_NOT_NOW[view.state].text, values)
+
+
+def occupied(work: UnitOfWork, settings: Settings, evse: Evse) -> Refused:
+    """The no to whoever comes second, with a way on."""
+    since = work.session.scalars(
+        select(ChargingSession.created_at).where(
+            ChargingSession.evse_id == evse.id, ChargingSession.open
+        )
+    ).first()
+    return Refused(
+        "{evse} is in use by another rider since {time}. {hint}",
+        {
+            "evse": evse.code,
+            "time": Moment(since or work.now, evse.pile.station.tz),
+            "hint": _hint(work, settings, evse),
+        },
+    )
+
+
+def _hint(work: UnitOfWork, settings: Settings, evse: Evse) -> Say:
+    """The nearest thing that works instead."""
+    station, kind = evse.pile.station, evse.pile.kind
+    for view in station_view(work, settings, station).usable:
+        if view.evse.id != evse.id and view.pile.kind == kind:
+            return Say("{other} here is free: send me that code.", {"other": view.evse.code})
+    for near in alternatives(work, settings, station, kind=kind, limit=1):
+        return Say(
+            "The nearest free one is {other} at {place}, {distance} from here.",
+            {
+                "other": next(v.evse.code for v in near.usable if v.pile.kind == kind),
+                "place": near.station.name,
+                "distance": Amount(near.distance_m or 0, "m"),
+            },
+        )
+    return Say("Please try again a little later.")

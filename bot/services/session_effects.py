@@ -1,0 +1,225 @@
+"""Carrying out what the session state machine calls for: rows and outbox effects, never network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from bot.domain import session as on
+from bot.domain.session import OPEN, Command, SessionFacts, dump_facts
+from bot.services import billing, piles
+from bot.services.notices import Occasion, notice
+from bot.services.outbound import tell_rider
+from bot.store import inbox, outbox
+from bot.store.charging import Bill, ChargingSession, Hold, Refund
+from bot.store.database import UnitOfWork
+from bot.store.stations import Evse
+
+STOP_TTL_S: Final = 600  # a pile that comes back within this still carries a stop out
+# What directly answers somebody's wish, as opposed to what follows from it.
+_ANSWERS: Final = frozenset(
+    {"stopping", "stop_offline", "start_cancelled", "already_stopping", "already_stopped",
+     "not_me_stopped", "not_me_noted"}
+)  # fmt: skip
+_HOLD_STATES: Final = {"placing": "creating"}  # the others have the same name in the row
+
+
+class _Effects:
+    """One event's commands at work on the rows of its session."""
+
+    def __init__(
+        self, work: UnitOfWork, session: ChargingSession, facts: SessionFacts, key: str | None
+    ) -> None:
+        self.work = work
+        self.session = session
+        self.facts = facts
+        self.key = key
+
+    @property
+    def evse(self) -> Evse:
+        return self.work.session.get_one(Evse, self.session.evse_id)
+
+    def hold(self) -> Hold:
+        return hold_of(self.work, self.session.id)
+
+    def pay(self, kind: str, key: str, body: dict[str, Any], hold: Hold) -> None:
+        self.work.session.flush()
+        outbox.emit(
+            self.work, key=key, lane="worker", stream=f"hold:{hold.id}", kind=kind, body=body
+        )
+
+    def place_hold(self, command: on.PlaceHold) -> None:
+        hold = Hold(
+            session_id=self.session.id,
+            rider_id=self.session.rider_id,
+            amount_minor=command.amount_minor,
+            currency=self.facts.terms.tariff.currency,
+            created_at=self.work.now,
+            updated_at=self.work.now,
+        )
+        self.work.session.add(hold)
+        self.work.session.flush()
+        self.pay("payment.hold", f"hold:{hold.id}:1", {"hold_id": hold.id}, hold)
+
+    def check_hold(self, command: on.CheckHold) -> None:
+        hold = self.hold()
+        key = f"check:{hold.id}:session:{command.number}"
+        self.pay("payment.check", key, {"hold_id": hold.id}, hold)
+
+    def capture(self, command: on.Capture) -> None:
+        hold = self.hold()
+        hold.capture_minor = command.amount_minor
+        hold.state = "capturing"
+        key = f"capture:{hold.id}:{command.attempt}"
+        self.pay("payment.capture", key, {"hold_id": hold.id}, hold)
+
+    def void(self, command: on.Void) -> None:
+        hold = self.hold()
+        hold.state = "voiding"
+        key = f"void:{hold.id}:{command.attempt}"
+        self.pay("payment.void", key, {"hold_id": hold.id}, hold)
+
+    def refund(self, command: on.Refund) -> None:
+        hold = self.hold()
+        refund = Refund(
+            hold_id=hold.id,
+            amount_minor=command.amount_minor,
+            currency=hold.currency,
+            reason=command.reason,
+            created_at=self.work.now,
+        )
+        self.work.session.add(refund)
+        self.work.session.flush()
+        self.pay("payment.refund", f"refund:{refund.id}", {"refund_id": refund.id}, hold)
+
+    def send_start(self, command: on.SendStart) -> None:
+        limits = self.facts.terms.limits
+        piles.command(
+            self.work,
+            key=f"start:{self.session.id}:{command.attempt}",
+            pile_id=self.evse.pile_id,
+            kind="start",
+            evse_number=self.evse.number,
+            session_id=self.session.id,
+            body={"id_token": f"rider:{self.session.rider_id}"},
+            ttl_s=limits.start_timeout_s,
+        )
+
+    def send_stop(self, command: on.SendStop) -> None:
+        piles.command(
+            self.work,
+            key=f"stop:{self.session.id}:{command.transaction_id}:{command.attempt}",
+            pile_id=self.evse.pile_id,
+            kind="stop",
+            evse_number=self.evse.number,
+            session_id=self.session.id,
+            body={"transaction_id": command.transaction_id},
+            ttl_s=STOP_TTL_S,
+        )
+
+    def set_timer(self, command: on.SetTimer) -> None:
+        inbox.put(
+            self.work,
+            source="timer",
+            source_id=f"session:{self.session.id}:{command.name}",
+            stream=f"session:{self.session.id}",
+            kind="session.timer",
+            body={"session_id": self.session.id, "name": command.name},
+            available_at=command.at,
+            coalesce=True,
+        )
+
+    def cancel_timer(self, command: on.CancelTimer) -> None:
+        source_id = f"session:{self.session.id}:{command.name}"
+        inbox.cancel(self.work, source="timer", source_id=source_id)
+
+    def make_bill(self, _command: on.MakeBill) -> None:
+        billing.make_bill(self.work, self.session, self.facts)
+
+    def mark_suspect(self, _command: on.MarkSuspect) -> None:
+        self.evse.failed_starts += 1
+
+    def tell(self, command: on.Tell) -> None:
+        bill_id = self.work.session.scalars(
+            select(Bill.id).where(Bill.session_id == self.session.id)
+        ).first()
+        occasion = Occasion(
+            session_id=self.session.id,
+            evse_code=self.evse.code,
+            station_name=self.evse.pile.station.name,
+            facts=self.facts,
+            bill_id=bill_id,
+            now=self.work.now,
+            values=command.values,
+        )
+        key = self.key or f"session:{self.session.id}:{command.number}"
+        reply = notice(command.notice, occasion)
+        tell_rider(self.work, self.session.rider_id, reply, key=f"{key}:{_once(command, self.key)}")
+
+
+def _once(command: on.Tell, key: str | None) -> str:
+    """A cause with a key of its own is answered once, in the words of the first time."""
+    return "answer" if key is not None and command.notice in _ANSWERS else command.notice
+
+
+_HANDLERS: Final[dict[type[Command], Callable[[_Effects, Any], None]]] = {
+    on.PlaceHold: _Effects.place_hold,
+    on.CheckHold: _Effects.check_hold,
+    on.Capture: _Effects.capture,
+    on.Void: _Effects.void,
+    on.Refund: _Effects.refund,
+    on.SendStart: _Effects.send_start,
+    on.SendStop: _Effects.send_stop,
+    on.SetTimer: _Effects.set_timer,
+    on.CancelTimer: _Effects.cancel_timer,
+    on.MakeBill: _Effects.make_bill,
+    on.MarkSuspect: _Effects.mark_suspect,
+    on.Tell: _Effects.tell,
+}
+
+
+def carry_out(
+    work: UnitOfWork,
+    session: ChargingSession,
+    facts: SessionFacts,
+    commands: Sequence[Command],
+    *,
+    key: str | None = None,
+) -> None:
+    """Carry out what one event called for; `facts` are those after it. `key` names the cause
+    where the caller knows one, so that its repeat tells nothing twice."""
+    effects = _Effects(work, session, facts, key)
+    for command in commands:
+        _HANDLERS[type(command)](effects, command)
+
+
+def keep(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -> None:
+    """Write facts back to the row, the columns other code asks for, and the hold's state."""
+    session.facts = dump_facts(facts)
+    session.state = facts.state
+    session.open = facts.state in OPEN
+    session.transaction_id = facts.transaction_id
+    session.started_at = facts.started_at
+    session.stop_requested_at = facts.stop_at
+    if not session.open and session.ended_at is None:
+        session.ended_at = facts.ended_at or work.now
+    if facts.readings:
+        session.meter_start_wh = facts.readings[0].wh
+        session.meter_wh = facts.readings[-1].wh
+        session.meter_at = facts.readings[-1].at
+    if facts.hold != "none":
+        hold = hold_of(work, session.id)
+        state = _HOLD_STATES.get(facts.hold, facts.hold)
+        if hold.state != state:
+            hold.state = state
+        hold.updated_at = work.now
+    work.session.flush()
+
+
+def hold_of(work: UnitOfWork, session_id: int) -> Hold:
+    """The session's hold."""
+    return work.session.scalars(
+        select(Hold).where(Hold.session_id == session_id).order_by(Hold.seq.desc()).limit(1)
+    ).one()
