@@ -30,7 +30,7 @@ CARDS = (
 )
 
 
-@intent("faq_howto", digression=True)
+@intent("faq_howto", digression=True, words=("how", "tutorial"))
 def explain(turn: Turn) -> Replies:
     """The card named by the button, else the first."""
     raw = turn.value("card") or "1"

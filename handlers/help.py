@@ -7,7 +7,7 @@ from bot.dialog.turn import Turn
 from bot.replies import Choose, Option, Replies, Say
 
 
-@intent("help")
+@intent("help", words=("menu", "help"))
 def show_menu(turn: Turn) -> Replies:
     """At most ten rows: WhatsApp's limit."""
     return Choose(

@@ -8,7 +8,7 @@ from bot.replies import Replies, Say
 from bot.services import handoff
 
 
-@intent("human_handoff")
+@intent("human_handoff", words=("agent", "human"))
 def to_person(turn: Turn) -> Replies:
     """At once, no menu in between."""
     handoff.to_queue(turn.work, turn.conversation, reason="asked")

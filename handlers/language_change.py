@@ -25,7 +25,11 @@ NAMES = {
 }
 
 
-@intent("language_change", digression=True)
+@intent(
+    "language_change",
+    digression=True,
+    words=("language", "idioma", "语言", "語言", "langue", "sprache"),
+)
 def change(turn: Turn) -> Replies:
     """The language named in the message or button, else the list."""
     said = turn.heard.text.casefold()

@@ -29,6 +29,11 @@ class Engine:
 
     def __init__(self, intents: Mapping[str, Intent]) -> None:
         self.intents = intents
+        self._words = {word: name for name, each in intents.items() for word in each.words}
+
+    def named(self, text: str) -> str | None:
+        """The intent that claims this whole message as one of its words, or None."""
+        return self._words.get(text.strip().strip("!.").casefold())
 
     def serve(self, turn: Turn) -> list[Reply]:
         """The bot's answer to one message; leaves the new dialog state on the conversation."""
@@ -147,6 +152,7 @@ class Engine:
         except Refused as refused:
             turn.conversation.dialog = {}
             return [Say(refused.text, refused.values)]
+        state.slots |= turn.keep
         turn.conversation.dialog = state.dump()
         return [_tagged(reply, state.tag) for reply in as_sequence(prompt)]
 

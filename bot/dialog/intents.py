@@ -51,13 +51,19 @@ class Intent:
     wish: type[Any] | None
     slots: tuple[Slot, ...]
     digression: bool
+    words: tuple[str, ...] = ()
 
 
-def intent(*names: str, digression: bool = False) -> Callable[[Handler], Handler]:
-    """Mark a function as the handler of NLU labels; `collect` finds it."""
+def intent(
+    *names: str, digression: bool = False, words: tuple[str, ...] = ()
+) -> Callable[[Handler], Handler]:
+    """Mark a function as the handler of NLU labels; `collect` finds it.
+
+    `words` are whole messages that mean the first label whatever the NLU thinks ("web").
+    """
 
     def mark(run: Handler) -> Handler:
-        run.intent = (names, digression)  # type: ignore[attr-defined]  # a mark, read by collect
+        run.intent = (names, digression, words)  # type: ignore[attr-defined]  # a mark, read by collect
         return run
 
     return mark
@@ -72,16 +78,18 @@ def collect(package: ModuleType) -> Mapping[str, Intent]:
             mark = getattr(value, "intent", None)
             if not isinstance(mark, tuple) or value.__module__ != module.__name__:
                 continue
-            names, digression = mark
+            names, digression, words = mark
             for name in names:
                 if name in found:
                     raise ValueError(f"two handlers for {name}: {found[name].run}, {value}")
-                found[name] = _intent(name, value, digression)
+                found[name] = describe(name, value, digression, words if name == names[0] else ())
     return found
 
 
-def _intent(name: str, run: Handler, digression: bool) -> Intent:
-    """Bolt-like injection in its smallest form: a second parameter's type is the wish."""
+def describe(
+    name: str, run: Handler, digression: bool = False, words: tuple[str, ...] = ()
+) -> Intent:
+    """A handler as the engine sees it: the type of a second parameter is its wish."""
     hints = get_type_hints(run)
     hints.pop("return", None)
     wishes = [hint for parameter, hint in hints.items() if hint is not Turn]
@@ -91,4 +99,4 @@ def _intent(name: str, run: Handler, digression: bool) -> Intent:
         for each in (fields(wish_type) if wish_type else ())
         if each.default is MISSING or each.metadata
     )
-    return Intent(name, run, wish_type, slots, digression)
+    return Intent(name, run, wish_type, slots, digression, words)

@@ -77,7 +77,7 @@ class PileKind:
         raw = tapped(turn, name) or turn.heard.understanding.entity("pile_code")
         if raw is None and asked:
             raw = turn.heard.text
-        return self._find(turn, raw) if raw else None
+        return self.find(turn, raw) if raw else None
 
     def dump(self, value: PilePoint) -> str:
         """The code."""
@@ -85,9 +85,10 @@ class PileKind:
 
     def load(self, turn: Turn, raw: str) -> PilePoint | None:
         """None when the pile has been taken down since."""
-        return self._find(turn, raw)
+        return self.find(turn, raw)
 
-    def _find(self, turn: Turn, raw: str) -> PilePoint | None:
+    def find(self, turn: Turn, raw: str) -> PilePoint | None:
+        """Raises Refused for codes that are mistyped or unknown."""
         code = codes.examine(raw)
         if isinstance(code, codes.Mistyped):
             raise Refused(
@@ -99,6 +100,50 @@ class PileKind:
             return None
         pile, evse = stations.by_code(turn.work, code)
         return PilePoint(pile, evse)
+
+
+class EvseKind:
+    """One EVSE: by its whole code, or by its number at the pile already named."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> Evse | None:
+        """Raises Refused for codes that are mistyped or unknown."""
+        raw = tapped(turn, name)
+        point = PILE.find(turn, raw) if raw else PILE.hear(turn, "pile", asked=False)
+        if point is not None:
+            return point.evse
+        number = turn.heard.text.strip().lstrip("#")
+        pile = turn.conversation.dialog.get("slots", {}).get("pile")
+        if not asked or not number.isdecimal() or pile is None:
+            return None
+        known = PILE.load(turn, pile)
+        return (
+            next((e for e in known.pile.evses if e.number == int(number)), None) if known else None
+        )
+
+    def dump(self, value: Evse) -> str:
+        """The code."""
+        return value.code
+
+    def load(self, turn: Turn, raw: str) -> Evse | None:
+        """None when it has been taken down since."""
+        point = PILE.find(turn, raw)
+        return point.evse if point else None
+
+
+class Kept:
+    """A JSON text that a prompt keeps for its handler; riders never say it."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """Nothing."""
+        return None
+
+    def dump(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def load(self, turn: Turn, raw: str) -> str | None:
+        """As it is."""
+        return raw
 
 
 class PlaceKind(Generic[T]):
@@ -149,5 +194,7 @@ class StationKind:
 
 AGREED = Agreed()
 PILE = PileKind()
+EVSE = EvseKind()
+KEPT = Kept()
 PLACE: PlaceKind[Place] = PlaceKind()
 STATION = StationKind()

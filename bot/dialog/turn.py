@@ -36,6 +36,7 @@ class Turn:
     rider: Rider
     conversation: Conversation
     heard: Heard
+    keep: dict[str, str] = field(default_factory=dict)  # slots a prompt fills by itself (an offer)
 
     @property
     def now(self) -> datetime:

@@ -185,6 +185,9 @@ class Serving:
             return Understanding("photo_choice", 1.0, entities, engine="qr")
         if incoming.place is not None and not incoming.text:
             return Understanding("find_pile", 1.0, engine="location")
+        named = self.engine.named(incoming.text) if incoming.payload is None else None
+        if named is not None:
+            return Understanding(named, 1.0, lang=None)
         understood = self.understand(
             incoming.text, payload=incoming.payload, codes=codes, lang=lang, context=context
         )

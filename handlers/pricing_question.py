@@ -1,0 +1,51 @@
+"""What does it cost: here, at a named pile, or how prices work."""
+
+from __future__ import annotations
+
+from bot.dialog.intents import intent, maybe, wish
+from bot.dialog.kinds import PILE, PilePoint
+from bot.dialog.turn import Turn
+from bot.replies import Choose, Option, Replies, Say
+from bot.services.offers import stack
+from bot.services.tariffs import price_lines, tariff_for
+from bot.store.stations import Evse
+
+
+@wish
+class Question:
+    """The pile asked about, when the rider names one."""
+
+    pile: PilePoint | None = maybe(PILE)
+
+
+@intent("pricing_question", digression=True)
+def price(turn: Turn, want: Question) -> Replies:
+    """The pile of the message, else of the open dialog, else the rule."""
+    point = want.pile or _open_pile(turn)
+    if point is None:
+        return Choose(
+            Say(
+                "Prices differ by pile and hour. You always see them before you say yes, and that "
+                "price holds for your whole charge. Send me a pile's code or a photo of its QR "
+                "code to see its price now."
+            ),
+            [Option("find_pile", Say("Find a pile"))],
+        )
+    evse: Evse = point.evse or point.pile.evses[0]
+    tariff = tariff_for(turn.work, evse, turn.now)
+    return Say(
+        "{evse} at {station}, all taxes included:\n{prices}"
+        if tariff.includes_tax
+        else "{evse} at {station}, plus {tax} % tax:\n{prices}",
+        {
+            "evse": evse.code if point.evse else point.pile.number,
+            "station": point.pile.station.name,
+            "tax": str(tariff.tax_percent),
+            "prices": stack(price_lines(tariff, turn.now)),
+        },
+    )
+
+
+def _open_pile(turn: Turn) -> PilePoint | None:
+    raw = turn.conversation.dialog.get("slots", {}).get("pile")
+    return PILE.load(turn, raw) if raw else None

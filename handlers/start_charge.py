@@ -1,0 +1,106 @@
+"""Starting a charge: which socket, what it costs, yes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bot.dialog.intents import ask, intent, maybe, wish
+from bot.dialog.kinds import AGREED, EVSE, KEPT, PILE, PilePoint
+from bot.dialog.turn import Turn
+from bot.domain.availability import Availability
+from bot.errors import Refused
+from bot.replies import Amount, Choose, Option, Replies, Say
+from bot.services import charging, stations
+from bot.store.stations import Evse
+
+WHICH = Say(
+    "At which pile are you? Send me a photo of its QR code, or type the code printed under it, "
+    "like 1023-27."
+)
+STATES = {
+    Availability.FREE: Say("free"),
+    Availability.PLUGGED: Say("cable plugged in"),
+}
+
+
+def ask_pile(turn: Turn, slots: Mapping[str, Any]) -> Replies:
+    """A photo answers it, so does a code."""
+    return Choose(WHICH, [Option("find_pile", Say("Find a pile"))])
+
+
+def ask_evse(turn: Turn, slots: Mapping[str, Any]) -> Replies:
+    """The sockets of the pile that can be used now."""
+    point: PilePoint = slots["pile"]
+    pile = point.pile
+    views = [stations.evse_view(turn.work, turn.settings, evse) for evse in pile.evses]
+    usable = [view for view in views if view.state.usable][:10]
+    if not usable:
+        raise Refused(
+            "No socket of pile {pile} can be used at the moment. Write FIND for the nearest free "
+            "pile.",
+            {"pile": pile.number},
+        )
+    return Choose(
+        Say(
+            "Pile {pile}, {station}. Which socket are you at?",
+            {"pile": pile.number, "station": pile.station.name},
+        ),
+        [
+            Option(
+                f"start_charge?pile={view.evse.code}",
+                Say("Socket {number}", {"number": view.evse.number}),
+                Say(
+                    "{code}, {power}, {state}",
+                    {
+                        "code": view.evse.code,
+                        "power": Amount(view.evse.max_power_w, "w"),
+                        "state": STATES[view.state],
+                    },
+                ),
+            )
+            for view in usable
+        ],
+        list_button=Say("Choose a socket"),
+    )
+
+
+def show_offer(turn: Turn, slots: Mapping[str, Any]) -> Replies:
+    """Price and hold; the offer shown is the offer agreed to."""
+    evse: Evse = slots["evse"]
+    offer = charging.offer(turn.work, turn.settings, evse=evse, rider=turn.rider)
+    turn.keep["offer"] = json.dumps(offer.body)
+    return Choose(
+        offer.text,
+        [
+            Option("=yes", Say("Yes, start")),
+            Option("deny", Say("Not now")),
+        ],
+    )
+
+
+@wish
+class Start:
+    """Everything a start needs; `offer` is what the rider saw."""
+
+    pile: PilePoint = ask(ask_pile, PILE)
+    evse: Evse = ask(ask_evse, EVSE)
+    offer: str | None = maybe(KEPT)
+    agreed: bool = ask(show_offer, AGREED)
+
+
+@intent("start_charge", words=("start",))
+def start(turn: Turn, want: Start) -> Replies | None:
+    """The yes. What follows (hold, plug in, started) is told as it happens."""
+    if want.offer is None:  # the dialog was opened before a deploy that forgot it
+        return show_offer(turn, {"evse": want.evse})
+    charging.start(
+        turn.work,
+        turn.settings,
+        rider=turn.rider,
+        evse=want.evse,
+        offer_body=json.loads(want.offer),
+        key=turn.heard.key,
+    )
+    return None
