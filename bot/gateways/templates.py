@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from twilio.rest.content.v1.content import ContentList
+from twilio.rest.content.v1.content.approval_create import ApprovalCreateList
 
 from bot.gateways.render import Rendered, shorten
 from bot.gateways.translate import LANGUAGES, language, translate
@@ -88,7 +89,9 @@ def register(settings: Settings) -> str:
             made = contents.create(ContentList.ContentCreateRequest(request))
             tag = lang.lower().replace("-", "_")
             approval = {"name": f"pilebot_{name}_{tag}", "category": "UTILITY"}
-            contents(made.sid).approval_create.create(approval)
+            contents(made.sid).approval_create.create(
+                ApprovalCreateList.ContentApprovalRequest(approval)
+            )
             mapped.append(f"{name}:{lang}={made.sid}")
     return ",".join(mapped)
 

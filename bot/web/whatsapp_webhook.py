@@ -29,7 +29,9 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
 
     @hooks.before_request
     def check() -> None:
-        request.max_content_length = BODY_MAX
+        if (request.content_length or 0) > BODY_MAX:
+            abort(413)
+        request.max_content_length = BODY_MAX  # for bodies that do not tell their length
         request.max_form_memory_size = BODY_MAX
         query = request.query_string.decode("latin-1")
         signature = request.headers.get("X-Twilio-Signature", "")

@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 from twilio.request_validator import RequestValidator
+from werkzeug.datastructures import MultiDict
 from werkzeug.serving import make_server
 
 from bot.demo.twilio_standin.app import create_app
@@ -92,7 +93,8 @@ def payload() -> Callable[[str], dict[str, str]]:
 
 def sign(url: str, params: dict[str, Any], token: str = TOKEN) -> dict[str, str]:
     """The header by which Twilio signs a request, made by the SDK."""
-    return {"X-Twilio-Signature": RequestValidator(token).compute_signature(url, params)}
+    form = MultiDict(params)  # as Twilio, a field may come several times
+    return {"X-Twilio-Signature": RequestValidator(token).compute_signature(url, form)}
 
 
 @pytest.fixture
@@ -177,7 +179,8 @@ class World:
 
     def status_of(self, row: Message) -> str:
         """The status Twilio has for a message."""
-        return next(each["status"] for each in self.listed() if each["sid"] == row.provider_id)
+        found = next(each for each in self.listed() if each["sid"] == row.provider_id)
+        return str(found["status"])
 
     def fault(self, **fault: Any) -> None:
         """Ask the stand-in for a failure."""
