@@ -17,7 +17,7 @@ from bot.demo.stripe_standin import cards
 from bot.demo.stripe_standin.book import Thing
 from bot.demo.stripe_standin.checkout import Checkout
 from bot.demo.stripe_standin.engine import Engine, public
-from bot.demo.stripe_standin.faults import Faults
+from bot.demo.stripe_standin.faults import Fault, Faults
 from bot.demo.stripe_standin.form import (
     Params,
     Refusal,
@@ -63,34 +63,41 @@ def _serve(
     fault = faults.take(f"{request.method} {request.path}")
     if fault is not None and not fault.after:
         return fault.strike()
+    with engine.book.turn():
+        answer = _answered(engine, fault, api_key, view, ids)
+    return fault.strike() if fault is not None else answer
+
+
+def _answered(
+    engine: Engine, fault: Fault | None, api_key: str, view: View, ids: dict[str, str]
+) -> Response:
+    """The answer to the request at hand, from the idempotency store when it was given before."""
     key = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
     pairs = _pairs()
     said = f"{request.method} {request.path} {sorted(pairs)}"
-    with engine.book.turn():
-        try:
-            _check_key(api_key)
-            stored = engine.book.stored_answer(key) if key else None
-            if stored is not None:
-                if stored[0] != said:
-                    raise Refusal(
-                        "Keys for idempotent requests can only be used with the same parameters "
-                        f"they were first used with. Try using a key other than '{key}'.",
-                        type_="idempotency_error",
-                    )
-                return _answer(stored[1], stored[2], replayed=True)
-            params = nested(pairs)
-            expand = [str(each) for each in params.pop("expand", [])]
-            thing = view(params, **ids)
-            body, status = json.dumps(_expanded(engine, thing, expand)), 200
-        except Refusal as refusal:
-            body, status = json.dumps({"error": refusal.error}), refusal.status
-            if not refusal.stored:
-                return _answer(status, body)
-        if fault is not None and fault.stored:
-            status, body = fault.status, fault.body()
-        if key:
-            engine.book.store_answer(key, said, status, body)
-    return fault.strike() if fault is not None else _answer(status, body)
+    try:
+        _check_key(api_key)
+        if key and (stored := engine.book.stored_answer(key)):
+            if stored[0] != said:
+                raise Refusal(
+                    "Keys for idempotent requests can only be used with the same parameters "
+                    f"they were first used with. Try using a key other than '{key}'.",
+                    type_="idempotency_error",
+                )
+            return _answer(stored[1], stored[2], replayed=True)
+        params = nested(pairs)
+        expand = [str(each) for each in params.pop("expand", [])]
+        thing = view(params, **ids)
+        body, status = json.dumps(_expanded(engine, thing, expand)), 200
+    except Refusal as refusal:
+        body, status = json.dumps({"error": refusal.error}), refusal.status
+        if not refusal.stored:
+            return _answer(status, body)
+    if fault is not None and fault.stored:
+        status, body = fault.status, fault.body()
+    if key:
+        engine.book.store_answer(key, said, status, body)
+    return _answer(status, body)
 
 
 def _pairs() -> list[tuple[str, str]]:

@@ -86,6 +86,10 @@ class Book:
         """Keep what a request with an idempotency key was answered."""
         self._db.execute("INSERT INTO answer VALUES (?, ?, ?, ?)", (key, request, status, body))
 
+    def forget_answers(self) -> None:
+        """Prune the idempotency keys, as Stripe does after a day."""
+        self._db.execute("DELETE FROM answer")
+
     def deliver_later(self, event_id: str, due: float, tries: int = 0) -> None:
         """Queue (or put off) the delivery of an event to the webhook."""
         self._db.execute(

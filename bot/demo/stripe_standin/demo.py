@@ -83,6 +83,13 @@ def blueprint(engine: Engine, checkout: Checkout, faults: Faults) -> Blueprint:
         engine.events_enabled = bool(said().get("enabled", True))
         return jsonify({"enabled": engine.events_enabled})
 
+    @routes.delete("/idempotency")
+    def prune() -> Response:
+        """A day passes for the idempotency keys."""
+        with engine.book.turn():
+            engine.book.forget_answers()
+        return jsonify({})
+
     @routes.post("/faults")
     def order_fault() -> tuple[Response, int]:
         """A fault as in faults.Fault, for the next matching API requests."""
