@@ -13,11 +13,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bot.domain.availability import Availability
 from bot.domain.codes import Mistyped, PileCode, examine, parse
-from bot.errors import Refused
+from bot.errors import GiveUp, Refused
 from bot.gateways.translate import say
 from bot.replies import Amount, Moment, Say
 from bot.services import stations
 from bot.services.stations import EvseView
+from bot.services.tariffs import price_lines, tariff_for
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Station
 from bot.web.login import say_code
@@ -58,8 +59,7 @@ class Seen:
     look: str
     usable: bool
     as_of: str | None
-    price: str = ""
-    hold: str = ""
+    prices: tuple[str, ...]
 
 
 def add_routes(routes: Blueprint, site: Site) -> None:
@@ -153,7 +153,16 @@ def _seen(site: Site, work: UnitOfWork, evse: Evse) -> Seen:
         look=look,
         usable=view.state.usable,
         as_of=say(lang, Say("as of {time}", {"time": as_of})) if as_of else None,
+        prices=tuple(say(lang, line) for line in _prices(work, evse)),
     )
+
+
+def _prices(work: UnitOfWork, evse: Evse) -> tuple[Say, ...]:
+    """What applies now and what changes next; a missing price is said, never hidden."""
+    try:
+        return price_lines(tariff_for(work, evse, work.now), work.now)
+    except GiveUp:
+        return (Say("Unknown; you see it before you say yes."),)
 
 
 @dataclass(frozen=True, slots=True)

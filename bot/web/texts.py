@@ -11,6 +11,7 @@ from bot.replies import Say
 CHAT: Final = {
     "messages": Say("Messages"),
     "you": Say("You"),
+    "empty": Say("Say hello, send a photo of a pile's sticker, or share your location."),
     "today": Say("Today"),
     "yesterday": Say("Yesterday"),
     "write": Say("Message"),

@@ -108,7 +108,11 @@ def make_store(path: Path, clock: Callable[[], datetime]) -> Store:
 
 
 TARIFF: dict[str, Any] = {
-    "elements": [{"components": [{"type": "ENERGY", "price": "0.29", "step_size": 1}]}],
+    "elements": [
+        {"kind": "energy", "price": "0.29", "per": "kwh"},
+        {"kind": "idle", "price": "0.05", "per": "min", "step": 60},
+    ],
+    "idle_grace_s": 1800,
 }
 
 

@@ -2,7 +2,9 @@
 // web chat and for the demo's phone; they differ in the transport and a few options.
 //
 // transport.poll(after)  → {messages, cursor, typing?, ticks?, earlier?}   (docs/chat-message.md)
-// transport.send(item)   → resolves when accepted; throws SendError
+// transport.send(item)   → resolves when accepted, with {id} of the message if it is known already;
+//                          throws SendError
+// transport.waits        → true when poll itself waits for news
 // transport.earlier(id)  → {messages, earlier} (optional)
 // item: {id, kind: "text" | "reply" | "photo" | "location", text?, payload?, to?, file?, lat?, lng?}
 
@@ -80,7 +82,8 @@ export class Chat {
     this.log = h("div", { class: "log", role: "log", "aria-live": "off", "aria-label": texts.messages, tabindex: "0" });
     this.more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.loadEarlier() }, texts.earlier);
     this.typing = h("div", { class: "row theirs typing", hidden: true }, h("div", { class: "bubble" }, h("span", { class: "hidden-text" }, fill(texts.typing, { name: this.options.name })), h("i"), h("i"), h("i")));
-    this.scroller = h("div", { class: "scroller", onscroll: () => this.scrolled() }, this.more, this.log, this.typing);
+    this.empty = h("p", { class: "empty", hidden: true }, texts.empty);
+    this.scroller = h("div", { class: "scroller", onscroll: () => this.scrolled() }, this.more, this.empty, this.log, this.typing);
     this.chip = h("button", { type: "button", class: "chip", hidden: true, onclick: () => this.toBottom(true) }, icon("down"), h("span"));
     this.composer = new Composer({
       texts,
@@ -153,7 +156,9 @@ export class Chat {
 
   async deliver(item) {
     try {
-      await this.options.transport.send(item);
+      const answer = await this.options.transport.send(item);
+      item.server_id = answer?.id;
+      if (this.messages.has(item.server_id)) this.outbox.drop(item.id);
       this.hurry();
     } catch (error) {
       if (error.loggedOut) this.connection("logged_out");
@@ -193,6 +198,7 @@ export class Chat {
 
   pause() {
     if (this.failures) return Math.min(1000 * 2 ** this.failures, 15000);
+    if (this.options.transport.waits) return 0;
     if (document.hidden) return HIDDEN_MS;
     const calm = Date.now() - this.lastActive;
     return calm < 30000 ? BUSY_MS : calm < 180000 ? CALM_MS : IDLE_MS;
@@ -221,7 +227,7 @@ export class Chat {
   merge(messages) {
     const fresh = messages.filter((message) => !this.messages.has(message.id));
     for (const message of messages) {
-      const sent = message.client_id && this.outbox.items.find((item) => item.id === message.client_id);
+      const sent = this.outbox.items.find((item) => item.id === message.client_id || item.server_id === message.id);
       if (sent?.file && message.kind === "image" && this.links.has(sent.id)) this.links.set(message.id, this.links.get(sent.id));
       if (sent) this.outbox.drop(sent.id);
       this.messages.set(message.id, { ...message });
@@ -267,10 +273,16 @@ export class Chat {
 
   /** Bring the log up to date: bubbles that did not change keep their element and their focus. */
   render() {
-    const shown = [...this.sorted(), ...this.outbox.items.map((item) => this.pending(item))];
+    const known = this.sorted();
+    const answered = known.findLastIndex((message) => message.direction !== this.options.own);
+    const shown = [...known, ...this.outbox.items.map((item) => this.pending(item))];
+    this.empty.hidden = !this.loaded || shown.length > 0;
+    this.markTapped(known);
     const wanted = [];
     let lastDay = "";
-    for (const message of shown) {
+    for (const [place, message] of shown.entries()) {
+      // Who answered has read what was written before.
+      if (place < answered && message.status === "delivered") message.status = "read";
       const day = this.day(new Date(message.at));
       if (day !== lastDay) wanted.push(this.node(`day:${day}`, day, () => h("div", { class: "day" }, h("span", {}, day))));
       lastDay = day;
@@ -287,6 +299,14 @@ export class Chat {
       if (this.log.children[index] !== node) this.log.insertBefore(node, this.log.children[index] ?? null);
     });
     this.showChip();
+  }
+
+  /** Buttons answered before this page was opened stay answered. */
+  markTapped(messages) {
+    for (const { reply_to: asked, text } of messages) {
+      const option = asked && this.messages.get(asked)?.options?.find(({ title }) => title === text);
+      if (option) this.tapped.set(asked, option.id);
+    }
   }
 
   node(key, look, make) {
