@@ -24,7 +24,7 @@ from bot.demo.data_dir import AlreadyRunning, DataDir
 from bot.demo.screen import Guide, LiveScreen, PlainScreen
 from bot.demo.seed import demo_riders
 from bot.demo.supervisor import Service, State, Status, Supervisor
-from bot.domain.pile_secret import hash_secret
+from bot.services.inventory import broker_passwords
 from bot.settings import read
 from bot.store.database import Store, make_engine
 from bot.store.stations import Evse, Pile
@@ -195,7 +195,7 @@ def services(
             command=lambda: edges.broker(
                 plan.data.folder("broker"),
                 plan.ports["mqtt"],
-                _credentials(plan, store),
+                _credentials(store, settings["MQTT_URL"]),
                 plan.ports["mqtt-csms"],
             ),
             after=("seed",),
@@ -390,10 +390,9 @@ def _phone_config(plan: Plan, store: Store) -> Path:
     return path
 
 
-def _credentials(plan: Plan, store: Store) -> dict[str, str]:
+def _credentials(store: Store, mqtt_url: str) -> dict[str, str]:
     with store.read() as work:
-        piles = dict(work.session.execute(select(Pile.id, Pile.secret_hash)).tuples().all())
-    return {**piles, CSMS_USER: hash_secret(plan.secrets["mqtt_password"])}
+        return broker_passwords(work, mqtt_url)
 
 
 def _all_piles_online(store: Store, _pid: int) -> bool:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import stripe
-from sqlalchemy import select
 
-from bot.demo.helsinki import COUNTRY, CURRENCY, STATIONS, TARIFFS, TAX_PERCENT, TIMEZONE, PileType
-from bot.demo.helsinki import Place as Site
-from bot.domain.codes import evse_code, pile_id
-from bot.domain.pile_secret import hash_secret
+from bot.demo.helsinki import (
+    COUNTRY,
+    CURRENCY,
+    STATIONS,
+    TARIFFS,
+    TAX_PERCENT,
+    TIMEZONE,
+    Place,
+)
 from bot.gateways.stripe_holds import Card
+from bot.services.inventory import take_in
 from bot.services.riders import find_rider, rider_for
 from bot.store.database import Store, UnitOfWork
-from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
 
 # Numbers kept free for fiction by Ofcom: 07700 900000 to 900999.
 RIDERS: Final = tuple(f"+4477009001{number:02d}" for number in range(28))
 RIDERS_WITH_CARD: Final = 24
-
-HashSecret = Callable[[str], str]  # pile id → Pile.secret_hash
-
 
 SaveCard = Callable[[str], Card]  # what to call the customer → the card Stripe now keeps
 
@@ -41,19 +42,61 @@ def demo_riders(work: UnitOfWork) -> list[tuple[str, bool]]:
     return [(address, bool(each and each.stripe_payment_method)) for address, each in riders]
 
 
-def seed(store: Store, now: datetime, *, secret_key: str, save_card: SaveCard) -> None:
+def seed(store: Store, *, secret_key: str, save_card: SaveCard) -> None:
     """Make what is missing of the demo city; what is there is left as it is.
 
     `save_card` talks to Stripe, outside of any transaction (see `test_card`).
     """
     with store.begin() as work:
-        tariffs = {name: _tariff(work, name, now) for name in TARIFFS}
-        for site in STATIONS:
-            _station(work, site, tariffs, secret_key)
+        take_in(work, inventory(), make_secret=partial(pile_secret, secret_key))
         for address in RIDERS:
             rider_for(work, "whatsapp", address)
     for address in RIDERS[:RIDERS_WITH_CARD]:
         _give_card(store, address, save_card)
+
+
+def inventory() -> dict[str, Any]:
+    """The city as bot/services/inventory.py takes it in."""
+    return {
+        "tariffs": [
+            {"name": name, "currency": CURRENCY, "body": body} for name, body in TARIFFS.items()
+        ],
+        "stations": [_station(place) for place in STATIONS],
+    }
+
+
+def _station(place: Place) -> dict[str, Any]:
+    numbered = enumerate(place.piles, start=place.first_number)
+    return {
+        "name": place.name,
+        "address": place.address,
+        "lat": place.lat,
+        "lng": place.lng,
+        "tz": TIMEZONE,
+        "country": COUNTRY,
+        "currency": CURRENCY,
+        "tax_percent": TAX_PERCENT,
+        "directions": place.directions,
+        "open_hours": place.open_hours,
+        "rating_tenths": place.rating_tenths,
+        "rating_count": place.rating_count,
+        "piles": [
+            {
+                "number": str(number),
+                "kind": each.kind,
+                "model": each.model,
+                "evses": [
+                    {
+                        "connector_type": connector_type,
+                        "max_power_w": each.max_power_w,
+                        "tariff": each.tariff,
+                    }
+                    for connector_type in each.connectors
+                ],
+            }
+            for number, each in numbered
+        ],
+    }
 
 
 def test_card(client: stripe.StripeClient) -> SaveCard:
@@ -67,57 +110,6 @@ def test_card(client: stripe.StripeClient) -> SaveCard:
         return Card(customer.id, method.id, label)
 
     return save
-
-
-def _tariff(work: UnitOfWork, name: str, now: datetime) -> Tariff:
-    known = work.session.scalars(select(Tariff).where(Tariff.name == name)).first()
-    if known is not None:
-        return known
-    tariff = Tariff(name=name, currency=CURRENCY)
-    work.session.add(tariff)
-    work.session.flush()
-    body = dict(TARIFFS[name])
-    work.session.add(TariffVersion(tariff_id=tariff.id, valid_from=now, body=body))
-    return tariff
-
-
-def _station(work: UnitOfWork, site: Site, tariffs: dict[str, Tariff], secret_key: str) -> None:
-    if work.session.get(Pile, pile_id(str(site.first_number))) is not None:
-        return
-    station = Station(
-        name=site.name,
-        address=site.address,
-        lat=site.lat,
-        lng=site.lng,
-        tz=TIMEZONE,
-        country=COUNTRY,
-        currency=CURRENCY,
-        tax_percent=TAX_PERCENT,
-        directions=site.directions,
-        rating_tenths=site.rating_tenths,
-        rating_count=site.rating_count,
-        open_hours=site.open_hours,
-    )
-    for number, type_ in enumerate(site.piles, start=site.first_number):
-        station.piles.append(_pile(str(number), type_, tariffs[type_.tariff], secret_key))
-    work.session.add(station)
-
-
-def _pile(number: str, type_: PileType, tariff: Tariff, secret_key: str) -> Pile:
-    id_ = pile_id(number)
-    hashed = hash_secret(pile_secret(secret_key, id_))
-    pile = Pile(id=id_, number=number, kind=type_.kind, model=type_.model, secret_hash=hashed)
-    for evse_number, connector_type in enumerate(type_.connectors, start=1):
-        pile.evses.append(
-            Evse(
-                number=evse_number,
-                code=evse_code(number, evse_number),
-                connector_type=connector_type,
-                max_power_w=type_.max_power_w,
-                tariff_id=tariff.id,
-            )
-        )
-    return pile
 
 
 def _give_card(store: Store, address: str, save_card: SaveCard) -> None:

@@ -51,11 +51,11 @@ def counts(store: Store) -> dict[str, int]:
 
 def test_seeding_twice_changes_nothing(store: Store) -> None:
     stripe = Stripe()
-    seed(store, utc_now(), secret_key=KEY, save_card=stripe.save)
+    seed(store, secret_key=KEY, save_card=stripe.save)
     once = counts(store)
     with store.read() as work:
         hashes = set(work.session.scalars(select(Pile.secret_hash)))
-    seed(store, utc_now(), secret_key=KEY, save_card=stripe.save)
+    seed(store, secret_key=KEY, save_card=stripe.save)
     assert counts(store) == once
     assert len(stripe.saved) == RIDERS_WITH_CARD
     with store.read() as work:
@@ -71,8 +71,8 @@ def test_a_seeding_cut_short_is_completed(store: Store) -> None:
         return stripe.save(name)
 
     with pytest.raises(ConnectionError):
-        seed(store, utc_now(), secret_key=KEY, save_card=fails)
-    seed(store, utc_now(), secret_key=KEY, save_card=stripe.save)
+        seed(store, secret_key=KEY, save_card=fails)
+    seed(store, secret_key=KEY, save_card=stripe.save)
     with store.read() as work:
         assert [card for _, card in demo_riders(work)] == [
             number < RIDERS_WITH_CARD for number in range(len(RIDERS))
@@ -80,7 +80,7 @@ def test_a_seeding_cut_short_is_completed(store: Store) -> None:
 
 
 def test_the_city_is_as_large_and_as_varied_as_promised(store: Store) -> None:
-    seed(store, utc_now(), secret_key=KEY, save_card=Stripe().save)
+    seed(store, secret_key=KEY, save_card=Stripe().save)
     once = counts(store)
     assert once["station"] >= 12
     assert once["evse"] >= 60
