@@ -259,8 +259,10 @@ class _Step:
                 self.tell_once("plug_in")
             return
         self.cancel("plug")
-        silent = limits.start_timeout_s if self.now.running else limits.start_timeout_s // 2
-        self.timer("energy", silent)
+        # A pile that says nothing is asked again early; one that charges may have a meter interval
+        # as long as the whole time-out.
+        halves = 3 if self.now.running else 1
+        self.timer("energy", limits.start_timeout_s * halves / 2)
 
 
 # --- the rider and the money

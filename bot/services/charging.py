@@ -494,7 +494,7 @@ def _happen(
         session_effects.carry_out(work, session, facts, commands, key=key)
         if facts.state != before.state:
             log.info(
-                "session", session_id=session.id, state=facts.state, event=type(event).__name__
+                "session", session_id=session.id, state=facts.state, cause=type(event).__name__
             )
         if facts.started_at is not None and before.started_at is None:
             _went_well(work, session)
