@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -87,7 +88,8 @@ def parse(raw: bytes) -> Frame:
     if len(raw) > MAX_FRAME_BYTES:
         raise FrameError("RpcFrameworkError", f"frame of {len(raw)} bytes is too large")
     try:
-        parts = json.loads(raw, parse_constant=_no_constant)
+        parts = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
+        _refuse_odd_text(raw, parts)
     except (ValueError, RecursionError) as error:
         raise FrameError("RpcFrameworkError", f"not JSON: {error}") from None
     if not isinstance(parts, list) or len(parts) < 3 or isinstance(parts[0], bool):
@@ -173,6 +175,21 @@ def _compile(schema: str) -> Callable[[Any], Any]:
     text = (_schema_folder() / f"{schema}.json").read_text(encoding="utf-8-sig")
     compiled: Callable[[Any], Any] = fastjsonschema.compile(json.loads(text), use_default=False)
     return compiled
+
+
+def _refuse_odd_text(raw: bytes, parts: Any) -> None:
+    """Raises ValueError for texts that no database and no encoder takes: NUL, half a surrogate."""
+    if b"\\u0000" in raw:
+        raise ValueError("NUL in a text")
+    if b"\\ud" in raw.lower():
+        json.dumps(parts, ensure_ascii=False).encode()
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -87,10 +87,7 @@ class Ingest:
             if pile is None:
                 out += _stranger(item, self._settings.heartbeat_s)
                 continue
-            try:
-                out += self._serve(work, pile, item, fresh)
-            except FrameError as error:
-                out += _refusal(item.pile_id, error, item)
+            out += self._serve(work, pile, item, fresh)
         return out
 
     def set_aside(self, work: UnitOfWork, message: Message, error: Exception) -> list[Publishing]:
@@ -174,6 +171,10 @@ def _accept(call: Call, message: Message) -> str:
     frames.check_request(call.action, call.payload, call.message_id)
     if call.action not in ANSWERS:
         raise FrameError("NotSupported", f"{call.action} is not for us", call.message_id)
+    try:
+        _check_times(call.payload)
+    except FrameError as error:
+        raise FrameError(error.code, error.why, call.message_id) from None
     if call.action != "TransactionEvent":
         digest = hashlib.sha256(message.payload).hexdigest()[:16]
         return f"{call.message_id}:{digest}"
@@ -182,6 +183,15 @@ def _accept(call: Call, message: Message) -> str:
         why = "seqNo is out of range"
         raise FrameError("PropertyConstraintViolation", why, call.message_id)
     return f"{call.payload['transactionInfo']['transactionId']}:{sequence}"
+
+
+def _check_times(payload: dict[str, Any]) -> None:
+    """Schemas know how a time is written, not that there is no 30 February."""
+    parts = [payload, *payload.get("eventData", []), *payload.get("meterValue", [])]
+    for part in parts:
+        for name in ("timestamp", "generatedAt"):
+            if name in part:
+                moment(part[name])
 
 
 def _store(
@@ -223,10 +233,7 @@ def _event_row(item: Decoded | Broken) -> dict[str, Any] | None:
 
 def _device_at(payload: dict[str, Any]) -> datetime | None:
     text = payload.get("timestamp", payload.get("generatedAt"))
-    try:
-        return moment(text) if isinstance(text, str) else None
-    except FrameError:
-        return None
+    return moment(text) if isinstance(text, str) else None
 
 
 def _stranger(item: Decoded | Broken, interval_s: int) -> list[Publishing]:

@@ -67,7 +67,7 @@ def _value(samples: list[dict[str, Any]], measurand: str) -> int | None:
 def _in_base_unit(sample: dict[str, Any]) -> float | None:
     unit = sample.get("unitOfMeasure", {})
     power_of_ten = unit.get("multiplier", 0) + (3 if unit.get("unit") in _KILO else 0)
-    value = float(sample["value"])
-    if not -9 <= power_of_ten <= 9 or not -1e15 < value < 1e15:
+    if not -9 <= power_of_ten <= 9 or not -1e15 < sample["value"] < 1e15:
         return None
+    value = float(sample["value"])
     return value * float(10**power_of_ten) if power_of_ten >= 0 else value / 10**-power_of_ten
