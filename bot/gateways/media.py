@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from bot.store.database import UnitOfWork
 from bot.store.riders import Media
 
 KEPT_FOR = timedelta(days=30)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,48}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ def store_file(work: UnitOfWork, file: File, *, kept_for: timedelta = KEPT_FOR) 
 
 def find_media(work: UnitOfWork, token: str) -> Media | None:
     """The file of a token, unless it expired."""
+    if not _TOKEN.fullmatch(token):
+        return None
     return work.session.scalars(
         select(Media).where(Media.token == token, Media.expires_at > work.now)
     ).first()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.gateways.translate import say, translate
+from bot.gateways.translate import say
 from bot.replies import (
     Choose,
     Document,
@@ -147,7 +147,7 @@ def _choice(choice: Choose, lang: str | None) -> list[Rendered]:
     for start in range(0, len(choice.options), ROWS_MAX):
         rows = [_row(option, lang) for option in choice.options[start : start + ROWS_MAX]]
         _make_titles_differ(rows, ROW_TITLE_MAX)
-        text = prompt if start == 0 else translate(lang, "More to choose from:")
+        text = prompt if start == 0 else say(lang, Say("More to choose from:"))
         messages.append({"kind": "list", "text": text, "options": rows, "button": label})
     return messages
 

@@ -159,5 +159,5 @@ def _rate(rate: Rate, lang: str | None, locale: Locale) -> str:
     amount = Decimal(rate.amount)
     written = -int(amount.as_tuple().exponent)  # 0.2945 keeps its four digits
     shown = _currency(amount, rate.currency, max(written, exponent(rate.currency)), locale)
-    unit = {"kwh": "kWh", "min": "min", "h": "h", "start": translate(lang, "start")}[rate.per]
+    unit = {"kwh": "kWh", "min": "min", "h": "h", "start": say(lang, Say("start"))}[rate.per]
     return f"{shown}/{unit}"

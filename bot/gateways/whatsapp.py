@@ -48,7 +48,8 @@ def read_inbound(params: Mapping[str, Any]) -> Inbound:
 
     def get(name: str) -> str:
         value = params.get(name, "")
-        return str(value[0] if isinstance(value, list) and value else value or "")
+        # PostgreSQL's texts hold no NUL.
+        return str(value[0] if isinstance(value, list) and value else value or "").replace("\0", "")
 
     count = get("NumMedia")
     media = [

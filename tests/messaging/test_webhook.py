@@ -105,6 +105,7 @@ def test_what_is_read_of_each_captured_message(payload: Payload) -> None:
     assert not read["text"].forwarded
     assert read["unicode"].text == "  ¿Dónde? 充电桩在哪里 \U0001f50c 1+1=2 & 50% \n *bold*\t"
     assert read["opt_out"].opt_out_type == "STOP"
+    assert read_inbound({"Body": "a\0b"}).text == "ab"
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def _what(
     """What the phone shows of its own message, and the webhook's fields for it."""
     if "lat" in given:
         place = {"lat": float(given["lat"]), "lng": float(given["lng"])}
-        label, address = str(given.get("label", "")), str(given.get("address", ""))
+        label, address = str(given.get("label") or ""), str(given.get("address") or "")
         params = {
             "MessageType": "location",
             "Latitude": str(place["lat"]),
@@ -231,7 +231,7 @@ def _what(
     payload = given.get("payload") or given.get("list_id")
     if payload:
         return _tap(ledger, number, str(payload), given)
-    text = str(given.get("text", ""))
+    text = str(given.get("text") or "")
     return {"kind": "text", "text": text}, {"Body": text}
 
 
