@@ -17,13 +17,25 @@ on loopback only and wants a token: without one, DELETE /model would kill it.
 from __future__ import annotations
 
 import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import httpx
 
+from bot.errors import PilebotError
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 _ENDPOINTS: Final = ROOT / "nlu" / "project" / "endpoints.yml"
+
+
+class ServerFailed(PilebotError):
+    """The Rasa server could not be started."""
 
 
 def python() -> Path | None:
@@ -70,3 +82,37 @@ def is_ready(url: str, token: str = "", timeout_s: float = 2.0) -> bool:
         return answer.status_code == 200 and bool(answer.json().get("model_file"))
     except (httpx.HTTPError, ValueError):
         return False
+
+
+@contextmanager
+def running(model: Path, start_timeout_s: float = 90.0) -> Iterator[tuple[str, str]]:
+    """A Rasa server of our own for as long as the block lasts: yields its URL and token.
+
+    Raises ServerFailed when it ends or is not ready in time.
+    """
+    token = secrets.token_urlsafe(24)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    url = f"http://127.0.0.1:{port}"
+    child = subprocess.Popen(  # noqa: S603 -- our own interpreter and files, no shell
+        command(model, port, token),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + start_timeout_s
+        while not is_ready(url, token):
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise ServerFailed("the Rasa server did not start")
+            time.sleep(0.2)
+        yield url, token
+    finally:
+        child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

@@ -31,7 +31,7 @@ _FILE = "intents.joblib"
 def build(seed: int, c: float) -> Pipeline:
     """The untrained model; its input is text already put through `for_model`."""
     words = TfidfVectorizer(tokenizer=str.split, ngram_range=(1, 2), sublinear_tf=True)
-    chars = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2)
+    chars = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
     features = FeatureUnion(
         [("words", words), ("chars", chars)], transformer_weights={"words": 1.0, "chars": 1.0}
     )
@@ -46,7 +46,7 @@ class RiderIntentClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """Seed, the SVM's C, and how many intents the answer lists."""
-        return {"seed": 20261120, "C": 0.5, "ranking_length": 5}
+        return {"seed": 20261120, "C": 1.0, "ranking_length": 5}
 
     @staticmethod
     def required_packages() -> list[str]:
