@@ -24,70 +24,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
+from bot.domain import session as on
+from bot.domain import session_money as money
 from bot.domain.holds import NEAR_PERCENT
 from bot.domain.pricing import Reading
-from bot.domain.session import (
-    DELIVERING,
-    CancelTimer,
-    Capture,
-    Captured,
-    CaptureFailed,
-    CheckHold,
-    Command,
-    Event,
-    Fault,
-    FlowChanged,
-    HoldExpired,
-    HoldFailed,
-    HoldNeedsRider,
-    HoldPlaced,
-    HoldRunsOut,
-    MakeBill,
-    MarkSuspect,
-    MeterRead,
-    NotMe,
-    Owed,
-    PileOffline,
-    PileOnline,
-    PlaceHold,
-    Plugged,
-    Refund,
-    SendStart,
-    SendStop,
-    SessionFacts,
-    SetTimer,
-    StartAccepted,
-    StartOffline,
-    StartRejected,
-    StartTimeout,
-    StartUnknown,
-    StopAccepted,
-    StopFailed,
-    StopRequested,
-    Tell,
-    TimerFired,
-    TransactionEnded,
-    TransactionStarted,
-    Unplugged,
-    Void,
-    Voided,
-    Yes,
-    add_reading,
-    close_span,
-)  # fmt: skip
+from bot.domain.session_step import Step
 
 MAX_STARTS: Final = 2
 MAX_STOPS: Final = 8  # in a row; a pile that comes back is told again all the same
-MAX_CAPTURES: Final = 3
 RETRY_S: Final = 5  # before a rejected start is tried again
-CHECK_S: Final = 30  # between looks at a hold that waits for the rider
-CAPTURE_MARGIN: Final = timedelta(hours=12)  # before a hold expires by itself
 IDLE_WARNING_S: Final = 300  # before the idle fee begins
-
-PEOPLE: Final = frozenset({"rider", "staff", "safety"})  # who may say stop
 
 # A start refused for these is refused for good (statusInfo.reasonCode, and our own).
 HOPELESS: Final = frozenset({"Occupied", "Faulted", "Unavailable", "Reserved", "InvalidEvse"})
@@ -99,299 +48,19 @@ FAULT_REASONS: Final = frozenset(
 )  # fmt: skip
 
 
-def advance(facts: SessionFacts, event: Event) -> tuple[SessionFacts, tuple[Command, ...]]:
+def advance(
+    facts: on.SessionFacts, event: on.Event
+) -> tuple[on.SessionFacts, tuple[on.Command, ...]]:
     """The facts after an event and what it calls for, in order. Total: never raises."""
-    step = _Step(facts, event.at)
+    step = Step(facts, event.at)
     _HANDLERS[type(event)](step, event)
     return step.now, tuple(step.commands)
-
-
-class _Step:
-    """Facts on their way through one event, and the commands gathered."""
-
-    def __init__(self, facts: SessionFacts, at: datetime) -> None:
-        self.now = facts
-        self.at = at
-        self.commands: list[Command] = []
-
-    def set(self, **changes: Any) -> None:
-        self.now = replace(self.now, **changes)
-
-    def do(self, command: Command) -> None:
-        self.commands.append(command)
-
-    def tell(self, notice: str, **values: str) -> None:
-        self.set(tells=self.now.tells + 1)
-        self.do(Tell(notice, self.now.tells, values))
-
-    def tell_once(self, notice: str, **values: str) -> None:
-        if notice not in self.now.told:
-            self.set(told=(*self.now.told, notice))
-            self.tell(notice, **values)
-
-    def timer(self, name: str, seconds: float, since: datetime | None = None) -> None:
-        due = max((since or self.at) + timedelta(seconds=seconds), self.at)
-        self.set(timers={**self.now.timers, name: due})
-        self.do(SetTimer(name, due))
-
-    def cancel(self, *names: str) -> None:
-        for name in names:
-            if name in self.now.timers:
-                left = {key: due for key, due in self.now.timers.items() if key != name}
-                self.set(timers=left)
-                self.do(CancelTimer(name))
-
-    def cancel_all(self) -> None:
-        """All but the stop that is owed to a pile and the capture that is owed to us."""
-        self.cancel(*(name for name in self.now.timers if name not in {"stop_retry", "capture"}))
-
-    # --- money
-
-    def void(self) -> None:
-        self.set(hold="voiding", voids=self.now.voids + 1)
-        self.do(Void(self.now.voids))
-
-    def release(self) -> None:
-        """Nothing is to be paid: end in "void", or wait for the provider to say so."""
-        self.cancel_all()
-        if self.now.hold in {"placing", "waiting", "held"}:
-            self.set(state="releasing")
-            self.void()
-        elif self.now.hold == "voiding":
-            self.set(state="releasing")
-        else:
-            self.set(state="void")
-
-    def settle(self) -> None:
-        """Bill what was delivered: take the money, or release it when there is nothing to take."""
-        self.cancel_all()
-        bill = self.now.bill()
-        if self.now.energy_wh() <= 0:
-            self.tell_once("nothing_delivered")
-            self.release()
-            return
-        self.set(bill_minor=bill.gross_minor)
-        self.do(MakeBill())
-        self.tell_once("receipt")
-        if bill.gross_minor == 0:
-            self.release()
-        elif self.now.hold == "held":
-            self.set(state="billing")
-            self.capture()
-        else:
-            self.owe()
-
-    def capture(self) -> None:
-        number = self.now.captures + 1
-        self.set(hold="capturing", captures=number)
-        self.do(Capture(self.now.bill_minor or 0, number))
-
-    def owe(self) -> None:
-        self.cancel("capture")
-        self.set(state="debt")
-        self.tell_once("debt")
-
-    def give_back(self) -> None:
-        self.do(Refund(self.now.refund_minor, "meter"))
-        self.tell("refund", amount_minor=str(self.now.refund_minor))
-
-    # --- the pile
-
-    def send_start(self) -> None:
-        number = self.now.attempt + 1
-        self.set(attempt=number, accepted=False)
-        self.do(SendStart(number))
-        self.timer("accept", self.now.terms.limits.start_timeout_s)
-
-    def owe_stop(self, transaction_id: str) -> None:
-        """A transaction must end: command it, and keep that in mind until the pile confirms."""
-        if any(each.transaction_id == transaction_id for each in self.now.owed):
-            return
-        self.set(owed=(*self.now.owed, Owed(transaction_id)))
-        self.do(SendStop(transaction_id, 1))
-
-    def owe_stops_again(self) -> None:
-        again = tuple(Owed(each.transaction_id, each.tries + 1) for each in self.now.owed)
-        self.set(owed=again)
-        for each in again:
-            self.do(SendStop(each.transaction_id, each.tries))
-
-    def abandon(self, transaction_id: str) -> None:
-        """A transaction is nobody's: stop it, bill nothing of it."""
-        if transaction_id not in self.now.abandoned:
-            self.set(abandoned=(*self.now.abandoned, transaction_id))
-            self.owe_stop(transaction_id)
-
-    def fail_start(self, why: str, *, suspect: bool = True) -> None:
-        """The start came to nothing: release the money, say why, offer the next step."""
-        if self.now.transaction_id is not None and not self.now.ended:
-            self.abandon(self.now.transaction_id)
-        self.set(ended_at=self.at)
-        if suspect:
-            self.do(MarkSuspect())
-        self.tell_once("start_failed", why=why)
-        self.release()
-
-    def stop(self, by: str) -> None:
-        """End a delivering session: the bill is frozen now, the pile is told."""
-        self.now = close_span(self.now, self.at)
-        self.cancel_all()
-        self.set(state="stopping", stop_by=by, stop_at=self.at, ended_at=self.at)
-        if self.now.transaction_id is not None:
-            self.owe_stop(self.now.transaction_id)
-        if self.now.offline_at is not None:
-            self.tell("stop_offline")
-            self.settle()
-        else:
-            if by != "fault":  # told already
-                self.tell("stopping" if by in PEOPLE else "stopped", by=by)
-            self.timer("stop", self.now.terms.limits.stop_wait_s)
-
-    def expect_energy(self) -> None:
-        """The pile took the start: what comes next is a cable, or energy."""
-        limits = self.now.terms.limits
-        if not (self.now.accepted or self.now.running):
-            return
-        self.cancel("accept", "retry")
-        if self.now.plugged_at is None:
-            if "plug" not in self.now.timers:
-                self.timer("plug", limits.plug_in_timeout_s)
-                self.tell_once("plug_in")
-            return
-        self.cancel("plug")
-        # A pile that says nothing is asked again early; one that charges may have a meter interval
-        # as long as the whole time-out.
-        halves = 3 if self.now.running else 1
-        self.timer("energy", limits.start_timeout_s * halves / 2)
-
-
-# --- the rider and the money
-
-
-def _yes(step: _Step, _event: Yes) -> None:
-    if step.now.state == "holding" and step.now.hold == "none":
-        step.set(hold="placing")
-        step.do(PlaceHold(step.now.terms.hold_minor))
-        step.timer("hold", step.now.terms.limits.pay_timeout_s)
-
-
-def _hold_placed(step: _Step, event: HoldPlaced) -> None:
-    if step.now.hold in {"void", "failed", "expired"}:  # paid after all: nobody wants it any more
-        if step.now.state in {"void", "failed", "releasing"}:
-            step.void()
-        return
-    if step.now.hold not in {"placing", "waiting"}:
-        return
-    step.set(hold="held")
-    if step.now.state != "holding":
-        step.release()
-        return
-    step.cancel("hold", "check")
-    if event.capture_before is not None:
-        step.timer("expiry", 0, max(event.capture_before - CAPTURE_MARGIN, step.at))
-    step.set(state="starting")
-    step.tell_once("held")
-    step.send_start()
-
-
-def _hold_needs_rider(step: _Step, event: HoldNeedsRider) -> None:
-    if step.now.state == "holding" and step.now.hold in {"placing", "waiting"}:
-        if step.now.hold == "placing":
-            step.timer("hold", step.now.terms.limits.pay_timeout_s)
-            step.timer("check", CHECK_S)
-        step.set(hold="waiting")
-        step.tell_once("pay", url=event.url)
-
-
-def _hold_failed(step: _Step, event: HoldFailed) -> None:
-    if step.now.hold not in {"placing", "waiting", "voiding"}:
-        return
-    step.set(hold="failed")
-    if step.now.state == "holding":
-        step.cancel_all()
-        step.set(state="failed", ended_at=step.at)
-        step.tell_once("hold_failed", reason=event.reason)
-    elif step.now.state == "releasing":
-        step.release()
-
-
-def _hold_gone(step: _Step, state_of_hold: str) -> None:
-    """The provider no longer holds anything, without our asking."""
-    step.set(hold=state_of_hold)
-    match step.now.state:
-        case "holding":
-            step.cancel_all()
-            step.set(state="failed", ended_at=step.at)
-            step.tell_once("hold_expired")
-        case "starting":
-            step.fail_start("hold_expired", suspect=False)
-        case "charging" | "suspended":
-            step.stop("hold_expired")
-        case "billing":
-            step.owe()
-        case "releasing":
-            step.release()
-        case _:
-            pass
-
-
-def _hold_expired(step: _Step, _event: HoldExpired) -> None:
-    if step.now.hold in {"placing", "waiting", "held", "capturing", "voiding"}:
-        _hold_gone(step, "expired")
-
-
-def _hold_runs_out(step: _Step, _event: HoldRunsOut) -> None:
-    if step.now.state in DELIVERING:
-        step.stop("hold_expired")
-
-
-def _voided(step: _Step, _event: Voided) -> None:
-    if step.now.hold == "capturing":  # too little for the provider to take: waived
-        step.cancel("capture")
-        step.set(state="void", hold="void")
-        step.tell_once("waived")
-    elif step.now.hold in {"placing", "waiting", "held", "voiding"}:
-        _hold_gone(step, "void")
-
-
-def _captured(step: _Step, _event: Captured) -> None:
-    if step.now.state not in {"billing", "debt"} or step.now.hold == "captured":
-        return
-    step.cancel_all()
-    step.cancel("capture")
-    step.set(state="settled", hold="captured")
-    if step.now.refund_minor:
-        step.give_back()
-
-
-def _capture_failed(step: _Step, _event: CaptureFailed) -> None:
-    if step.now.state != "billing" or step.now.hold != "capturing":
-        return
-    step.set(hold="held")
-    if step.now.captures < MAX_CAPTURES:
-        step.timer("capture", 60 * 5 ** (step.now.captures - 1))
-    else:
-        step.owe()
-
-
-def _not_me(step: _Step, _event: NotMe) -> None:
-    match step.now.state:
-        case "holding" | "starting":
-            _stop_requested(step, StopRequested(step.at, "rider"))
-        case "charging" | "suspended" | "stopping":
-            if step.now.transaction_id is not None and not step.now.ended:
-                step.abandon(step.now.transaction_id)
-            step.set(stop_by="not_me", stop_at=step.now.stop_at or step.at, ended_at=step.at)
-            step.tell_once("not_me_stopped")
-            step.release()
-        case _:
-            step.tell_once("not_me_noted")
 
 
 # --- starting
 
 
-def _start_accepted(step: _Step, event: StartAccepted) -> None:
+def _start_accepted(step: Step, event: on.StartAccepted) -> None:
     now = step.now
     if now.state != "starting" or event.attempt != now.attempt:
         if event.transaction_id not in {None, now.transaction_id}:
@@ -406,7 +75,7 @@ def _start_accepted(step: _Step, event: StartAccepted) -> None:
         step.expect_energy()
 
 
-def _start_rejected(step: _Step, event: StartRejected) -> None:
+def _start_rejected(step: Step, event: on.StartRejected) -> None:
     now = step.now
     if now.state != "starting" or event.attempt != now.attempt or now.running:
         return
@@ -417,25 +86,25 @@ def _start_rejected(step: _Step, event: StartRejected) -> None:
         step.fail_start("rejected" if event.reason not in HOPELESS else event.reason)
 
 
-def _start_unknown(step: _Step, event: StartUnknown) -> None:
+def _start_unknown(step: Step, event: on.StartUnknown) -> None:
     if step.now.state == "starting" and event.attempt == step.now.attempt:
         step.tell_once("start_slow")
 
 
-def _start_timeout(step: _Step, event: StartTimeout) -> None:
+def _start_timeout(step: Step, event: on.StartTimeout) -> None:
     now = step.now
     current = now.state == "starting" and event.attempt == now.attempt
     if current and not (now.accepted or now.running):
         _again_or_fail(step, "no_answer")
 
 
-def _start_offline(step: _Step, event: StartOffline) -> None:
+def _start_offline(step: Step, event: on.StartOffline) -> None:
     now = step.now
     if now.state == "starting" and event.attempt == now.attempt and not now.running:
         step.fail_start("offline")
 
 
-def _again_or_fail(step: _Step, why: str) -> None:
+def _again_or_fail(step: Step, why: str) -> None:
     """One more start with a command of its own, else the end of it."""
     if step.now.attempt >= MAX_STARTS:
         step.fail_start(why)
@@ -448,14 +117,14 @@ def _again_or_fail(step: _Step, why: str) -> None:
     step.send_start()
 
 
-def _plugged(step: _Step, event: Plugged) -> None:
+def _plugged(step: Step, event: on.Plugged) -> None:
     if step.now.plugged_at is None and step.now.state in {"holding", "starting"}:
         step.set(plugged_at=event.at)
         if step.now.state == "starting":
             step.expect_energy()
 
 
-def _unplugged(step: _Step, _event: Unplugged) -> None:
+def _unplugged(step: Step, _event: on.Unplugged) -> None:
     if step.now.plugged_at is not None and step.now.state in {"holding", "starting"}:
         step.set(plugged_at=None)
         if step.now.state == "starting":
@@ -463,7 +132,7 @@ def _unplugged(step: _Step, _event: Unplugged) -> None:
             step.expect_energy()
 
 
-def _ours(step: _Step, transaction_id: str) -> bool:
+def _ours(step: Step, transaction_id: str) -> bool:
     """Whether a report is about this session's transaction; a first one in "starting" is adopted,
     one that is nobody's is stopped."""
     now = step.now
@@ -478,28 +147,28 @@ def _ours(step: _Step, transaction_id: str) -> bool:
     return transaction_id == now.transaction_id
 
 
-def _transaction_started(step: _Step, event: TransactionStarted) -> None:
+def _transaction_started(step: Step, event: on.TransactionStarted) -> None:
     if not _ours(step, event.transaction_id) and event.transaction_id not in step.now.abandoned:
         step.abandon(event.transaction_id)
 
 
-def _meter_read(step: _Step, event: MeterRead) -> None:
+def _meter_read(step: Step, event: on.MeterRead) -> None:
     if _ours(step, event.transaction_id) and _take(step, event.reading):
         _check_hold(step)
 
 
-def _take(step: _Step, reading: Reading) -> bool:
+def _take(step: Step, reading: Reading) -> bool:
     """Keep a reading that still counts; True when energy is being delivered."""
     before = step.now.readings
-    if step.now.state not in {"starting", *DELIVERING}:
+    if step.now.state not in {"starting", *on.DELIVERING}:
         return False
-    step.now = add_reading(step.now, reading)
+    step.now = on.add_reading(step.now, reading)
     if step.now.state == "starting" and step.now.energy_wh() > 0:
         _energy_flows(step, before[-1].at)
-    return step.now.state in DELIVERING and step.now.readings is not before
+    return step.now.state in on.DELIVERING and step.now.readings is not before
 
 
-def _energy_flows(step: _Step, since: datetime) -> None:
+def _energy_flows(step: Step, since: datetime) -> None:
     """The meter moved after `since`: the start is a success."""
     if step.now.flow in {"ev", "evse", "connected"} and step.now.flow_at is not None:
         since = max(since, step.now.flow_at)
@@ -509,7 +178,7 @@ def _energy_flows(step: _Step, since: datetime) -> None:
     step.tell_once("started")
 
 
-def _check_hold(step: _Step) -> None:
+def _check_hold(step: Step) -> None:
     terms, cost = step.now.terms, step.now.cost_minor(step.now.readings[-1].at)
     if cost >= terms.stop_minor:
         step.stop("hold_limit")
@@ -517,20 +186,20 @@ def _check_hold(step: _Step) -> None:
         step.tell_once("hold_near")
 
 
-def _flow_changed(step: _Step, event: FlowChanged) -> None:
+def _flow_changed(step: Step, event: on.FlowChanged) -> None:
     if not _ours(step, event.transaction_id):
         return
     if step.now.state == "starting":
         step.set(flow=event.flow, flow_at=event.device_at)
         if event.flow:
-            _plugged(step, Plugged(event.at))
+            _plugged(step, on.Plugged(event.at))
         return
-    if step.now.state not in DELIVERING or event.flow in {"", step.now.flow}:
+    if step.now.state not in on.DELIVERING or event.flow in {"", step.now.flow}:
         return
     since = step.now.flow_at or event.device_at
     if event.device_at < since:
         return  # an old story: device time decides
-    step.now = close_span(step.now, event.device_at)
+    step.now = on.close_span(step.now, event.device_at)
     step.set(flow=event.flow, flow_at=event.device_at)
     step.cancel("idle_warning", "idle_start")
     if event.flow == "charging":
@@ -552,7 +221,7 @@ def _flow_changed(step: _Step, event: FlowChanged) -> None:
 # --- ending
 
 
-def _stop_requested(step: _Step, event: StopRequested) -> None:
+def _stop_requested(step: Step, event: on.StopRequested) -> None:
     match step.now.state:
         case "holding" | "starting":
             if step.now.transaction_id is not None and not step.now.ended:
@@ -568,21 +237,21 @@ def _stop_requested(step: _Step, event: StopRequested) -> None:
             step.tell("already_stopped")
 
 
-def _stop_accepted(step: _Step, event: StopAccepted) -> None:
+def _stop_accepted(step: Step, event: on.StopAccepted) -> None:
     """The pile took it; only the transaction's end settles what is owed."""
 
 
-def _stop_failed(step: _Step, event: StopFailed) -> None:
+def _stop_failed(step: Step, event: on.StopFailed) -> None:
     for owed in step.now.owed:
         if owed.transaction_id != event.transaction_id:
             continue
         if owed.tries < MAX_STOPS:
             step.timer("stop_retry", min(300, 5 * 2**owed.tries))
         else:
-            step.do(MarkSuspect())
+            step.do(on.MarkSuspect())
 
 
-def _transaction_ended(step: _Step, event: TransactionEnded) -> None:
+def _transaction_ended(step: Step, event: on.TransactionEnded) -> None:
     left = tuple(each for each in step.now.owed if each.transaction_id != event.transaction_id)
     if len(left) < len(step.now.owed):
         step.set(owed=left)
@@ -598,11 +267,11 @@ def _transaction_ended(step: _Step, event: TransactionEnded) -> None:
         case "starting":
             step.fail_start("ended", suspect=event.reason in FAULT_REASONS)
         case "charging" | "suspended":
-            step.now = close_span(step.now, event.device_at)
+            step.now = on.close_span(step.now, event.device_at)
             step.set(ended_at=event.device_at, stop_by="pile")
             if event.reason in FAULT_REASONS:
                 step.set(fault=True, stop_by="fault")
-                step.do(MarkSuspect())
+                step.do(on.MarkSuspect())
                 step.tell_once("fault", code=event.reason)
             else:
                 step.tell_once("ended", reason=event.reason)
@@ -615,14 +284,14 @@ def _transaction_ended(step: _Step, event: TransactionEnded) -> None:
             pass
 
 
-def _lower(step: _Step, final: Sequence[Reading]) -> None:
+def _lower(step: Step, final: Sequence[Reading]) -> None:
     """The pile's final register: a lower one than known so far lowers what is billed."""
     known = step.now.readings
     if final and known and known[0].wh <= (wh := final[-1].wh) < known[-1].wh:
         step.set(readings=tuple(replace(each, wh=min(each.wh, wh)) for each in known))
 
 
-def _reconcile(step: _Step) -> None:
+def _reconcile(step: Step) -> None:
     too_much = (step.now.bill_minor or 0) - step.now.bill().gross_minor
     if too_much > 0:
         step.set(refund_minor=too_much)
@@ -630,41 +299,55 @@ def _reconcile(step: _Step) -> None:
             step.give_back()
 
 
-def _pile_offline(step: _Step, _event: PileOffline) -> None:
+def _pile_offline(step: Step, _event: on.PileOffline) -> None:
     if step.now.offline_at is None and step.now.is_open:
         step.set(offline_at=step.at)
-        if step.now.state in DELIVERING:
+        if step.now.state in on.DELIVERING:
             step.timer("offline", step.now.terms.limits.offline_wait_s)
             step.tell_once("offline")
 
 
-def _pile_online(step: _Step, _event: PileOnline) -> None:
+def _pile_online(step: Step, _event: on.PileOnline) -> None:
     if step.now.offline_at is not None:
         step.set(offline_at=None)
         step.cancel("offline")
-        if step.now.state in DELIVERING:
+        if step.now.state in on.DELIVERING:
             step.tell_once("back")
     if step.now.owed:
         step.owe_stops_again()
 
 
-def _fault(step: _Step, event: Fault) -> None:
+def _fault(step: Step, event: on.Fault) -> None:
     match step.now.state:
         case "holding" | "starting":
             step.fail_start("faulted")
         case "charging" | "suspended":
             step.set(fault=True)
-            step.do(MarkSuspect())
+            step.do(on.MarkSuspect())
             step.tell_once("fault", code=event.code)
             step.stop("fault")
         case _:
             pass
 
 
+def _not_me(step: Step, _event: on.NotMe) -> None:
+    match step.now.state:
+        case "holding" | "starting":
+            _stop_requested(step, on.StopRequested(step.at, "rider"))
+        case "charging" | "suspended" | "stopping":
+            if step.now.transaction_id is not None and not step.now.ended:
+                step.abandon(step.now.transaction_id)
+            step.set(stop_by="not_me", stop_at=step.now.stop_at or step.at, ended_at=step.at)
+            step.tell_once("not_me_stopped")
+            step.release()
+        case _:
+            step.tell_once("not_me_noted")
+
+
 # --- time
 
 
-def _timer_fired(step: _Step, event: TimerFired) -> None:
+def _timer_fired(step: Step, event: on.TimerFired) -> None:
     due = step.now.timers.get(event.name)
     if due is None or due > event.at:
         return  # taken back or moved meanwhile
@@ -672,40 +355,40 @@ def _timer_fired(step: _Step, event: TimerFired) -> None:
     _TIMERS.get(event.name, _nothing)(step)
 
 
-def _nothing(_step: _Step) -> None:
+def _nothing(_step: Step) -> None:
     """A timer of an older version: no longer known, harmless."""
 
 
-def _hold_overdue(step: _Step) -> None:
+def _hold_overdue(step: Step) -> None:
     if step.now.state == "holding":
         step.set(ended_at=step.at)
         step.tell_once("pay_timeout")
         step.release()
 
 
-def _check_due(step: _Step) -> None:
+def _check_due(step: Step) -> None:
     if step.now.hold == "waiting":
         step.set(checks=step.now.checks + 1)
-        step.do(CheckHold(step.now.checks))
-        step.timer("check", CHECK_S)
+        step.do(on.CheckHold(step.now.checks))
+        step.timer("check", money.CHECK_S)
 
 
-def _accept_overdue(step: _Step) -> None:
+def _accept_overdue(step: Step) -> None:
     if step.now.state == "starting" and not (step.now.accepted or step.now.running):
         _again_or_fail(step, "no_answer")
 
 
-def _retry_due(step: _Step) -> None:
+def _retry_due(step: Step) -> None:
     if step.now.state == "starting" and not step.now.running:
         _again_or_fail(step, "rejected")
 
 
-def _plug_overdue(step: _Step) -> None:
+def _plug_overdue(step: Step) -> None:
     if step.now.state == "starting":
         step.fail_start("plug_in", suspect=False)
 
 
-def _energy_overdue(step: _Step) -> None:
+def _energy_overdue(step: Step) -> None:
     if step.now.state != "starting":
         return
     if step.now.running and step.now.flow in {"ev", "evse", "connected"}:
@@ -716,36 +399,36 @@ def _energy_overdue(step: _Step) -> None:
         _again_or_fail(step, "no_energy")
 
 
-def _no_energy_overdue(step: _Step) -> None:
+def _no_energy_overdue(step: Step) -> None:
     if step.now.state == "starting":
         step.fail_start("vehicle", suspect=False)
 
 
-def _limit_reached(step: _Step) -> None:
-    if step.now.state in DELIVERING:
+def _limit_reached(step: Step) -> None:
+    if step.now.state in on.DELIVERING:
         step.stop("limit")
 
 
-def _expiry_near(step: _Step) -> None:
-    _hold_runs_out(step, HoldRunsOut(step.at))
+def _expiry_near(step: Step) -> None:
+    money.hold_runs_out(step, on.HoldRunsOut(step.at))
 
 
-def _stop_overdue(step: _Step) -> None:
+def _stop_overdue(step: Step) -> None:
     if step.now.state == "stopping":
         step.settle()
 
 
-def _stop_again(step: _Step) -> None:
+def _stop_again(step: Step) -> None:
     if step.now.owed:
         step.owe_stops_again()
 
 
-def _still_offline(step: _Step) -> None:
+def _still_offline(step: Step) -> None:
     """The pile did not come back: end at its last word, energy only."""
-    if step.now.state not in DELIVERING or step.now.offline_at is None:
+    if step.now.state not in on.DELIVERING or step.now.offline_at is None:
         return
     last = step.now.readings[-1].at
-    step.now = close_span(step.now, last)
+    step.now = on.close_span(step.now, last)
     step.set(fault=True, stop_by="offline", stop_at=last, ended_at=last)
     step.tell_once("ended_offline")
     if step.now.transaction_id is not None:
@@ -753,22 +436,22 @@ def _still_offline(step: _Step) -> None:
     step.settle()
 
 
-def _idle_warning(step: _Step) -> None:
+def _idle_warning(step: Step) -> None:
     if step.now.state == "suspended":
         step.tell_once("idle_warning")
 
 
-def _idle_start(step: _Step) -> None:
+def _idle_start(step: Step) -> None:
     if step.now.state == "suspended":
         step.tell_once("idle_start")
 
 
-def _capture_due(step: _Step) -> None:
+def _capture_due(step: Step) -> None:
     if step.now.state == "billing" and step.now.hold == "held":
         step.capture()
 
 
-_TIMERS: Final[dict[str, Callable[[_Step], None]]] = {
+_TIMERS: Final[dict[str, Callable[[Step], None]]] = {
     "hold": _hold_overdue, "check": _check_due, "accept": _accept_overdue, "retry": _retry_due,
     "plug": _plug_overdue, "energy": _energy_overdue, "no_energy": _no_energy_overdue,
     "max": _limit_reached, "expiry": _expiry_near, "stop": _stop_overdue,
@@ -776,18 +459,36 @@ _TIMERS: Final[dict[str, Callable[[_Step], None]]] = {
     "idle_start": _idle_start, "capture": _capture_due,
 }  # fmt: skip
 
-_HANDLERS: Final[dict[type[Event], Callable[[_Step, Any], None]]] = {
-    Yes: _yes, HoldPlaced: _hold_placed, HoldNeedsRider: _hold_needs_rider,
-    HoldFailed: _hold_failed, HoldExpired: _hold_expired, StartAccepted: _start_accepted,
-    StartRejected: _start_rejected, StartUnknown: _start_unknown, StartTimeout: _start_timeout,
-    StartOffline: _start_offline, Plugged: _plugged, Unplugged: _unplugged,
-    TransactionStarted: _transaction_started, MeterRead: _meter_read,
-    FlowChanged: _flow_changed, TransactionEnded: _transaction_ended,
-    StopRequested: _stop_requested, StopAccepted: _stop_accepted, StopFailed: _stop_failed,
-    PileOffline: _pile_offline, PileOnline: _pile_online, Fault: _fault,
-    TimerFired: _timer_fired, Captured: _captured, CaptureFailed: _capture_failed,
-    HoldRunsOut: _hold_runs_out, Voided: _voided, NotMe: _not_me,
-}  # fmt: skip
+_HANDLERS: Final[dict[type[on.Event], Callable[[Step, Any], None]]] = {
+    on.Yes: money.yes,
+    on.HoldPlaced: money.hold_placed,
+    on.HoldNeedsRider: money.hold_needs_rider,
+    on.HoldFailed: money.hold_failed,
+    on.HoldExpired: money.hold_expired,
+    on.StartAccepted: _start_accepted,
+    on.StartRejected: _start_rejected,
+    on.StartUnknown: _start_unknown,
+    on.StartTimeout: _start_timeout,
+    on.StartOffline: _start_offline,
+    on.Plugged: _plugged,
+    on.Unplugged: _unplugged,
+    on.TransactionStarted: _transaction_started,
+    on.MeterRead: _meter_read,
+    on.FlowChanged: _flow_changed,
+    on.TransactionEnded: _transaction_ended,
+    on.StopRequested: _stop_requested,
+    on.StopAccepted: _stop_accepted,
+    on.StopFailed: _stop_failed,
+    on.PileOffline: _pile_offline,
+    on.PileOnline: _pile_online,
+    on.Fault: _fault,
+    on.TimerFired: _timer_fired,
+    on.Captured: money.captured,
+    on.CaptureFailed: money.capture_failed,
+    on.HoldRunsOut: money.hold_runs_out,
+    on.Voided: money.voided,
+    on.NotMe: _not_me,
+}
 
 TIMERS: Final = tuple(_TIMERS)
 EVENTS: Final = tuple(_HANDLERS)

@@ -1,0 +1,119 @@
+"""What the hold's own life does to a session: placed, failed, gone, captured."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from bot.domain import session as on
+from bot.domain.session_step import Step
+
+MAX_CAPTURES: Final = 3
+CHECK_S: Final = 30  # between looks at a hold that waits for the rider
+CAPTURE_MARGIN: Final = timedelta(hours=12)  # before a hold expires by itself
+
+
+def yes(step: Step, _event: on.Yes) -> None:
+    if step.now.state == "holding" and step.now.hold == "none":
+        step.set(hold="placing")
+        step.do(on.PlaceHold(step.now.terms.hold_minor))
+        step.timer("hold", step.now.terms.limits.pay_timeout_s)
+
+
+def hold_placed(step: Step, event: on.HoldPlaced) -> None:
+    if step.now.hold in {"void", "failed", "expired"}:  # paid after all: nobody wants it any more
+        if step.now.state in {"void", "failed", "releasing"}:
+            step.void()
+        return
+    if step.now.hold not in {"placing", "waiting"}:
+        return
+    step.set(hold="held")
+    if step.now.state != "holding":
+        step.release()
+        return
+    step.cancel("hold", "check")
+    if event.capture_before is not None:
+        step.timer("expiry", 0, max(event.capture_before - CAPTURE_MARGIN, step.at))
+    step.set(state="starting")
+    step.tell_once("held")
+    step.send_start()
+
+
+def hold_needs_rider(step: Step, event: on.HoldNeedsRider) -> None:
+    if step.now.state == "holding" and step.now.hold in {"placing", "waiting"}:
+        if step.now.hold == "placing":
+            step.timer("hold", step.now.terms.limits.pay_timeout_s)
+            step.timer("check", CHECK_S)
+        step.set(hold="waiting")
+        step.tell_once("pay", url=event.url)
+
+
+def hold_failed(step: Step, event: on.HoldFailed) -> None:
+    if step.now.hold not in {"placing", "waiting", "voiding"}:
+        return
+    step.set(hold="failed")
+    if step.now.state == "holding":
+        step.cancel_all()
+        step.set(state="failed", ended_at=step.at)
+        step.tell_once("hold_failed", reason=event.reason)
+    elif step.now.state == "releasing":
+        step.release()
+
+
+def _hold_gone(step: Step, state_of_hold: str) -> None:
+    """The provider no longer holds anything, without our asking."""
+    step.set(hold=state_of_hold)
+    match step.now.state:
+        case "holding":
+            step.cancel_all()
+            step.set(state="failed", ended_at=step.at)
+            step.tell_once("hold_expired")
+        case "starting":
+            step.fail_start("hold_expired", suspect=False)
+        case "charging" | "suspended":
+            step.stop("hold_expired")
+        case "billing":
+            step.owe()
+        case "releasing":
+            step.release()
+        case _:
+            pass
+
+
+def hold_expired(step: Step, _event: on.HoldExpired) -> None:
+    if step.now.hold in {"placing", "waiting", "held", "capturing", "voiding"}:
+        _hold_gone(step, "expired")
+
+
+def hold_runs_out(step: Step, _event: on.HoldRunsOut) -> None:
+    if step.now.state in on.DELIVERING:
+        step.stop("hold_expired")
+
+
+def voided(step: Step, _event: on.Voided) -> None:
+    if step.now.hold == "capturing":  # too little for the provider to take: waived
+        step.cancel("capture")
+        step.set(state="void", hold="void")
+        step.tell_once("waived")
+    elif step.now.hold in {"placing", "waiting", "held", "voiding"}:
+        _hold_gone(step, "void")
+
+
+def captured(step: Step, _event: on.Captured) -> None:
+    if step.now.state not in {"billing", "debt"} or step.now.hold == "captured":
+        return
+    step.cancel_all()
+    step.cancel("capture")
+    step.set(state="settled", hold="captured")
+    if step.now.refund_minor:
+        step.give_back()
+
+
+def capture_failed(step: Step, _event: on.CaptureFailed) -> None:
+    if step.now.state != "billing" or step.now.hold != "capturing":
+        return
+    step.set(hold="held")
+    if step.now.captures < MAX_CAPTURES:
+        step.timer("capture", 60 * 5 ** (step.now.captures - 1))
+    else:
+        step.owe()
