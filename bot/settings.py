@@ -38,9 +38,10 @@ class Settings:
     )
     database_url: str = setting(
         "SQLAlchemy URL: postgresql+psycopg://… or sqlite:///file",
+        secret=True,
         url=("sqlite", "postgresql+psycopg"),
     )
-    redis_url: str = setting("Redis or Valkey", url=("redis", "rediss", "unix"))
+    redis_url: str = setting("Redis or Valkey", secret=True, url=("redis", "rediss", "unix"))
     mqtt_url: str = setting(
         "Broker: mqtt://user:password@host:port or mqtts://…", secret=True, url=("mqtt", "mqtts")
     )
