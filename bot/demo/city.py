@@ -46,13 +46,14 @@ class Edges:
     """How the processes of devices/ and nlu/ are started: app.py knows them, the demo does not.
 
     `broker(folder, port, credentials, csms_port)`: credentials are hashes by user name; asked
-    when the city is seeded. `simulator(port, mqtt_port)`: its HTTP control is on `port`.
+    when the city is seeded. `simulator(folder, port, mqtt_port, speed)`: its HTTP control is on
+    `port`; vehicles take energy `speed` times faster than in life.
     `nlu(port, token)`, asked when the model is trained, `nlu_environment()` and
     `nlu_ready(url, token)`: Rasa.
     """
 
     broker: Callable[[Path, int, Mapping[str, str], int], Command]
-    simulator: Callable[[int, int], Command]
+    simulator: Callable[[Path, int, int, float], Command]
     nlu: Callable[[int, str], Command]
     nlu_environment: Callable[[], Mapping[str, str]]
     nlu_ready: Callable[[str, str], bool]
@@ -66,6 +67,7 @@ class Plan:
     ports: Mapping[str, int]
     secrets: Mapping[str, str]
     environ: Mapping[str, str]  # ours: DATABASE_URL and REDIS_URL there replace our own
+    speed: float = 1.0
 
     def url(self, name: str) -> str:
         """The address of one of PORTS."""
@@ -127,7 +129,7 @@ def main(argv: Sequence[str], edges: Edges) -> int:
         return 1
     notes: list[str] = []
     ports = free_ports.take(PORTS, options.port, notes.append)
-    plan = Plan(data, ports, data.secrets(SECRETS), os.environ)
+    plan = Plan(data, ports, data.secrets(SECRETS), os.environ, options.speed)
     settings = read(plan.settings())
     store = Store(make_engine(settings.database_url))
     guide = _guide(plan, notes)
@@ -226,7 +228,12 @@ def services(
         service(name="piles", command=python("app.py", "piles"), after=("broker", "redis")),
         service(
             name="simulator",
-            command=edges.simulator(plan.ports["simulator"], plan.ports["mqtt"]),
+            command=edges.simulator(
+                plan.data.folder("simulator"),
+                plan.ports["simulator"],
+                plan.ports["mqtt"],
+                plan.speed,
+            ),
             after=("piles",),
             ready=partial(_all_piles_online, store),
         ),
@@ -325,6 +332,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--data", type=Path, default=ROOT / "var" / "demo", help="where it keeps its data"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=30, help="vehicles charge this much faster than in life (30)"
     )
     parser.add_argument("--fresh", action="store_true", help="begin with an empty city")
     parser.add_argument(
