@@ -100,6 +100,7 @@ class Plan:
             "TWILIO_FROM": SENDER,
             "TWILIO_VERIFY_SID": VERIFY_SID,
             "TWILIO_API_URL": self.url("twilio"),
+            "WHATSAPP_LINK_URL": f"{self.url('phone')}/wa",
             "STRIPE_SECRET_KEY": self.secrets["stripe_secret_key"],
             "STRIPE_WEBHOOK_SECRET": self.secrets["stripe_webhook_secret"],
             "STRIPE_API_URL": self.url("stripe"),
