@@ -62,6 +62,11 @@ class Delivery:
     draw_map: Callable[[MapPicture], bytes]
     receipt: Callable[[int, str], tuple[bytes, str, Say]]
 
+    def __post_init__(self) -> None:
+        # The SDK loads an API when it is first named, which takes a third of a second: do it now.
+        twilio = client(self.settings)
+        _ = twilio.messages, twilio.content.v1.contents, twilio.messaging.v2.typing_indicator
+
     def __call__(self, key: str, body: Mapping[str, Any]) -> str:
         """Deliver {conversation_id, reply, author, epoch}; `key` is the outbox row's.
 

@@ -43,12 +43,14 @@ def rider_for_any(work: UnitOfWork, addresses: Sequence[Address], *, name: str =
 
     The first known address decides; an address that belongs to somebody else stays there.
     """
-    known = [found for kind, value in addresses if (found := find_rider(work, kind, value))]
-    rider = known[0] if known else rider_for(work, *addresses[0], name=name)
+    owners = {address: find_rider(work, *address) for address in addresses}
+    known = next((owner for owner in owners.values() if owner), None)
+    rider = known or rider_for(work, *addresses[0], name=name)
     if name and not rider.name:
         rider.name = clean_name(name)
-    for kind, value in addresses:
-        add_address(work, rider.id, kind, value)
+    for address, owner in owners.items():
+        if owner is None:
+            add_address(work, rider.id, *address)
     return rider
 
 

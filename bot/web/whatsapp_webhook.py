@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, abort, request
 
+from bot.gateways.inbound import record
 from bot.gateways.whatsapp import sender_addresses, signature_ok
-from bot.services.riders import note_inbound, rider_for_any
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.database import Store
@@ -45,22 +45,10 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     @hooks.post("")
     def message() -> Response:
         params = _params()
-        sid = request.form["MessageSid"]
-        addresses = sender_addresses(params)
-        if not addresses:
+        if not sender_addresses(params):
             abort(400, "From is missing or not a WhatsApp address")
         with store.begin() as work:
-            rider = rider_for_any(work, addresses, name=request.form.get("ProfileName", ""))
-            new = inbox.put(
-                work,
-                source="twilio",
-                source_id=sid,
-                stream=f"rider:{rider.id}",
-                kind="whatsapp.message",
-                body=params,
-            )
-            if new:
-                note_inbound(work, rider.id, "whatsapp", sid=sid)
+            record(work, params)
         return _done()
 
     @hooks.post("/status")
