@@ -53,7 +53,7 @@ _BY_WORD: Final = {word: n for n, words in _NUMBER_WORDS.items() for word in wor
 _WORDS_LATIN: Final = "|".join(sorted((w for w in _BY_WORD if w[0] < "⺀"), key=len, reverse=True))
 _WORDS_CJK: Final = "[一二两兩三四五六七八九十百]+"
 _NUM: Final = rf"(?:\d+(?:[.,]\d+)?|(?:{_WORDS_LATIN})\b|{_WORDS_CJK})"
-_EDGE: Final = r"(?<![\w.,:-])"
+_EDGE: Final = r"(?<![a-zA-ZÀ-ÿ0-9.,:-])"  # Chinese may stand right before a number
 
 _CURRENCIES: Final = {
     "EUR": "€ euro euros eur 欧 欧元",

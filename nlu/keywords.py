@@ -269,7 +269,9 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         r"mud\w+|troc\w+|adi\w+|remarc\w+|alter\w+) .{0,20}\b(?:reserva\w*|turno|horario|cita)\b|\breprogram\w+"
         r"|预约.{0,6}(?:改|换|推迟|提前|延)|改.{0,4}预约|改期|挪到"
         r"|\b(?:chang\w+|decal\w+|repouss\w+|modifi\w+|avanc\w+|deplac\w+) .{0,15}\b(?:reservation|resa|creneau)\b"
-        r"|\b(?:ander\w*|verschieb\w*|verleg\w*|umbuch\w*) ?.{0,20}\b(?:reservierung|buchung|termin)?\b",
+        r"|\b(?:ander[nt]?|andere|verleg\w*|leg) .{0,25}\b(?:reservierung|buchung|termin)\b"
+        r"|\b(?:reservierung|buchung|termin)\b.{0,25}\b(?:andern|verlegen|vorziehen|verlangern)\b"
+        r"|\bverschieb\w*|\bverschoben\b|\bumbuch\w*",
     ),
     (
         "cancel_booking",
@@ -277,7 +279,9 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
         r"|\bno longer need .{0,12}\b(?:slot|booking|reservation|spot)\b|\b(?:cancel\w*|anul\w+|quit\w+|borra\w*|"
         r"desmarc\w+|tira\w*|apaga\w*) .{0,15}\b(?:reserva\w*|turno|horario|lugar)\b|\bdesmarca\b"
         r"|取消.{0,4}(?:预约|预定)|预约.{0,6}(?:取消|不要|作废|退)|\bannul\w+ .{0,15}\b(?:reservation|resa|creneau)\b"
-        r"|\b(?:stornier\w*|losch\w*|absag\w*) ?.{0,20}\b(?:reservierung|buchung|termin)\b|\bbuchung absagen\b",
+        r"|\b(?:stornier\w*|losch\w*|absag\w*) ?.{0,20}\b(?:reservierung|buchung|termin)\b"
+        r"|\b(?:reservierung|buchung|termin)\b.{0,25}\b(?:stornier\w*|absag\w*|loschen|cancel\w*)"
+        r"|\b(?:booking|reservation|slot)\b.{0,25}\bcancel\w*",
     ),
     (
         "book_pile",
