@@ -1,8 +1,9 @@
-"""Composition root and command line: the only file that knows every part."""
+"""Composition root: the only file that knows every part; `python app.py COMMAND` runs one."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -10,12 +11,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
-from bot.gateways.receipts import Receipts
 from flask import Flask
-from nlu.understand import Nlu
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import handlers
@@ -24,22 +24,26 @@ from bot import logs
 from bot import settings as settings_module
 from bot.dialog.engine import Engine
 from bot.dialog.intents import collect
-from bot.gateways import payments, photos, statuses, stripe_events, whatsapp
+from bot.gateways import catalogues, decode_cli, payments, photos, statuses, stripe_events, whatsapp
 from bot.gateways.delivery import Delivery
 from bot.gateways.eyes import Eyes
 from bot.gateways.maps import draw
-from bot.jobs import clock as clock_jobs
-from bot.jobs import wake
+from bot.gateways.receipts import Receipts
+from bot.gateways.stripe_client import client_for
+from bot.jobs import clock, wake
 from bot.jobs.drain import Route
 from bot.jobs.messages import Serving
 from bot.jobs.relay import Deliver
 from bot.jobs.worker import Duties, serve
-from bot.services import charging, housekeeping
+from bot.services import charging, housekeeping, inventory
 from bot.settings import Settings, SettingsError
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.queues import Inbox
-from bot.web import health, media, pay, site, stripe_webhook, whatsapp_webhook
+from bot.web import health, media, site, stripe_webhook, whatsapp_webhook
 from bot.web.headers import add_headers
+from nlu import parse, server, train
+from nlu.rasa import Rasa
+from nlu.understand import Nlu
 
 BODY_MAX_BYTES = 20_000_000  # a photo from the web chat; webhooks set tighter limits themselves
 
@@ -74,7 +78,6 @@ def make_web(settings: Settings, store: Store) -> Flask:
         whatsapp_webhook.blueprint(store, settings),
         stripe_webhook.blueprint(store, settings),
         site.blueprint(store, settings),
-        pay.blueprint(store, settings),
         media.blueprint(store),
         health.blueprint(store, needed={"database": partial(_ask, store)}, optional=probes),
     ):
@@ -125,6 +128,13 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     }
 
 
+def make_nlu(settings: Settings) -> Nlu:
+    """Understanding, with Rasa where one is set."""
+    if not settings.nlu_url:
+        return Nlu(None)
+    return Nlu(Rasa(settings.nlu_url, settings.nlu_token, settings.nlu_timeout_s))
+
+
 def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
     """What serves riders' messages."""
     http = httpx.Client()
@@ -132,18 +142,61 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
         store=store,
         settings=settings,
         engine=Engine(collect(handlers)),
-        understand=Nlu(settings),
+        understand=make_nlu(settings),
         look=eyes.decode_safely,
         fetch=lambda url: photos.fetch(url, settings, http),
         typing=partial(whatsapp.typing, settings),
     )
 
 
-# --- processes ---------------------------------------------------------------------------------
+# --- commands ----------------------------------------------------------------------------------
+
+Command = Callable[[argparse.Namespace], int]
+_commands: dict[str, tuple[Command, Sequence[tuple[Sequence[str], dict[str, Any]]]]] = {}
 
 
-def run_worker(settings: Settings, _: argparse.Namespace) -> int:
+def argument(*names: str, **options: Any) -> tuple[Sequence[str], dict[str, Any]]:
+    """An argument of a command, as argparse takes it."""
+    return names, options
+
+
+def command(
+    name: str, *arguments: tuple[Sequence[str], dict[str, Any]]
+) -> Callable[[Command], Command]:
+    """Mark a function as `./run NAME`."""
+
+    def mark(run: Command) -> Command:
+        _commands[name] = run, arguments
+        return run
+
+    return mark
+
+
+def _settings(process: str) -> Settings:
+    """The settings of the environment, or the end with every problem named."""
+    try:
+        settings = settings_module.read(os.environ)
+    except SettingsError as error:
+        sys.exit(f"Settings, described in docs/settings.md:\n{error}")
+    logs.set_up(settings.log_level, process=process)
+    return settings
+
+
+@command("web", argument("--bind", default="127.0.0.1:8000", help="address to listen on"))
+def run_web(options: argparse.Namespace) -> int:
+    """Webhooks, pile pages and the web chat, on gunicorn."""
+    _settings("web")
+    program = [sys.executable, "-m", "gunicorn", "app:web()", "--bind", options.bind]
+    os.execv(  # noqa: S606 - gunicorn takes this process over
+        sys.executable,
+        [*program, "--worker-class", "gthread", "--workers", "2", "--threads", "8"],
+    )
+
+
+@command("worker")
+def run_worker(_: argparse.Namespace) -> int:
     """Drains the inbox and relays the outbox."""
+    settings = _settings("worker")
     store = open_store(settings)
     with Eyes(photos.own_hosts(settings), photos.own_numbers(settings)) as eyes:
         routes = make_routes(settings, store, make_serving(settings, store, eyes))
@@ -152,72 +205,188 @@ def run_worker(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-def run_piles(settings: Settings, _: argparse.Namespace) -> int:
-    """The MQTT gateway."""
+@command("piles")
+def run_piles(_: argparse.Namespace) -> int:
+    """The MQTT gateway: events in, commands out."""
     from devices import gateway
 
+    settings = _settings("piles")
     gateway.run(settings, open_store(settings))
     return 0
 
 
-def run_clock(settings: Settings, _: argparse.Namespace) -> int:
-    """Wakes due work, polls payments, tidies up."""
+@command("clock")
+def run_clock(_: argparse.Namespace) -> int:
+    """Wakes due work, looks after payments, throws away what is past its time."""
+    settings = _settings("clock")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     store = open_store(settings)
     chores = [
-        clock_jobs.Chore(
-            "payments", timedelta(minutes=1), lambda: stripe_events.poll_unsettled(store)
-        ),
-        clock_jobs.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
+        clock.Chore("payments", timedelta(minutes=1), lambda: stripe_events.poll_unsettled(store)),
+        clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]
-    clock_jobs.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)
+    clock.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)
     return 0
 
 
-def run_migrate(settings: Settings, _: argparse.Namespace) -> int:
-    """Brings the database to this version."""
-    migrations.upgrade(make_engine(settings.database_url))
+@command("migrate")
+def run_migrate(_: argparse.Namespace) -> int:
+    """Brings the database to this version of the code."""
+    migrations.upgrade(make_engine(_settings("migrate").database_url))
     return 0
 
 
-def run_check_settings(settings: Settings, _: argparse.Namespace) -> int:
-    """Names every setting in force; secrets only by their length."""
+@command("check-settings")
+def run_check_settings(_: argparse.Namespace) -> int:
+    """Reports every setting that is missing or wrong, else shows those in force."""
+    settings = _settings("check-settings")
     for each in settings_module.FIELDS:
         value = getattr(settings, each.name)
-        shown = f"({len(value)} characters)" if each.metadata["secret"] and value else value
-        print(f"{each.name.upper()}={shown}")
+        hidden = each.metadata["secret"] and value
+        print(f"{each.name.upper()}={f'({len(value)} characters)' if hidden else value}")
     return 0
 
 
-# --- command line ------------------------------------------------------------------------------
+@command("inventory", argument("file", type=Path, help="JSON: bot/services/inventory.py"))
+def run_inventory(options: argparse.Namespace) -> int:
+    """Takes in stations, piles and tariffs; prints the MQTT password of each new pile."""
+    settings = _settings("inventory")
+    with Store(make_engine(settings.database_url)).begin() as work:
+        for new in inventory.take_in(work, json.loads(options.file.read_text(encoding="utf-8"))):
+            print(f"{new.pile_id} {new.secret}")
+    return 0
 
-Command = Callable[[Settings, argparse.Namespace], int]
 
-PROCESSES: dict[str, Command] = {
-    "worker": run_worker,
-    "piles": run_piles,
-    "clock": run_clock,
-    "migrate": run_migrate,
-    "check-settings": run_check_settings,
-}
+@command(
+    "labels",
+    argument("codes", nargs="*", help="codes of EVSEs; none: all"),
+    argument("--out", type=Path, default=Path("labels.pdf")),
+)
+def run_labels(options: argparse.Namespace) -> int:
+    """Writes pile stickers as a PDF to print."""
+    from devices.labels import labels_of, labels_pdf
+
+    settings = _settings("labels")
+    with Store(make_engine(settings.database_url)).read() as work:
+        labels = labels_of(work, settings, options.codes)
+    options.out.write_bytes(labels_pdf(labels, settings.brand))
+    print(f"{len(labels)} stickers in {options.out}")
+    return 0
+
+
+@command("decode", argument("files", nargs="+", help="photos"))
+def run_decode(options: argparse.Namespace) -> int:
+    """Prints what is read from photos: a JSON line an image. Works without settings."""
+    try:
+        settings = settings_module.read(os.environ)
+    except SettingsError:
+        from bot.demo import city
+
+        return decode_cli.main(options.files, ["127.0.0.1", "localhost"], [city.SENDER])
+    hosts, numbers = photos.own_hosts(settings), photos.own_numbers(settings)
+    return decode_cli.main(options.files, hosts, numbers)
+
+
+@command("parse", argument("file", type=Path, help="JSON lines: id, text, lang?, context?"))
+def run_parse(options: argparse.Namespace) -> int:
+    """Prints how messages are understood, as the bot would act. Works without settings."""
+    url, token = os.environ.get("NLU_URL", ""), os.environ.get("NLU_TOKEN", "")
+    with parse.understander(url, token, 10.0, _say) as understand:
+        parse.parse_file(options.file, understand, sys.stdout)
+    return 0
+
+
+@command("train", argument("--if-needed", action="store_true", help="the default"))
+def run_train(_: argparse.Namespace) -> int:
+    """Trains the language model if its data changed."""
+    _say(f"Model: {train.train(_say)}")
+    return 0
+
+
+@command("texts")
+def run_texts(_: argparse.Namespace) -> int:
+    """Brings the translation catalogues in step with the code."""
+    for locale, lacking in catalogues.update().items():
+        print(f"{locale}: {lacking} sentences to translate")
+    return 0
+
+
+@command("seed")
+def run_seed(_: argparse.Namespace) -> int:
+    """Fills the database with the demo city."""
+    from bot.demo import seed
+
+    settings = _settings("seed")
+    save_card = seed.test_card(client_for(settings))
+    store = Store(make_engine(settings.database_url))
+    seed.seed(store, secret_key=settings.secret_key, save_card=save_card)
+    return 0
+
+
+@command(
+    "simulate",
+    argument("--mqtt-url", required=True),
+    argument("--control-port", type=int, required=True),
+    argument("--data", type=Path, required=True),
+    argument("--speed", type=float, default=1.0, help="how much faster than in life"),
+)
+def run_simulate(options: argparse.Namespace) -> int:
+    """Simulates every pile of the database (the demo's)."""
+    from bot.demo import seed
+    from devices import simulator
+
+    settings = _settings("simulator")
+    with Store(make_engine(settings.database_url)).read() as work:
+        piles = simulator.specs_of(
+            work, lambda pile_id: seed.pile_secret(settings.secret_key, pile_id)
+        )
+    simulator.run(options.mqtt_url, piles, options.control_port, options.speed, options.data)
+    return 0
+
+
+def run_demo(argv: Sequence[str]) -> int:
+    """The whole service with a small city; it is told how to start what is in devices/ and nlu/."""
+    from bot.demo import city
+    from devices.broker import broker_command
+
+    def model() -> Path:
+        return train.current_model() or train.train(_say)
+
+    def simulate(folder: Path, port: int, mqtt_port: int, speed: float) -> Sequence[str]:
+        url = f"mqtt://{city.HOST}:{mqtt_port}"
+        where = ["--mqtt-url", url, "--control-port", str(port), "--data", str(folder)]
+        return [sys.executable, "app.py", "simulate", *where, "--speed", str(speed)]
+
+    edges = city.Edges(
+        broker=lambda folder, port, credentials, csms_port: broker_command(
+            folder, port, credentials, csms_port=csms_port
+        ),
+        simulator=simulate,
+        nlu=lambda port, token: server.command(model(), port, token),
+        nlu_environment=server.environment,
+        nlu_ready=server.is_ready,
+    )
+    return city.main(argv, edges)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str]) -> int:
-    """`app.py COMMAND …`; commands that need no settings live in tools_.py of their part."""
-    parser = argparse.ArgumentParser(prog="./run", description=__doc__)
+    """Run one command; the exit code is the process's."""
+    if argv[:1] == ["demo"]:  # its options are its own
+        return run_demo(argv[1:])
+    parser = argparse.ArgumentParser(prog="./run")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, run in PROCESSES.items():
-        commands.add_parser(name, help=run.__doc__)
-    options = parser.parse_args(argv)
-    try:
-        settings = settings_module.read(os.environ)
-    except SettingsError as error:
-        print(f"Settings:\n{error}", file=sys.stderr)
-        return 2
-    logs.set_up(settings.log_level, process=options.command)
-    return PROCESSES[options.command](settings, options)
+    for name, (run, arguments) in _commands.items():
+        one = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        for names, options in arguments:
+            one.add_argument(*names, **options)
+    chosen = parser.parse_args(argv)
+    return _commands[chosen.command][0](chosen)
 
 
 if __name__ == "__main__":

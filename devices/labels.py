@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from fpdf import FPDF
+from sqlalchemy import select
 
 from bot.gateways import typefaces
 from bot.gateways.stickers import HEIGHT_MM, WIDTH_MM, Label, draw_sticker, sticker_png
+from bot.gateways.translate import show
+from bot.replies import Amount
+from bot.settings import Settings
+from bot.store.database import UnitOfWork
+from bot.store.stations import Evse
 
-__all__ = ["Label", "labels_pdf", "sticker_png"]
+__all__ = ["Label", "labels_of", "labels_pdf", "sticker_png"]
 
 _PAGE: Final = (210.0, 297.0)
 _GAP: Final = 8.0
@@ -18,6 +24,34 @@ _LEFT: Final = (_PAGE[0] - 2 * WIDTH_MM - _GAP) / 2
 _TOP: Final = (_PAGE[1] - 2 * HEIGHT_MM - _GAP) / 2
 _PER_PAGE: Final = 4
 _MM_PER_PT: Final = 25.4 / 72
+
+
+# What riders call a plug, by OCPI's ConnectorType.
+CONNECTORS: Final = {
+    "IEC_62196_T2": "Type 2",
+    "IEC_62196_T2_COMBO": "CCS 2",
+    "CHADEMO": "CHAdeMO",
+    "DOMESTIC_F": "Schuko",
+    "schuko": "Schuko",
+}
+
+
+def labels_of(work: UnitOfWork, settings: Settings, codes: Sequence[str] = ()) -> list[Label]:
+    """The stickers of these EVSEs, by code; of all EVSEs when none is named."""
+    query = select(Evse).order_by(Evse.pile_id, Evse.number)
+    if codes:
+        query = query.where(Evse.code.in_(codes))
+    return [
+        Label(
+            code=evse.code,
+            evse_number=evse.number,
+            connector=f"{CONNECTORS.get(evse.connector_type, evse.connector_type)}, "
+            f"{show('en', Amount(evse.max_power_w, 'w'))}",
+            public_url=settings.public_url,
+            whatsapp_number=settings.twilio_from,
+        )
+        for evse in work.session.scalars(query)
+    ]
 
 
 def labels_pdf(labels: Sequence[Label], brand: str) -> bytes:

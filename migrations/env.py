@@ -1,13 +1,23 @@
 """How Alembic reaches the database: an engine handed over by the program, or DATABASE_URL."""
 
 import os
+from typing import Any, Literal
 
 from alembic import context
 
+from bot.store.base import UtcDateTime
 from bot.store.database import make_engine
 from bot.store.tables import Base
 
 engine = context.config.attributes.get("engine") or make_engine(os.environ["DATABASE_URL"])
+
+
+def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
+    """Migrations name plain types: they must not change when our own types do."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
 
 with engine.connect() as connection:
     context.configure(
@@ -16,6 +26,7 @@ with engine.connect() as connection:
         # SQLite cannot alter most things in place: Alembic copies the table instead.
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        render_item=render_item,
     )
     with context.begin_transaction():
         context.run_migrations()

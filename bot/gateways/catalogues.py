@@ -54,7 +54,7 @@ def update() -> dict[str, int]:
             where = [(file, 1) for file in sorted(files[sentence])]
             catalogue.add(sentence, known.get(sentence, ""), locations=where)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            write_po(file, catalogue, width=100, include_lineno=False, omit_header=False)
+        with path.open("wb") as out:
+            write_po(out, catalogue, width=100, include_lineno=False, omit_header=False)
         lacking[locale] = sum(sentence not in known for sentence in files)
     return lacking

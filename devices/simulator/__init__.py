@@ -12,11 +12,11 @@ from typing import Final
 import structlog
 
 from devices.simulator.control import Control
-from devices.simulator.line import Line
+from devices.simulator.line import HEARTBEAT_S, Line
 from devices.simulator.pile import Pile
-from devices.simulator.spec import EvseSpec, PileSpec
+from devices.simulator.spec import EvseSpec, PileSpec, specs_of
 
-__all__ = ["EvseSpec", "PileSpec", "run", "serve"]
+__all__ = ["EvseSpec", "PileSpec", "run", "serve", "specs_of"]
 
 log = structlog.get_logger()
 
@@ -31,6 +31,7 @@ def run(
     state_dir: Path | None = None,
     *,
     meter_every_s: float | None = None,
+    heartbeat_s: float = HEARTBEAT_S,
 ) -> None:
     """Simulate until SIGTERM or SIGINT.
 
@@ -39,7 +40,17 @@ def run(
     forget; without it a restart forgets. `meter_every_s` is the real time between two meter
     values (by default a simulated minute, at least 2 s, at most 10 s).
     """
-    asyncio.run(serve(mqtt_url, piles, control_port, speed, state_dir, meter_every_s=meter_every_s))
+    asyncio.run(
+        serve(
+            mqtt_url,
+            piles,
+            control_port,
+            speed,
+            state_dir,
+            meter_every_s=meter_every_s,
+            heartbeat_s=heartbeat_s,
+        )
+    )
 
 
 async def serve(
@@ -50,6 +61,7 @@ async def serve(
     state_dir: Path | None = None,
     *,
     meter_every_s: float | None = None,
+    heartbeat_s: float = HEARTBEAT_S,
 ) -> None:
     """The coroutine behind `run`."""
     if state_dir is not None:
@@ -63,6 +75,7 @@ async def serve(
                 meter_every_s=every_s,
             ),
             mqtt_url,
+            heartbeat_s=heartbeat_s,
         )
         for spec in piles
     }

@@ -1,0 +1,97 @@
+"""A receipt as riders get it: a text with every line, and the same as a PDF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.domain.money import Money
+from bot.domain.pricing import Line
+from bot.gateways.receipt_pdf import LINES, ReceiptView, Seller, receipt_pdf
+from bot.replies import Amount, Moment, Rate, Say, Value
+from bot.services.billing import BillView, bill_view
+from bot.services.offers import stack
+from bot.settings import Settings
+from bot.store.database import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Makes receipts when a message with one is rendered."""
+
+    store: Store
+    settings: Settings
+
+    def __call__(self, bill_id: int, lang: str) -> tuple[bytes, str, Say]:
+        """The PDF, its file name, and the text that goes with it."""
+        with self.store.read() as work:
+            bill = bill_view(work, bill_id)
+        seller = Seller(
+            brand=self.settings.brand,
+            name=self.settings.seller_name,
+            address=self.settings.seller_address,
+            tax_id=self.settings.seller_tax_id,
+            contact=self.settings.support_contact,
+        )
+        return receipt_pdf(ReceiptView(bill, seller), lang), f"{bill.number}.pdf", summary(bill)
+
+
+def summary(bill: BillView) -> Say:
+    """The receipt as a text."""
+    lines = [_line(bill, line) for line in bill.bill.lines]
+    lines += [
+        Say(
+            "VAT {percent} % on {net}: {tax}",
+            {
+                "percent": tax.percent,
+                "net": Money(tax.net_minor, bill.bill.currency),
+                "tax": Money(tax.tax_minor, bill.bill.currency),
+            },
+        )
+        for tax in bill.bill.taxes
+    ]
+    return Say(
+        "Receipt {number}\n{evse}, {station}\n{started} to {ended}\n"
+        "Meter {from} to {to}: {energy}\n{lines}\nTotal: {total}\n{paid}",
+        {
+            "number": bill.number,
+            "evse": bill.evse_code,
+            "station": bill.station_name,
+            "started": Moment(bill.started_at, bill.tz, "date_time"),
+            "ended": Moment(bill.ended_at, bill.tz),
+            "from": Amount(bill.meter_start_wh, "wh"),
+            "to": Amount(bill.meter_end_wh, "wh"),
+            "energy": Amount(bill.energy_wh, "wh"),
+            "lines": stack(lines),
+            "total": bill.total,
+            "paid": _paid(bill),
+        },
+    )
+
+
+def _paid(bill: BillView) -> Say:
+    rest = Money(bill.hold.amount_minor - bill.total.amount_minor, bill.total.currency)
+    values: dict[str, Value] = {"hold": bill.hold, "rest": rest, "card": bill.card_label}
+    if bill.card_label:
+        return Say("Of the {hold} held on {card}, {rest} is released.", values)
+    return Say("Of the {hold} held, {rest} is released.", values)
+
+
+def _line(bill: BillView, line: Line) -> Say:
+    """ "Energy: 4.9 kWh at 0.30 EUR/kWh = 1.47 EUR"."""
+    includes = bill.bill.includes_tax
+    amount = Money(line.gross_minor if includes else line.net_minor, bill.bill.currency)
+    what: Value = LINES.get(line.what, line.what)
+    values: dict[str, Value] = {"what": what, "window": line.window, "amount": amount}
+    if not line.unit_price:
+        return Say("{what}: {amount}", values)
+    values["price"] = Rate(line.unit_price, bill.bill.currency, line.per)
+    if line.unit == "kwh":
+        values["quantity"] = Amount(int(Decimal(line.quantity) * 1000), "wh")
+    elif line.unit == "s":
+        values["quantity"] = Amount(int(line.quantity), "s")
+    else:
+        return Say("{what}: {amount}", values)
+    if line.window:
+        return Say("{what} {window}: {quantity} at {price} = {amount}", values)
+    return Say("{what}: {quantity} at {price} = {amount}", values)

@@ -1,0 +1,182 @@
+"""Every transcript in tests/scenarios/ is played on a whole Pilebot.
+
+A step a line; blank lines and lines with "#" are prose. "bot says a | b" waits for the next message
+that holds both parts; what stands between is read over. The words of each step are at `STEPS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.world import World, add_station, open_world
+
+FOLDER = Path(__file__).parent / "scenarios"
+RIDER = "+358401234567"
+OTHER = "+358407654321"
+SECONDS = {"s": 1, "min": 60, "h": 3600}
+
+STEPS: list[tuple[re.Pattern[str], Callable[..., Any]]] = []
+
+
+def step(pattern: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A line of a transcript: a regular expression whose groups are the function's arguments."""
+
+    def add(run: Callable[..., Any]) -> Callable[..., Any]:
+        STEPS.append((re.compile(pattern), run))
+        return run
+
+    return add
+
+
+def phone_of(who: str) -> str:
+    return RIDER if who == "rider" else OTHER
+
+
+# -- riders: "rider" is one phone, "other" another ------------------------------------------------
+
+
+@step(r"(rider|other) has a card")
+def has_card(world: World, who: str) -> None:
+    world.give_card(phone_of(who))
+
+
+@step(r"(rider|other) says (.+)")
+def says(world: World, who: str, text: str) -> None:
+    world.rider_says(phone_of(who), text)
+
+
+@step(r"(rider|other) taps (.+)")
+def taps(world: World, who: str, title: str) -> None:
+    world.rider_taps(phone_of(who), title)
+
+
+@step(r"(rider|other) sends a photo of (\d+-\d+)(?: and (\d+-\d+))?")
+def sends_photo(world: World, who: str, code: str, second: str | None) -> None:
+    world.rider_sends_photo(phone_of(who), *[each for each in (code, second) if each])
+
+
+@step(r"(rider|other) sends (?:a|an) (foreign|empty|blurred|dark|angle) photo")
+def sends_odd_photo(world: World, who: str, style: str) -> None:
+    style = "none" if style == "empty" else style
+    world.rider_sends_photo(phone_of(who), "1023-27", style=style)
+
+
+@step(r"(rider|other) shares the location ([\d.]+),([\d.]+)")
+def shares(world: World, who: str, lat: str, lng: str) -> None:
+    world.rider_shares(phone_of(who), float(lat), float(lng))
+
+
+@step(r"(rider|other) pays(?: with (\d+))?")
+def pays(world: World, who: str, card: str | None) -> None:
+    world.rider_pays(phone_of(who), card or "4242424242424242")
+
+
+@step(r"bot says nothing(?: to (other))?")
+def silent(world: World, who: str | None) -> None:
+    world.bot_is_silent(phone_of(who or "rider"))
+
+
+@step(r"bot says(?: to (other))? (.+)")
+def bot_says(world: World, who: str | None, parts: str) -> None:
+    world.bot_says(phone_of(who or "rider"), *[part.strip() for part in parts.split(" | ")])
+
+
+# -- the pile 1023 at Kamppi, socket 2 unless another is named ------------------------------------
+
+
+@step(r"there is a station (\w+) with pile (\d+)(?: at ([\d.]+),([\d.]+))?")
+def station(world: World, name: str, pile: str, lat: str | None, lng: str | None) -> None:
+    add_station(
+        world.store, name=name, pile=pile, lat=float(lat or 60.1700), lng=float(lng or 24.9400)
+    )
+    world.pile(pile).goes("online")
+    for number in (1, 2):
+        world.pile(pile).status(number, "Available")
+
+
+@step(r"pile goes (online|offline)")
+def presence(world: World, state: str) -> None:
+    world.pile("1023").goes(state)
+
+
+@step(r"pile reports socket (\d) (Available|Occupied|Faulted|Unavailable|Reserved)")
+def status(world: World, socket: str, state: str) -> None:
+    world.pile("1023").status(int(socket), state)
+
+
+@step(r"pile (accepts|rejects) the (start|stop)(?: because of (\w+))?")
+def answers(world: World, how: str, what: str, reason: str | None) -> None:
+    action = "RequestStartTransaction" if what == "start" else "RequestStopTransaction"
+    more = {"statusInfo": {"reasonCode": reason}} if reason else {}
+    world.pile("1023").answers(action, status=f"{how[:-1].capitalize()}ed", **more)
+
+
+@step(r"pile is asked to (start|stop) and says nothing")
+def mute(world: World, what: str) -> None:
+    action = "RequestStartTransaction" if what == "start" else "RequestStopTransaction"
+    _, request = world.pile("1023").next_request(action)
+    world.pile("1023").start_id = request.get("remoteStartId", world.pile("1023").start_id)
+
+
+@step(r"pile is not asked for anything")
+def not_asked(world: World) -> None:
+    world.settle()
+    assert not world.pile("1023").asked
+
+
+@step(r"pile starts(?: socket (\d))?")
+def starts(world: World, socket: str | None) -> None:
+    world.pile("1023").transaction_event(int(socket or 2), "Started", chargingState="Charging")
+
+
+@step(r"pile (charges|is suspended by the vehicle|is suspended by itself)(?: for (\d+) Wh)?")
+def charges(world: World, how: str, energy_wh: str | None) -> None:
+    pile = world.pile("1023")
+    pile.meter_wh += int(energy_wh or 0)
+    state = {"charges": "Charging", "is suspended by the vehicle": "SuspendedEV"}
+    pile.transaction_event(2, "Updated", chargingState=state.get(how, "SuspendedEVSE"))
+
+
+@step(r"pile ends(?: with (\w+))?")
+def ends(world: World, reason: str | None) -> None:
+    world.pile("1023").transaction_event(2, "Ended", stoppedReason=reason or "Remote")
+
+
+@step(r"pile repeats its last event")
+def repeats(world: World) -> None:
+    pile = world.pile("1023")
+    pile.seq -= 1
+    pile.transaction_event(2, "Updated", chargingState="Charging")
+
+
+@step(r"clock passes (\d+) (s|min|h)")
+def passes(world: World, number: str, unit: str) -> None:
+    world.clock_passes(int(number) * SECONDS[unit])
+
+
+def play(world: World, text: str) -> None:
+    """Play a transcript line by line; a failure names the line."""
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        for pattern, run in STEPS:
+            if (match := pattern.fullmatch(line)) is not None:
+                try:
+                    run(world, *match.groups())
+                except AssertionError as error:
+                    raise AssertionError(f"line {number}: {line}\n{error}") from error
+                break
+        else:
+            raise AssertionError(f"line {number} is no step: {line}")
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
+def test_transcript(path: Path, tmp_path: Path) -> None:
+    with open_world(tmp_path) as world:
+        play(world, path.read_text(encoding="utf-8"))
