@@ -34,8 +34,9 @@ NOTE: Final = Say("Held on your card. You pay only for what you charge; the rest
 def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str, Any]) -> None:
     """Carry out one money effect and put its result into the inbox ("payment.result").
 
-    `body` is {hold_id} ("payment.check" may add payment_intent, an authorisation an event told
-    of) or {refund_id}. Safe to deliver any number of times. Call it outside any transaction.
+    `body` is {refund_id}, or {hold_id} with perhaps `attempt` (of a capture or void that is asked
+    for again after a definite no) or `payment_intent` (an authorisation an event told of).
+    Safe to deliver any number of times. Call it outside any transaction.
     Raises TryAgain (Stripe away or busy) and GiveUp (staff must look; a result may be recorded).
     """
     if kind == "payment.refund":
@@ -45,8 +46,9 @@ def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str,
         hold = _row(work.session, Hold, int(body["hold_id"]))
         payer = _payer(work.session, settings, hold)
         now = work.now
+    attempt = int(body.get("attempt", 1))
     with stripe_errors():
-        desk = HoldDesk(client_for(settings), hold, payer, now)
+        desk = HoldDesk(client_for(settings), hold, payer, now, attempt)
         if kind == "payment.hold":
             outcome = desk.place()
         elif kind == "payment.check":
@@ -60,7 +62,7 @@ def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str,
             outcome = desk.void()
         else:
             raise GiveUp(f"unknown payment effect {kind!r}")
-    _record(store, hold, outcome)
+    _record(store, hold, outcome, attempt=attempt)
 
 
 def pay_token(settings: Settings, hold_id: int) -> str:
@@ -109,8 +111,13 @@ def _payer(session: Session, settings: Settings, hold: Hold) -> Payer:
     )
 
 
-def _record(store: Store, seen: Hold, outcome: Outcome, refund: Refund | None = None) -> None:
+def _record(
+    store: Store, seen: Hold, outcome: Outcome, refund: Refund | None = None, attempt: int = 1
+) -> None:
     """Fill the provider's columns and tell the session, once per outcome and attempt."""
+    subject = refund.id if refund else seen.id
+    again = f":{attempt}" if attempt > 1 else ""
+    capturing = ":capture" if outcome.name == "failed" and seen.state == "capturing" else ""
     with store.begin() as work:
         hold = work.session.get(Hold, seen.id, with_for_update=True)
         assert hold is not None
@@ -133,7 +140,7 @@ def _record(store: Store, seen: Hold, outcome: Outcome, refund: Refund | None = 
             put(
                 work,
                 source="payments",
-                source_id=f"{outcome.name}:{refund.id if refund else seen.id}:{seen.attempt}",
+                source_id=f"{outcome.name}:{subject}:{seen.attempt}{capturing}{again}",
                 stream=f"session:{hold.session_id}",
                 kind="payment.result",
                 body=_result(seen, refund, outcome),

@@ -75,9 +75,9 @@ def hold_key(hold: Hold, step: str = "") -> str:
     return f"hold:{hold_ref(hold)}:{hold.attempt}{step}"
 
 
-def capture_key(hold: Hold) -> str:
-    """Idempotency key of the one capture of a hold."""
-    return f"capture:{hold_ref(hold)}"
+def capture_key(hold: Hold, attempt: int = 1) -> str:
+    """Idempotency key of the one capture of a hold; a new attempt follows a definite no."""
+    return f"capture:{hold_ref(hold)}" + (f":{attempt}" if attempt > 1 else "")
 
 
 def void_key(hold: Hold, step: str = "") -> str:

@@ -89,12 +89,18 @@ class HoldDesk:
     """The dealings about one hold; `hold` is a snapshot of its row, `now` an aware moment."""
 
     def __init__(
-        self, client: stripe.StripeClient, hold: Hold, payer: Payer, now: datetime
+        self,
+        client: stripe.StripeClient,
+        hold: Hold,
+        payer: Payer,
+        now: datetime,
+        attempt: int = 1,
     ) -> None:
         self._v1 = client.v1
         self._hold = hold
         self._payer = payer
         self._now = now
+        self._attempt = attempt  # of capturing
         self._amount = to_stripe(hold.amount_minor, hold.currency)
 
     # What the outbox asks for.
@@ -138,10 +144,8 @@ class HoldDesk:
         taken = self._hold.capture_minor
         if taken is None or taken < 0 or taken > self._hold.amount_minor:
             raise GiveUp(f"hold {self._hold.id}: cannot capture {taken}")
-        outcome = self._pursue("capture")
-        if outcome is None:
-            raise GiveUp(f"hold {self._hold.id}: nothing to capture at Stripe")
-        return outcome
+        staff = f"hold {self._hold.id}: nothing to capture at Stripe"
+        return self._pursue("capture") or Outcome("failed", reason="nothing_held", staff=staff)
 
     def void(self) -> Outcome:
         """Give everything back; also what a crash left at Stripe without a trace in our row."""
@@ -385,28 +389,29 @@ class HoldDesk:
         taken = to_stripe(self._hold.capture_minor or 0, self._hold.currency)
         if taken == 0:
             return replace(self._cancel(intent), reason="nothing_owed")
-        if taken > intent.amount_capturable:
-            raise GiveUp(
-                f"hold {self._hold.id}: {taken} owed, only {intent.amount_capturable} capturable"
-            )
         intent_id = intent.id
         try:
             intent = again_if_stored(
                 lambda key: self._v1.payment_intents.capture(
                     intent_id, {"amount_to_capture": taken}, {"idempotency_key": key}
                 ),
-                capture_key(self._hold),
+                capture_key(self._hold, self._attempt),
             )
-        except stripe.InvalidRequestError as error:
+        except (stripe.InvalidRequestError, stripe.CardError) as error:
             if error.code == "amount_too_small":  # waived: Stripe cannot take so little
                 return replace(self._cancel(intent), reason="below_minimum")
             if error.code in _MOVED_ON:
                 raise TryAgain(f"the payment moved on: {error}", after_s=1) from error
-            raise
+            return Outcome(
+                "failed",
+                payment_intent=intent_id,
+                reason=error.code or "refused",
+                staff=f"hold {self._hold.id}: capture of {taken} refused: {error}",
+            )
         return Outcome(
             "captured",
             amount_minor=from_stripe(intent.amount_received, self._hold.currency),
-            payment_intent=intent.id,
+            payment_intent=intent_id,
         )
 
     def _cancel(self, intent: stripe.PaymentIntent) -> Outcome:

@@ -73,13 +73,15 @@ class _Effects:
         hold.capture_minor = command.amount_minor
         hold.state = "capturing"
         key = f"capture:{hold.id}:{command.attempt}"
-        self.pay("payment.capture", key, {"hold_id": hold.id}, hold)
+        body = {"hold_id": hold.id, "attempt": command.attempt}
+        self.pay("payment.capture", key, body, hold)
 
     def void(self, command: on.Void) -> None:
         hold = self.hold()
         hold.state = "voiding"
         key = f"void:{hold.id}:{command.attempt}"
-        self.pay("payment.void", key, {"hold_id": hold.id}, hold)
+        body = {"hold_id": hold.id, "attempt": command.attempt}
+        self.pay("payment.void", key, body, hold)
 
     def refund(self, command: on.Refund) -> None:
         hold = self.hold()

@@ -129,9 +129,9 @@ class World:
 
     # Running effects.
 
-    def deliver(self, kind: str, hold: Hold, settings: Settings | None = None) -> None:
+    def deliver(self, kind: str, hold: Hold, settings: Settings | None = None, **more: Any) -> None:
         """What the outbox relay does."""
-        body = {"hold_id": hold.id}
+        body = {"hold_id": hold.id, **more}
         deliver_payment(self.store, settings or self.settings, f"payment.{kind}", body)
 
     def deliver_refund(self, refund: Refund) -> None:

@@ -56,6 +56,22 @@ def test_capture_of_a_lapsed_hold_is_told(world: World) -> None:
     assert world.results(hold)[-1]["reason"] == "automatic"
 
 
+def test_capture_refused_for_good_is_told_each_time_it_is_asked_for(world: World) -> None:
+    """The charging service asks again later, as another attempt with a key of its own."""
+    hold = held(world, 2000)
+    world.set(hold, state="capturing", capture_minor=500)
+    match = "POST /v1/payment_intents/*/capture"
+    for attempt in (1, 2):
+        for _ in range(2):  # the second delivery is a repeat
+            world.fault(match, status=402)
+            with pytest.raises(GiveUp):
+                world.deliver("capture", hold, attempt=attempt)
+    assert world.outcomes(hold) == ["held", "failed", "failed"]
+    world.deliver("capture", hold, attempt=3)
+    assert world.intent(hold).amount_received == 500
+    assert world.outcomes(hold) == ["held", "failed", "failed", "captured"]
+
+
 def test_void_of_a_held_card(world: World) -> None:
     hold = held(world)
     world.set(hold, state="voiding")

@@ -9,9 +9,14 @@ import threading
 import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, request
+
+_SHAPES: Final = {
+    402: ("card_error", "card_declined"),
+    429: ("invalid_request_error", "rate_limit"),
+}
 
 
 @dataclass(slots=True)
@@ -32,9 +37,8 @@ class Fault:
 
     def body(self) -> str:
         """The error in Stripe's shape."""
-        kind = "invalid_request_error" if self.status == 429 else "api_error"
-        code = {"code": "rate_limit"} if self.status == 429 else {}
-        return json.dumps({"error": {"type": kind, "message": "Fault on order."} | code})
+        kind, code = _SHAPES.get(self.status, ("api_error", None))
+        return json.dumps({"error": {"type": kind, "code": code, "message": "Fault on order."}})
 
     def strike(self) -> Response:
         """Answer wrongly, or not at all."""
