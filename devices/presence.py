@@ -13,7 +13,7 @@ from bot.store import inbox
 from bot.store.database import UnitOfWork
 from bot.store.stations import Pile
 
-_NOTE_EVERY: Final = timedelta(seconds=5)  # how exactly seen_at is kept
+_NOTE_EVERY: Final = timedelta(seconds=5)  # how exactly seen_at is kept, at most
 _LIMITS: Final = {"state": 8, "conn": 40, "proto": 16, "fw": 50}  # the columns' sizes
 
 
@@ -22,10 +22,11 @@ class Presence:
 
     def __init__(self, settings: Settings) -> None:
         self._silent_after = timedelta(seconds=settings.silent_after_s)
+        self._note_every = min(_NOTE_EVERY, self._silent_after / 4)
 
     def heard(self, work: UnitOfWork, pile: Pile, at: datetime) -> None:
         """A pile said something of its own: it is there."""
-        if pile.seen_at is None or at - pile.seen_at > _NOTE_EVERY:
+        if pile.seen_at is None or at - pile.seen_at > self._note_every:
             pile.seen_at = at
         if not pile.online:
             self._change(work, pile, at, online=True)

@@ -12,7 +12,8 @@
     POST /piles/P001023/online
     POST /piles/P001023/power                {"on": true | false}
     POST /piles/P001023/misbehave            {"replies": "ok" | "lost" | "late" | "double",
-                                              "late_s": 8, "dedupe": true}
+                                              "late_s": 8, "dedupe": true,
+                                              "plug_in_timeout_s": 180}, all optional
 
 Answers are JSON: the pile's state, or {"error"} with 400, 404 or 405.
 """
@@ -122,7 +123,9 @@ def _at_pile(line: Line, what: str, body: Payload) -> None:
                 raise RequestError(400, f"replies is one of {', '.join(REPLIES)}")
             line.replies = replies
             line.late_s = float(body.get("late_s", line.late_s))
-            line.pile.dedupe = bool(body.get("dedupe", line.pile.dedupe))
+            pile = line.pile
+            pile.dedupe = bool(body.get("dedupe", pile.dedupe))
+            pile.plug_in_timeout_s = float(body.get("plug_in_timeout_s", pile.plug_in_timeout_s))
         case _:
             raise RequestError(404, "no such address")
 

@@ -27,12 +27,13 @@ REPLIES: Final = ("ok", "lost", "late", "double")
 class Line:
     """`run` serves until it is cancelled; the rest is what people and bad luck do to the line."""
 
-    def __init__(self, pile: Pile, mqtt_url: str) -> None:
+    def __init__(self, pile: Pile, mqtt_url: str, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self.pile = pile
         self.replies = "ok"
         self.late_s = LATE_S
         self.silent = False
         self._url = mqtt_url
+        self._heartbeat_s = heartbeat_s
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._more = asyncio.Event()
@@ -116,7 +117,7 @@ class Line:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
+            await asyncio.sleep(self._heartbeat_s * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
             self.pile.heartbeat()
 
     def _take(self, connection: Connection, topic: str, payload: bytes) -> None:

@@ -50,6 +50,7 @@ class Pile:
         }
         self.outgoing: list[Outgoing] = []
         self.on_more: Callable[[], None] = lambda: None  # called when there is more to send
+        self.plug_in_timeout_s = spec.plug_in_timeout_s
         self.dedupe = True  # False: firmware that forgets message ids
         self.booted = False
         self.powered = True
@@ -267,7 +268,7 @@ def _start(pile: Pile, order: Payload) -> Payload:
     refusal = evse.refusal(order["idToken"]["idToken"], at)
     if refusal is not None:
         return _no(refusal)
-    transaction_id = evse.begin(at, order, pile.spec.plug_in_timeout_s)
+    transaction_id = evse.begin(at, order, pile.plug_in_timeout_s)
     return {"status": "Accepted", "transactionId": transaction_id}
 
 

@@ -27,4 +27,5 @@ if __name__ == "__main__":
         config["speed"],
         Path(config["state_dir"]),
         meter_every_s=config["meter_every_s"],
+        heartbeat_s=config["heartbeat_s"],
     )

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from sqlalchemy import select
 from bot.domain import pile_secret
 from bot.services import piles
 from bot.settings import Settings
-from bot.store.database import Store, UnitOfWork, make_engine, utc_now
+from bot.store.database import Store, make_engine, utc_now
 from bot.store.devices import Command
 from bot.store.queues import Inbox
 from bot.store.stations import Evse, Pile, Station, Tariff
@@ -35,7 +35,7 @@ HASH = pile_secret.hash_secret(SECRET)
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], *, within_s: float = 15.0) -> T:
+def eventually(check: Callable[[], T], *, within_s: float = 30.0) -> T:
     """The first true value of `check`, asked again until the time is over."""
     deadline = time.monotonic() + within_s
     while True:
@@ -98,7 +98,7 @@ class BrokerWorld:
 
     def start(self) -> None:
         self.process.start()
-        assert wait_ready(self.csms_url, 10)
+        assert wait_ready(self.csms_url, 60)
 
     def restart(self) -> None:
         self.process.kill()
@@ -213,16 +213,18 @@ def outcomes(store: Store, command_id: int) -> list[str]:
             if each["command_id"] == command_id]  # fmt: skip
 
 
-def events(store: Store, kind: str | None = None) -> list[dict[str, Any]]:
-    """Transaction facts the bot was told, of one event type or all."""
-    return [each for each in told(store, "pile.transaction") if kind in {None, each["event"]}]
+def events(store: Store, kind: str | None = None, pile_id: str = "P000001") -> list[dict[str, Any]]:
+    """Transaction facts of a pile that the bot was told, of one event type or all."""
+    return [
+        each
+        for each in told(store, "pile.transaction")
+        if each["pile_id"] == pile_id and kind in {None, each["event"]}
+    ]
 
 
 @contextmanager
 def gateway_running(settings: Settings, folder: Path) -> Iterator[Process]:
     """The piles process as in production, except that its settings come as JSON."""
-    from dataclasses import asdict
-
     config = folder / "gateway.json"
     config.write_text(json.dumps(asdict(settings)))
     process = Process([sys.executable, "-m", "tests.devices.gateway_process", str(config)])
@@ -249,11 +251,9 @@ class City:
         with urllib.request.urlopen(request, timeout=5) as response:
             return json.load(response)
 
-    def post(self, path: str, **body: Any) -> Any:
-        return self.call("POST", f"/piles/P000001{path}", body)
-
-    def evse(self, number: int = 1) -> dict[str, Any]:
-        evses = self.call("GET", "/piles/P000001")["evses"]
+    def at(self, pile_id: str, number: int = 1) -> dict[str, Any]:
+        """What the simulator says of one EVSE."""
+        evses = self.call("GET", f"/piles/{pile_id}")["evses"]
         found: dict[str, Any] = next(each for each in evses if each["number"] == number)
         return found
 
@@ -266,7 +266,8 @@ def city_running(
     config = {
         "mqtt_url": broker.pile_url, "secret": SECRET, "pile_ids": list(pile_ids),
         "control_port": port, "speed": 600.0, "state_dir": str(folder / "piles"),
-        "meter_every_s": 0.5, "plug_in_timeout_s": 60.0, **changes,
+        "meter_every_s": 0.5, "plug_in_timeout_s": 60.0, "heartbeat_s": 30.0,
+        **changes,
     }  # fmt: skip
     path = folder / "city.json"
     path.write_text(json.dumps(config))
@@ -274,7 +275,7 @@ def city_running(
     process.start()
     city = City(process, port)
     try:
-        eventually(lambda: _answers(city))
+        eventually(lambda: _answers(city), within_s=60)
         yield city
     finally:
         process.stop()
@@ -288,7 +289,63 @@ def _answers(city: City) -> bool:
     return True
 
 
-@contextmanager
-def transaction(store: Store) -> Iterator[UnitOfWork]:
-    with store.begin() as work:
-        yield work
+@dataclass
+class Rider:
+    """One pile with somebody in front of it: what they do, what the bot orders and hears."""
+
+    store: Store
+    city: City
+    pile_id: str
+
+    def does(self, what: str, **body: Any) -> None:
+        """At EVSE 1: plug, unplug, stop, fault, clear."""
+        self.city.call("POST", f"/piles/{self.pile_id}/evses/1/{what}", body)
+
+    def pile(self, what: str, **body: Any) -> None:
+        """To the pile: offline, online, power, misbehave."""
+        self.city.call("POST", f"/piles/{self.pile_id}/{what}", body)
+
+    @property
+    def sees(self) -> dict[str, Any]:
+        return self.city.at(self.pile_id)
+
+    def orders(self, kind: str, body: dict[str, Any] | None = None, **named: Any) -> int:
+        return ask(self.store, kind, body or {}, pile_id=self.pile_id, **named)
+
+    def starts(self, **named: Any) -> int:
+        return self.orders("start", {"id_token": "rider:7"}, **named)
+
+    def charges(self) -> dict[str, Any]:
+        """Plug in and start; returns the fact that it started."""
+        self.does("plug")
+        started = self.starts()
+        self.hears_of(started, "confirmed")
+        [begun] = self.events("Started")
+        eventually(lambda: self.sees["power_w"] > 0)
+        return begun
+
+    def outcomes(self, command_id: int) -> list[str]:
+        return outcomes(self.store, command_id)
+
+    def ends_with(self, command_id: int, *wanted: str) -> None:
+        """Wait until the bot has been told just this of a command."""
+        eventually(lambda: self.outcomes(command_id)[-1:] == [wanted[-1]])
+        assert self.outcomes(command_id) == list(wanted)
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        return events(self.store, kind, self.pile_id)
+
+    def hears_of(self, command_id: int, outcome: str, *, within_s: float = 30.0) -> None:
+        """Wait until the bot has been told an outcome of a command, whatever before."""
+        eventually(lambda: outcome in self.outcomes(command_id), within_s=within_s)
+
+    def ended(self, *, within_s: float = 30.0) -> dict[str, Any]:
+        """The fact that the only transaction of this pile ended."""
+        [fact] = eventually(lambda: self.events("Ended"), within_s=within_s)
+        return fact
+
+    def status_is(self, status: str) -> None:
+        eventually(lambda: evse(self.store, 1, self.pile_id).status == status)
+
+    def online_is(self, online: bool) -> None:
+        eventually(lambda: pile(self.store, self.pile_id).online is online)
