@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,6 +28,7 @@ from bot.domain.codes import PileCode, read_payload
 from bot.gateways.qr import MAX_BYTES, Reading, decode
 
 TIME_LIMIT_S: Final = 10.0
+START_LIMIT_S: Final = 60.0  # imports, on a machine that has other things to do
 MEMORY_LIMIT_BYTES: Final = 1_500_000_000  # address space; the largest PNG needs about 0.4 GB
 _LENGTH: Final = struct.Struct(">I")
 
@@ -92,6 +93,7 @@ class Eyes:
         self._owner_pid = os.getpid()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._ready = False
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None or self._child.poll() is not None:
@@ -107,20 +109,21 @@ class Eyes:
                 env={**env, "PYTHONPATH": str(Path(bot.__file__).parent.parent)},
                 start_new_session=True,  # Ctrl-C is for the owner
             )
+            self._ready = False
         return self._child
 
     def _ask(self, data: bytes) -> bytes:
         child = self._running()
         assert child.stdin is not None
         assert child.stdout is not None
-        watchdog = threading.Timer(self._time_limit_s, child.kill)  # ends reads and writes alike
-        watchdog.start()
-        try:
+        if not self._ready:
+            with _ending(child, START_LIMIT_S):
+                _receive(child.stdout)
+            self._ready = True
+        with _ending(child, self._time_limit_s):
             child.stdin.write(_LENGTH.pack(len(data)) + data)
             child.stdin.flush()
             return _receive(child.stdout)
-        finally:
-            watchdog.cancel()
 
     def _end(self) -> None:
         child, self._child = self._child, None
@@ -134,8 +137,20 @@ class Eyes:
                 pipe.close()
 
 
+@contextlib.contextmanager
+def _ending(child: subprocess.Popen[bytes], limit_s: float) -> Iterator[None]:
+    """Kill the child when the block takes longer; that ends waiting reads and writes alike."""
+    watchdog = threading.Timer(limit_s, child.kill)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
 def serve() -> None:
-    """The child: answer photos until the input ends."""
+    """The child: say that it is ready (an empty frame), answer photos until the input ends."""
     hosts, numbers = json.loads(sys.argv[1])
     time_limit_s = float(sys.argv[2])
     photos, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
@@ -143,7 +158,10 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write
+    answer = b""
     while True:
+        answers.write(_LENGTH.pack(len(answer)) + answer)
+        answers.flush()
         try:
             data = _receive(photos)
         except EOFError:
@@ -151,8 +169,6 @@ def serve() -> None:
         signal.setitimer(signal.ITIMER_REAL, time_limit_s)  # the default action ends the process
         answer = _dump(decode(data, lambda text: read_payload(text, hosts, numbers)))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(_LENGTH.pack(len(answer)) + answer)
-        answers.flush()
 
 
 def _receive(pipe: IO[bytes]) -> bytes:

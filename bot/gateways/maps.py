@@ -23,7 +23,7 @@ from bot.gateways.streets import (
     streets,
 )
 from bot.gateways.typefaces import font_for
-from bot.replies import MapPicture, MapPoint
+from bot.replies import MapPicture, MapPoint, Say
 
 WIDTH: Final = 800
 HEIGHT: Final = 600
@@ -39,7 +39,12 @@ UNKNOWN: Final = "#5f6672"
 RIDER: Final = "#1a66d6"
 INK: Final = "#2d3238"
 QUIET_INK: Final = "#5c5a55"
-LEGEND: Final = (("free", "Free"), ("busy", "Busy"), ("unknown", "Not confirmed"))
+LEGEND: Final = {
+    "free": Say("Free"),
+    "busy": Say("Busy"),
+    "unknown": Say("Not confirmed"),
+    "rider": Say("You"),
+}
 
 Translate = Callable[[str], str]
 
@@ -247,7 +252,7 @@ def _panel(image: Image.Image, box: Box, radius: int = 9) -> None:
 
 def _legend(image: Image.Image, taken: Taken, translate: Translate) -> None:
     """Bottom left: what the shapes mean, and the rider's dot."""
-    entries = [(state, translate(word)) for state, word in LEGEND] + [("rider", translate("You"))]
+    entries = [(state, translate(word.text)) for state, word in LEGEND.items()]
     fonts = [font_for(text, 16) for _, text in entries]
     widths = [font.getlength(text) for font, (_, text) in zip(fonts, entries, strict=True)]
     left, high = 12, 36
