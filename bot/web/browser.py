@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from flask import Response, abort, g, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from bot.gateways.translate import LANGUAGES, language
+from bot.gateways.translate import language
 from bot.services import weblogin
 from bot.settings import Settings
 from bot.store.database import Store
@@ -50,8 +50,11 @@ class Browser:
         rider = self.rider()
         if rider is not None and rider.lang:
             return language(rider.lang)
-        wanted = request.accept_languages.best_match(LANGUAGES, default="en")
-        return language(wanted)
+        for tag in request.accept_languages.values():
+            found = language(tag)
+            if found != "en" or tag.lower().startswith("en"):
+                return found
+        return "en"
 
     def csrf(self) -> str:
         """The token that forms and scripts of this browser must send back."""

@@ -84,7 +84,6 @@ def add_routes(routes: Blueprint, site: Site) -> None:
         rider = _rider(site)
         site.browser.check_csrf()
         request.max_content_length = site.settings.media_max_bytes + 65_536
-        request.max_form_memory_size = 65_536
         try:
             client_id, body, photo = _read(site)
         except Refused as refused:

@@ -1,46 +1,21 @@
-"""A small city, a site that serves it, and a browser to look at it with."""
+"""The site of the small city as fixtures, and a browser to look at it with."""
 
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
-from bot.domain.codes import evse_code, pile_id
 from bot.services import weblogin
 from bot.services.riders import rider_for
-from bot.settings import Settings, read
-from bot.store.database import Store, make_engine
-from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
-from bot.store.tables import Base
-from bot.web import media, site
-from bot.web.headers import add_headers
-
-NOW = datetime(2026, 11, 20, 12, 2, tzinfo=UTC)  # 14:02 in Helsinki
-PHONE = "+358401234567"
-
-
-class Clock:
-    """A clock that stands until a test moves it."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def passes(self, **amount: float) -> None:
-        """Let time pass, as timedelta takes it."""
-        self.now += timedelta(**amount)
+from bot.settings import Settings
+from bot.store.database import Store
+from tests.screens.city import NOW, PHONE, Clock, make_app, make_settings, make_store
 
 
 @pytest.fixture
@@ -48,72 +23,9 @@ def clock() -> Clock:
     return Clock(NOW)
 
 
-def make_settings(**changes: str) -> Settings:
-    """Settings of a test site."""
-    return read(
-        {
-            "PUBLIC_URL": "http://localhost",
-            "DATABASE_URL": "sqlite://",
-            "REDIS_URL": "redis://127.0.0.1:1",
-            "MQTT_URL": "mqtt://127.0.0.1:1",
-            "SECRET_KEY": "k" * 40,
-            "TWILIO_ACCOUNT_SID": "AC1",
-            "TWILIO_AUTH_TOKEN": "token",
-            "TWILIO_FROM": "whatsapp:+14155238886",
-            "STRIPE_SECRET_KEY": "sk",
-            "STRIPE_WEBHOOK_SECRET": "whsec",
-            **changes,
-        }
-    )
-
-
 @pytest.fixture
 def settings() -> Settings:
     return make_settings(MEDIA_MAX_BYTES="300000")
-
-
-def make_store(path: Path, clock: Callable[[], datetime]) -> Store:
-    """A database with one station: pile 1023 with two sockets, heard a moment ago."""
-    engine = make_engine(f"sqlite:///{path}")
-    Base.metadata.create_all(engine)
-    store = Store(engine, clock=clock)
-    with store.begin() as work:
-        tariff = Tariff(name="AC", currency="EUR")
-        station = Station(
-            name="Kamppi Garage", address="Urho Kekkosen katu 1, Helsinki", lat=60.1690,
-            lng=24.9330, tz="Europe/Helsinki", country="FI", currency="EUR", tax_percent="25.5",
-            directions="Level -2, beside the lift.",
-        )  # fmt: skip
-        work.session.add_all([tariff, station])
-        work.session.flush()
-        work.session.add(
-            TariffVersion(tariff_id=tariff.id, valid_from=NOW - timedelta(days=1), body=TARIFF)
-        )
-        work.session.add(
-            Pile(
-                id=pile_id("1023"), number="1023", station_id=station.id, kind="ac", online=True,
-                seen_at=work.now,
-            )
-        )  # fmt: skip
-        work.session.flush()
-        for number, status in ((1, "Occupied"), (2, "Available")):
-            work.session.add(
-                Evse(
-                    pile_id=pile_id("1023"), number=number, code=evse_code("1023", number),
-                    connector_type="IEC_62196_T2", max_power_w=22_000, tariff_id=tariff.id,
-                    status=status, status_at=work.now,
-                )
-            )  # fmt: skip
-    return store
-
-
-TARIFF: dict[str, Any] = {
-    "elements": [
-        {"kind": "energy", "price": "0.29", "per": "kwh"},
-        {"kind": "idle", "price": "0.05", "per": "min", "step": 60},
-    ],
-    "idle_grace_s": 1800,
-}
 
 
 @pytest.fixture
@@ -121,15 +33,6 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     store = make_store(tmp_path / "test.db", clock)
     yield store
     store.engine.dispose()
-
-
-def make_app(store: Store, settings: Settings) -> Flask:
-    """The riders' site as the web process serves it."""
-    app = Flask("site", static_folder=None)
-    app.register_blueprint(site.blueprint(store, settings))
-    app.register_blueprint(media.blueprint(store))
-    add_headers(app, settings)
-    return app
 
 
 @pytest.fixture
@@ -152,19 +55,6 @@ def rider_id(store: Store) -> int:
 def session_token(store: Store, rider_id: int) -> str:
     with store.begin() as work:
         return weblogin.open_session(work, rider_id)
-
-
-@contextmanager
-def served(app: Flask, port: int = 0) -> Iterator[str]:
-    """The app on a port of this machine; its address."""
-    server = make_server("127.0.0.1", port, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="session")
