@@ -20,7 +20,7 @@ from typing import Final
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from bot.store.database import make_engine
 from bot.store.tables import Base
@@ -174,6 +174,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     made = make_engine(database_url)
+    if made.dialect.name == "sqlite":  # waiting for the disk would prove nothing
+        event.listen(made, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous=OFF"))
     Base.metadata.create_all(made)
     yield made
     made.dispose()
