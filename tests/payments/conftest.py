@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -33,6 +32,9 @@ from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile, Station, Tariff
 from bot.store.tables import Base
 from bot.web import site, stripe_webhook
+from tests.databases import postgres_server, postgres_url, sqlite_url
+
+__all__ = ["postgres_server", "postgres_url", "sqlite_url"]  # fixtures, found by their names
 
 KEY = "sk_test_tests"
 SECRET = "whsec_tests"
@@ -281,9 +283,18 @@ def fill(store: Store) -> None:
         )
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What moves money is tested on both databases, the rest on SQLite."""
+    if "database_kind" in metafunc.fixturenames:
+        money = metafunc.module.__name__.endswith(("test_settling", "test_trouble"))
+        postgres = [pytest.param("postgres", marks=pytest.mark.postgres)] if money else []
+        metafunc.parametrize("database_kind", ["sqlite", *postgres])
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(make_engine(f"sqlite:///{tmp_path}/pilebot.db"), clock=utc_now)
+def store(database_kind: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    url = request.getfixturevalue(f"{database_kind}_url")
+    store = Store(make_engine(url), clock=utc_now)
     fill(store)
     yield store
     store.engine.dispose()
@@ -309,8 +320,3 @@ def world(store: Store) -> Iterator[World]:
 def with_changes(settings: Settings, **changes: Any) -> Settings:
     """Settings that differ in some fields."""
     return replace(settings, **changes)
-
-
-def moments_ago(**amount: float) -> datetime:
-    """An aware moment in the past."""
-    return datetime.now(UTC) - timedelta(**amount)

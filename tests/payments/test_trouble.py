@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -124,6 +125,17 @@ def test_crash_after_refund_gives_back_once(world: World) -> None:
         )  # fmt: skip
     world.deliver_refund(refund)
     assert len(world.stripe.v1.refunds.list({}).data) == 1
+
+
+def test_workers_that_deliver_at_the_same_moment_do_it_once(world: World) -> None:
+    """A lease ran out while its worker was slow."""
+    hold = world.hold(world.rider("pm_card_visa"))
+    with ThreadPoolExecutor(5) as workers:
+        list(workers.map(lambda _: world.deliver("hold", hold), range(5)))
+        world.set(hold, state="capturing", capture_minor=500)
+        list(workers.map(lambda _: world.deliver("capture", hold), range(5)))
+    assert len(world.intents()) == 1
+    assert world.outcomes(hold) == ["held", "captured"]
 
 
 def test_answer_lost_on_the_way_is_asked_for_again(world: World) -> None:
