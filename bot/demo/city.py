@@ -211,21 +211,21 @@ def services(
             command=python(
                 *("-m", "gunicorn", "app:web()", "--bind", f"{HOST}:{plan.ports['web']}"),
                 *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
-                *("--graceful-timeout", "3", "--no-control-socket"),
+                *("--preload", "--graceful-timeout", "1", "--no-control-socket"),
             ),
-            after=("seed",),
+            after=("migrate",),
             ready=ready.http(f"{web}/healthz"),
         ),
         *(
             service(
                 name=f"worker-{number}",
                 command=python("app.py", "worker"),
-                after=("seed", "redis"),
+                after=("migrate", "redis"),
                 ready=ready.rq_worker(settings["REDIS_URL"]),
             )
             for number in (1, 2)
         ),
-        service(name="clock", command=python("app.py", "clock"), after=("seed", "redis")),
+        service(name="clock", command=python("app.py", "clock"), after=("migrate", "redis")),
         service(name="piles", command=python("app.py", "piles"), after=("broker", "redis")),
         service(
             name="simulator",

@@ -55,7 +55,7 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 5.0
     kill_grace_s: float = 0.0  # what is left of it once a second signal says kill
-    ready_timeout_s: float = 60.0
+    ready_timeout_s: float = 120.0
 
 
 @dataclass
@@ -234,12 +234,11 @@ class Supervisor:
 
     def _stop_all(self, wake: int) -> None:
         """Stop level by level, those that came last first; a second signal kills."""
-        self._signals = min(self._signals, 1)
+        self._screen.event("pilebot", "stopping; a second Ctrl-C kills")
         for level in reversed(self._levels()):
             running = [each for each in level if each.process is not None]
             for status in running:
-                assert status.process is not None
-                status.process.send_signal(status.service.stop_signal)
+                _ask_to_stop(status)
             started = time.monotonic()
             while running:
                 for status in list(running):
@@ -268,6 +267,15 @@ class Supervisor:
         for name, level in depth.items():
             levels[level].append(self.statuses[name])
         return levels
+
+
+def _ask_to_stop(status: Status) -> None:
+    """Servers look after their own forks; a task may be a shell, deaf while its command runs."""
+    assert status.process is not None
+    if not status.service.task:
+        status.process.send_signal(status.service.stop_signal)
+    elif status.process.poll() is None:
+        os.killpg(status.process.pid, status.service.stop_signal)
 
 
 def _sleep(wake: int, seconds: float) -> None:

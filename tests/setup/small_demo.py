@@ -1,8 +1,8 @@
 """A supervisor with small children, run as a process of its own by test_supervisor.py.
 
 Arguments: the data folder, and a JSON list of services: {name, says, after, ready, task,
-optional, deaf, forks, dies}. Each child appends "name start|stop" to <folder>/order and writes
-its pid, then those of its forks, to <folder>/NAME.pid.
+optional, deaf, patience, forks, shell, dies}. Each child appends "name start|stop" to
+<folder>/order and writes its pid, then those of its forks, to <folder>/NAME.pid.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ with open(f"{folder}/{name}.pid.part", "w") as file:
 os.rename(f"{folder}/{name}.pid.part", f"{folder}/{name}.pid")
 if spec.get("task"):
     print("==> step one", flush=True)
+    if spec.get("shell"):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.execvp("bash", ["bash", "-c", "trap 'exit 0' TERM; sleep 60; true", folder])
     sys.exit(spec.get("dies", 0))
 if "dies" in spec:
     print("cannot go on", flush=True)
@@ -65,7 +68,7 @@ def service(folder: Path, spec: dict[str, Any]) -> Service:
         task=bool(spec.get("task")),
         optional=bool(spec.get("optional")),
         stop_signal=signal.SIGTERM,
-        stop_timeout_s=1.0 if spec.get("deaf") else 5.0,
+        stop_timeout_s=spec.get("patience", 5.0),
     )
 
 
