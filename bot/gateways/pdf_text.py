@@ -47,7 +47,7 @@ def write(
 ) -> float:
     """Set `text` from the top left corner (x, y) of a box `width` wide; returns where it ends."""
     line_mm = size * MM_PER_PT * LEADING
-    for line in _lines(pdf, text, size, bold, width):
+    for line in lines_of(pdf, text, size, bold, width):
         free = width - width_of(pdf, line, size, bold=bold) if align == "R" else 0.0
         place = x + free
         for run in _runs(line):
@@ -58,15 +58,25 @@ def write(
     return y
 
 
-def _lines(pdf: FPDF, text: str, size: float, bold: bool, width: float) -> Iterator[str]:
+def lines_of(pdf: FPDF, text: str, size: float, bold: bool, width: float) -> Iterator[str]:
+    """A text broken into lines no wider than `width`."""
     for paragraph in text.split("\n"):
         line = ""
-        for piece in _PIECES.findall(paragraph):
+        for piece in _pieces(pdf, paragraph, size, bold, width):
             if line and width_of(pdf, (line + piece).rstrip(), size, bold=bold) > width:
                 yield line.rstrip()
                 line = ""
             line = line + piece if line or not piece.isspace() else ""
         yield line.rstrip()
+
+
+def _pieces(pdf: FPDF, text: str, size: float, bold: bool, width: float) -> Iterator[str]:
+    """What is kept together on a line; what is too long for any line comes letter by letter."""
+    for piece in _PIECES.findall(text):
+        if width_of(pdf, piece, size, bold=bold) <= width:
+            yield piece
+        else:
+            yield from piece
 
 
 def _runs(text: str) -> Iterator[str]:
