@@ -81,6 +81,8 @@ class Line:
         self._connection = connection
         try:
             await connection.subscribe(topics.all_down(pile_id))
+            if not self._wanted.is_set():
+                return  # cut while it was being built
             connection.publish(login.will_topic, _availability("online", conn), retain=True)
             self.pile.connected()
             async with asyncio.TaskGroup() as tasks:

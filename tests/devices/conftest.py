@@ -46,6 +46,8 @@ def city(broker: BrokerWorld, store: Store, folder: Path) -> Iterator[City]:
         world.gateway_running(settings, folder),
         world.city_running(broker, folder, PILES, heartbeat_s=1.0) as running,
     ):
+        # The gateway is there once it has heard of the last pile.
+        eventually(lambda: world.pile(store, PILES[-1]).online, within_s=60)
         yield running
 
 
