@@ -380,6 +380,8 @@ def understanding(statuses: Sequence[Status]) -> str:
         doing = f"not available, see {setup.detail or server.detail}"
     elif setup.state is State.DONE:
         doing = "starting"
+    elif setup.state is State.RESTARTING:
+        doing = "trying again"
     else:
         doing = setup.detail.removeprefix("Understanding: ") or "waiting"
     return f"Understanding: {doing} (buttons, codes and keywords work meanwhile)"

@@ -206,14 +206,17 @@ class Supervisor:
             seconds = time.monotonic() - status.started_at
             self._screen.event(status.service.name, f"done after {seconds:.1f} s")
         else:
-            self._failed(status, _ending(code))
+            self._failed(status, _ending(code), final=status.service.task and code > 0)
 
-    def _failed(self, status: Status, why: str) -> None:
+    def _failed(self, status: Status, why: str, *, final: bool = False) -> None:
         service = status.service
         if time.monotonic() - status.started_at > STEADY_AFTER_S:
             status.failures = 0
         status.failures += 1
-        hopeless = service.task or (status.failures >= GIVE_UP_AFTER and not status.was_ready)
+        # What a task that is needed says of itself is final; an optional one may want a network.
+        hopeless = (final and not service.optional) or (
+            status.failures >= GIVE_UP_AFTER and not status.was_ready
+        )
         log = self._log_dir / f"{service.name}.log"
         for line in _tail(log):
             self._screen.event(service.name, line)

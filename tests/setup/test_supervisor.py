@@ -204,6 +204,15 @@ def test_a_failed_task_that_is_needed_ends_the_demo_and_says_why(
     assert demo.order() == ["migrate start"]
 
 
+def test_a_killed_task_is_tried_again(start: Callable[..., Demo]) -> None:
+    demo = start([{"name": "task", "task": True, "shell": True}, {"name": "web"}])
+    until(lambda: (demo.folder / "task.pid").exists(), "started")
+    first = demo.pids("task")
+    os.kill(first[0], signal.SIGKILL)
+    until(lambda: demo.pids("task") != first, "tried again")
+    demo.stop()
+
+
 def test_a_failed_optional_task_is_lived_with(start: Callable[..., Demo]) -> None:
     demo = start(
         [
