@@ -413,18 +413,20 @@ def _by_key(work: UnitOfWork, key: str) -> ChargingSession | None:
 def _of_transaction(
     work: UnitOfWork, body: Mapping[str, Any], transaction_id: str
 ) -> ChargingSession | None:
-    """The session a transaction belongs to: by its id, by our start command, or by a stop we sent
-    for one that is nobody's."""
-    found = work.session.scalars(
-        select(ChargingSession)
-        .join(Evse, Evse.id == ChargingSession.evse_id)
-        .where(ChargingSession.transaction_id == transaction_id, Evse.pile_id == body["pile_id"])
-        .order_by(ChargingSession.id.desc())
-    ).first()
-    if found is not None:
-        return found
+    """The session a transaction belongs to: by our start command, by its id, or by a stop we sent
+    for one that is nobody's. Ids alone are weak: some piles count from 1 after a power cut."""
     command = work.session.get(Command, body.get("remote_start_id") or 0)
     if command is None or command.pile_id != body["pile_id"]:
+        found = work.session.scalars(
+            select(ChargingSession)
+            .join(Evse, Evse.id == ChargingSession.evse_id)
+            .where(
+                ChargingSession.transaction_id == transaction_id, Evse.pile_id == body["pile_id"]
+            )
+            .order_by(ChargingSession.open.desc(), ChargingSession.id.desc())
+        ).first()
+        if found is not None:
+            return found
         command = _stop_of(work, body["pile_id"], transaction_id)
     if command is None or command.session_id is None:
         return None

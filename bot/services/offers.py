@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import select
 
 from bot.domain.availability import Availability
 from bot.domain.holds import hold_for
 from bot.domain.money import Money
 from bot.domain.pricing import examples
-from bot.domain.tariffs import Tariff, dump_tariff, load_tariff
-from bot.errors import Refused
+from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
+from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Say, Value
 from bot.services.stations import alternatives, evse_view
 from bot.services.stations import view as station_view
@@ -24,6 +25,8 @@ from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Evse
+
+log = structlog.get_logger(__name__)
 
 OFFER_LIFE: Final = timedelta(hours=1)  # a shown price is honoured this long
 SUSPECT_AFTER: Final = 2  # failed starts in a row
@@ -103,7 +106,14 @@ def make_offer(work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider
     """The offer at an EVSE now. Raises Refused with the reason and a way on."""
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse)
-    tariff = tariff_for(work, evse, work.now)
+    try:
+        tariff = tariff_for(work, evse, work.now)
+    except (GiveUp, TariffError) as error:
+        log.error("no_tariff", evse=evse.code, why=str(error))
+        raise Refused(
+            "No price is set for {evse} at the moment, so I cannot start it. {hint}",
+            {"evse": evse.code, "hint": _hint(work, settings, evse)},
+        ) from error
     return Offer(
         evse_id=evse.id,
         evse_code=evse.code,

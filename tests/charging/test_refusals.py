@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from bot.errors import Refused
 from bot.replies import Say
 from bot.services import charging
-from bot.store.stations import Evse, Pile
+from bot.store.riders import Rider
+from bot.store.stations import Evse, Pile, TariffVersion
 from tests.charging.world import PILE, SETTINGS, World
 
 
@@ -41,8 +42,6 @@ def change(world: World, **columns: object) -> None:
 
 def test_an_offer_shows_price_hold_and_examples(world: World) -> None:
     with world.work() as work:
-        from bot.store.riders import Rider
-
         offer = charging.offer(
             work,
             SETTINGS,
@@ -114,11 +113,18 @@ def test_an_old_offer_is_not_honoured_and_another_evses_neither(world: World) ->
 def test_the_shown_price_is_kept_when_the_tariff_changes_before_the_yes(world: World) -> None:
     body = world.offer(1)
     with world.work() as work:
-        from bot.store.stations import TariffVersion
-
         dear = {"elements": [{"kind": "energy", "price": "9", "per": "kwh"}]}
         work.session.add(TariffVersion(tariff_id=1, valid_from=world.now, body=dear))
     world.passes(10)
     session = world.says_yes(1, 1, body=body)
     world.charges(session)
     assert world.progress(session).cost.amount_minor == 140
+
+
+def test_an_evse_without_a_readable_price_is_refused(world: World) -> None:
+    with world.work() as work:
+        work.session.get_one(TariffVersion, 7).body = {"elements": [{"kind": "steam"}]}
+    assert "No price is set for 1023-10" in refused(world)
+    with world.work() as work:
+        work.session.delete(work.session.get_one(TariffVersion, 7))
+    assert "No price is set for 1023-10" in refused(world)

@@ -255,3 +255,16 @@ def test_every_result_may_come_twice(world: World) -> None:
     assert len(world.effects("payment.capture")) == 1
     assert len(world.commands("start")) == 1
     assert len(world.heard()) == len(set(world.heard()))
+
+
+def test_a_pile_that_counts_its_transactions_from_one_again(world: World) -> None:
+    first = world.says_yes()
+    world.charges(first, tx="1")
+    world.reports("Ended", 2000, tx="1", reason="Local")
+    world.pays(first, "captured")
+    second = world.says_yes(key="yes-2")
+    world.charges(second, tx="1")
+    assert world.progress(second).state == "charging"
+    world.reports("Updated", 7000, tx="1", start=False)
+    assert world.progress(second).energy_wh == 6000
+    assert world.progress(first).energy_wh == 1000
