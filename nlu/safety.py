@@ -86,7 +86,7 @@ _DANGER: Final = (
     r"\b(?:a|ca|qui) (?:brule|crame)\b|\bca brule\b",
     r"\b(?:rauch\w*|qualm\w*|feuer|flammen|es brennt|brennt|nebel)\b|\bgeknallt\b|\bexplodiert\b",
     r"冒烟|烟雾|浓烟|黑烟|白烟|出烟|着火|着了火|起火|失火|火灾|火苗|明火|冒火|烧起来|烧着|燃烧|爆炸|炸了"
-    r"|飘出点?雾|冒雾|火光|有火|在烧|烧了",
+    r"|飘出点?雾|冒雾|火光|有火|在烧(?!水)|(?<!发)烧了(?!水)",
     # Smell, scorch, melt
     r"\b(?:smell\w*|stink\w*|stank|pongs?|odou?r|reek\w*|whiff)\b.{0,40}\b(?:burn\w*|melt\w*|plastic|"
     r"rubber|gas|funny|odd|strange|weird|chemical|electric\w*|smok\w+|fishy|toast\w*|acid)\b",
@@ -160,6 +160,24 @@ _DANGER: Final = (
     r"\bbless(?:e|es|ee|ure)\b|\bbrulure\b|\bbrule la main\b|\bambulance\b",
     r"\bverletzt\w*|\bblutet\b|\bbewusstlos\b|\bkrankenwagen\b|\bhand verbrannt\b|\bfinger verbrannt\b",
     r"受伤|烧伤|烫伤|晕倒|流血|救护车|救命",
+    # Understated forms of all the above
+    r"\bchemical\b|\beyes? (?:sting|burn|water)\w*|\blive parts?\b|\bcracked open\b|\b(?:arm|hand|fingers?|leg)s?\b.{0,10}"
+    r"\bnumb\b|\bglow(?:s|ing)?\b.{0,25}(?:vent|inside|behind|box|charger|plug)|\b(?:torn|ripped|severed) (?:\w+ )?(?:cable|wire)s?\b"
+    r"|\bpopped\b.{0,15}\b(?:in|inside|loud\w*)\b|\b(?:collapsed|fainted|passed out|unresponsive)\b"
+    r"|\b(?:adapter|plug|cable|connector)\b.{0,20}\b(?:brown|soft|bubbl\w+|deformed|black)\b|\belectricity through\b",
+    r"\bolor quimico\b|\bcheiro quimico\b|\b(?:me )?(?:arden|ardem|pican) (?:los |os )?(?:ojos|olhos)\b|\bolhos ardem\b"
+    r"|\b(?:partes|piezas) vivas\b|\b(?:brazo|braco|mano|mao)\b.{0,8}\b(?:dorm\w+|adormec\w+)|\bdurmio el brazo\b"
+    r"|\badormeceu\b|\bbril[lh]\w* (?:naranja|laranja)\b|\bcab(?:le|o)s? (?:rot|rasgad|cortad|arrancad)[oa]s?\b"
+    r"|\b(?:trono|estourou|reventou|revento)\b|\bdesmay\w+|\bdesmai\w+|\bsiseo\b|\bchiando\b"
+    r"|\bpas(?:o|ou) corriente\b|\bpassou corrente\b|\bcorriente por\b|\bcarca[sz]+a\b.{0,10}\b(?:abierta|aberta|rota|quebrada)\b",
+    r"\bodeur chimique\b|\byeux qui (?:piquent|brulent)\b|\bsous tension\b|\bengourdi\w*|\blueur\b.{0,20}\b(?:derriere|dans)\b"
+    r"|\b(?:cable|fil)s? (?:arrache|coupe|dechire|sectionne)s?\b|\bclaque (?:tres )?fort\b|\bevanoui\w*|\binconscient\w*"
+    r"|\bbatterie\b.{0,25}\bsiffle\w*|\bcourant (?:m'est|est) passe\b",
+    r"\bchemischer? geruch\b|\baugen brennen\b|\bspannungsfuhrend\w*|\bgehause (?:ist )?(?:offen|gebrochen|kaputt)\b"
+    r"|\b(?:arm|hand|finger) (?:ist |sind )?taub\b|\bglimm\w+|\b(?:abgerissen|gerissen|durchtrennt)\w* kabel\b"
+    r"|\bumgekippt\b|\bohnmachtig\b|\bzischt\b|\bstrom durch\b|\blaut geknallt\b",
+    r"化学味|熏眼|带电的?$|没知觉|失去知觉|脚下一阵麻|一阵麻|橙色的光|断掉的电[缆线]|断了的电[缆线]|砰的一声|嘶嘶|倒在.{0,5}旁|昏倒|昏迷"
+    r"|发软|变软|外壳.{0,3}裂",
     # A few words of languages we do not speak: danger must not wait for a translator
     r"пожар|дым|горит|искр|حريق|دخان|आग|धुआं|धुआँ|火事|感電|ไฟไหม้|ควัน|불이|화재|연기|yangin|duman|pozar",
 )  # fmt: skip

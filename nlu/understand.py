@@ -37,6 +37,7 @@ MAX_CHARS: Final = 500  # a 60 kB text blocks Rasa for 14 s; no request needs mo
 
 _SURE: Final = 0.30  # below this the dialog asks back
 _MARGIN: Final = 0.12  # what an action must be ahead of the next guess
+_DANGER: Final = 0.5  # danger that only Rasa sees; what people say of it stands in safety.py
 _KEYWORD_SHARE: Final = 0.25  # how much keywords weigh beside Rasa
 _FROM_RASA: Final = frozenset(("station_name", "location", "vehicle"))  # the rest is patterns'
 # What a fact makes likelier, as a factor.
@@ -51,8 +52,6 @@ _LIKELIER: Final = {
     "plugged_in": {"start_charge": 2.5},
     "asked_confirm": {"affirm": 3.0, "deny": 3.0},
 }
-_MEANINGFUL_EMOJI: Final = re.compile("[👍👎✅❌👌🙏👋🆗🛑✋🚫🔌⚡❓🧾📍🗺📞☎🌐💰💶▶⏹]")
-_KEPT_MARKS: Final = "?"
 
 
 class Nlu:
@@ -214,6 +213,8 @@ def _decide(
     context: frozenset[str],
 ) -> Understanding:
     ranking = weigh(parsed.ranking, text, context)
+    if ranking[0][0] == "safety_emergency" and ranking[0][1] < _DANGER and len(ranking) > 1:
+        ranking = [*ranking[1:2], ranking[0], *ranking[2:]]
     (first, sure), (second, next_) = ranking[0], ranking[1] if len(ranking) > 1 else (None, 0.0)
     more = tuple(
         one
