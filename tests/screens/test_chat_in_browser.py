@@ -164,6 +164,9 @@ def test_a_photo_is_shown_at_once_and_zooms(
     expect(chat.get_by_role("dialog", name="is it this one?")).to_be_visible()
     chat.keyboard.press("Escape")
     expect(chat.get_by_role("dialog")).to_have_count(0)
+    chat.reload()  # the service dropped the photo after reading it
+    expect(bubbles(chat, "own")).to_contain_text("This picture is no longer kept.")
+    expect(bubbles(chat, "own")).to_contain_text("is it this one?")
 
 
 def test_what_is_no_photo_is_refused_before_it_is_sent(

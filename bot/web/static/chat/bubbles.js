@@ -88,6 +88,7 @@ const PARTS = {
 };
 
 function picture(message, view) {
+  if (!message.media?.url) return h("p", { class: "gone" }, icon("photo"), view.texts.picture_gone);
   const alt = message.text || message.media?.name || view.texts.picture;
   const image = h("img", { src: message.media.url, alt, loading: "lazy", decoding: "async" });
   const opener = h(

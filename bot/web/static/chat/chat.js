@@ -35,6 +35,7 @@ export class Chat {
     this.nodes = new Map();
     this.tapped = new Map();
     this.links = new Map();
+    this.copies = new Map();
     this.cursor = "";
     this.unseen = 0;
     this.failures = 0;
@@ -228,9 +229,12 @@ export class Chat {
     const fresh = messages.filter((message) => !this.messages.has(message.id));
     for (const message of messages) {
       const sent = this.outbox.items.find((item) => item.id === message.client_id || item.server_id === message.id);
-      if (sent?.file && message.kind === "image" && this.links.has(sent.id)) this.links.set(message.id, this.links.get(sent.id));
+      // The service does not keep photos it has read: here the rider's own copy stays in view.
+      if (sent?.file && this.links.has(sent.id)) this.copies.set(message.id, { url: this.links.get(sent.id), name: sent.file.name });
       if (sent) this.outbox.drop(sent.id);
-      this.messages.set(message.id, { ...message });
+      const shown = { ...message };
+      if (shown.kind === "image" && !shown.media?.url) shown.media = this.copies.get(message.id);
+      this.messages.set(message.id, shown);
     }
     return fresh;
   }
