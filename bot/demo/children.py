@@ -40,6 +40,7 @@ class Children:
         command: Sequence[str],
         *,
         env: Mapping[str, str],
+        cwd: Path | None,
         log: IO[bytes],
         death_signal: signal.Signals,
     ) -> subprocess.Popen[bytes]:
@@ -54,6 +55,7 @@ class Children:
         process = subprocess.Popen(
             list(command),
             env=dict(env),
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -163,7 +163,7 @@ def services(
 ) -> list[Service]:
     """The processes in the order they start."""
     settings = plan.settings()
-    service = partial(Service, env=settings)
+    service = partial(Service, env=settings, cwd=ROOT)
     python = partial(_python, sys.executable)
     twilio, stripe, web = plan.url("twilio"), plan.url("stripe"), plan.url("web")
     nlu_url, token = settings["NLU_URL"], settings["NLU_TOKEN"]

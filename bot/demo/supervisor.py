@@ -48,6 +48,7 @@ class Service:
     command: Sequence[str] | Callable[[], Sequence[str]]
     env: Mapping[str, str] = field(default_factory=dict)
     inherit: bool = True
+    cwd: Path | None = None
     after: tuple[str, ...] = ()
     ready: Callable[[int], bool] | None = None
     task: bool = False
@@ -177,6 +178,7 @@ class Supervisor:
                 status.process = self._children.start(
                     service.command() if callable(service.command) else service.command,
                     env={**os.environ, **service.env} if service.inherit else service.env,
+                    cwd=service.cwd,
                     log=log,
                     death_signal=service.stop_signal,
                 )
