@@ -72,6 +72,7 @@ def _page(site: Site, hold: Hold, lang: str, state: str) -> Response:
         state=state,
         amount=Money(hold.amount_minor, hold.currency),
         pay_url=hold.checkout_url if hold.state == "waiting" else None,
+        chats_here=(visitor := site.browser.rider()) is not None and visitor.id == hold.rider_id,
         lang=lang,
         _=text,
     )

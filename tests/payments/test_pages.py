@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bot.gateways.payments import pay_token
+from bot.services import weblogin
 from tests.payments.conftest import World
 
 
@@ -41,6 +42,18 @@ def test_held_money_is_shown_with_the_way_back(world: World) -> None:
     assert "Refresh" not in page.headers
     assert "<script" not in page.text
     assert not re.search(r"\sstyle=|<style", page.text)
+
+
+def test_rider_of_the_web_chat_goes_back_there(world: World) -> None:
+    rider, stranger = world.rider("pm_card_visa"), world.rider()
+    hold = world.hold(rider)
+    world.place(hold)
+    address = f"{world.settings.public_url}/pay/{pay_token(world.settings, hold.id)}/done"
+    for visitor, goes_to_chat in ((rider, True), (stranger, False)):
+        with world.store.begin() as work:
+            token = weblogin.open_session(work, visitor.id)
+        page = httpx.get(address, headers={"Cookie": f"pilebot={token}"})
+        assert ('class="button" href="/chat"' in page.text) is goes_to_chat
 
 
 def test_dead_hold_says_that_nothing_is_charged(world: World) -> None:
