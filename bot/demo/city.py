@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -263,6 +264,7 @@ def services(
             ready=lambda _pid: edges.nlu_ready(nlu_url, token),
             optional=not wait_for_nlu,
             ready_timeout_s=240,
+            stop_signal=signal.SIGKILL,  # it keeps nothing, and takes its time to go
         ),
     ]
     if "REDIS_URL" in plan.environ:

@@ -257,7 +257,8 @@ class Supervisor:
                         continue
                     self._children.clear(status.process.pid)
                     status.process, status.state = None, State.STOPPED
-                    self._screen.event(status.service.name, "stopped")
+                    took_s = time.monotonic() - started
+                    self._screen.event(status.service.name, f"stopped after {took_s:.1f} s")
                     running.remove(status)
                 self._draw()
                 if running:
