@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bot.errors import GiveUp, TryAgain
 from bot.gateways import templates, whatsapp
-from bot.gateways.delivery import Delivery
+from bot.gateways.delivery import Delivery, send_as_template
 from bot.gateways.statuses import on_whatsapp_status
 from bot.replies import Choose, Document, Link, MapPicture, Option, Picture, Pin, Receipt, Say
 from bot.services.riders import rider_for
@@ -336,6 +336,20 @@ def test_a_window_found_closed_by_whatsapp_falls_back_to_the_template_once(world
     first, second = world.messages()
     assert (first.status, first.error) == ("failed", "63016: The 24-hour window was closed.")
     assert second.status == "queued"
+
+
+def test_a_template_that_whatsapp_does_not_take_is_not_tried_for_ever(world: World) -> None:
+    deliver = with_templates(world)
+    auth = (world.settings.twilio_account_sid, world.settings.twilio_auth_token)
+    for sid in templates.read_mapping(deliver.settings.twilio_templates).values():
+        world.twilio.delete(f"/v1/Content/{sid}", auth=auth)
+    body = world.body(Say("Charging ended."), "auto", template=True)
+    with pytest.raises(GiveUp):
+        deliver("k:template", body)
+    with world.store.begin() as work:
+        send_as_template(work, "k:template", body)
+    assert outbox(world) == []
+    assert world.messages()[0].status == "failed"
 
 
 def test_other_failures_are_marked_for_staff_and_not_repeated(world: World) -> None:
