@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import frames
@@ -58,6 +58,7 @@ def test_a_broken_frame_is_refused(raw: bytes, code: str, answerable: str | None
     assert (caught.value.code, caught.value.message_id) == (code, answerable)
 
 
+@settings(deadline=None)  # the first schema takes its time to compile
 @given(st.binary(max_size=300))
 def test_no_bytes_do_worse_than_a_frame_error(raw: bytes) -> None:
     try:
@@ -76,6 +77,7 @@ json_values = st.recursive(
 kinds = st.sampled_from([2, 3, 4, 6, "2", None, 2.0])
 
 
+@settings(deadline=None)  # the first schema takes its time to compile
 @given(kinds, st.text(max_size=40), json_values, json_values)
 def test_no_json_does_worse_than_a_frame_error(
     kind: Any, message_id: str, third: Any, fourth: Any
