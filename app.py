@@ -200,8 +200,8 @@ def run_worker(_: argparse.Namespace) -> int:
     store = open_store(settings)
     with Eyes(photos.own_hosts(settings), photos.own_numbers(settings)) as eyes:
         routes = make_routes(settings, store, make_serving(settings, store, eyes))
-        duties = Duties(store, routes, make_deliveries(settings, store))
-        serve(duties, wake.connect(settings.redis_url, patient=True))
+        redis = wake.connect(settings.redis_url, patient=True)
+        serve(Duties(store, redis, routes, make_deliveries(settings, store)))
     return 0
 
 

@@ -41,19 +41,21 @@ class _TakenOver(Exception):
 def drain(store: Store, routes: Mapping[str, Route], stream: str) -> int:
     """Serve every due row of a stream in order; how many were served."""
     served = 0
-    while True:
-        with store.begin() as work:
-            row = inbox.claim(work, stream)
-        if row is None:
-            return served
+    row = _claim(store, stream)
+    while row is not None:
         with structlog.contextvars.bound_contextvars(stream=stream, inbox_id=row.id, kind=row.kind):
-            if not _serve(store, routes, row):
-                return served
+            row = _serve(store, routes, row)
         served += 1
+    return served
 
 
-def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> bool:
-    """Serve one claimed row; False when the stream has to wait."""
+def _claim(store: Store, stream: str) -> Inbox | None:
+    with store.begin() as work:
+        return inbox.claim(work, stream)
+
+
+def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> Inbox | None:
+    """Serve one claimed row; the next one of its stream, claimed in the same transaction."""
     try:
         route = routes[row.kind]
         prepared = route.prepare(row) if route.prepare else None
@@ -61,17 +63,18 @@ def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> bool:
             _still_ours(work, row)
             route.apply(work, row, prepared)
             inbox.finish(work, row)
+            return inbox.claim(work, row.stream)
     except _TakenOver:
         log.warning("inbox_taken_over")
-        return False
+        return None
     except GiveUp as error:
         _give_up(store, routes, row, str(error))
     except TryAgain as error:
-        return _later(store, routes, row, str(error), error.after_s)
+        _later(store, routes, row, str(error), error.after_s)
     except Exception as error:
         log.exception("inbox_failed", attempt=row.attempts)
-        return _later(store, routes, row, repr(error), None)
-    return True
+        _later(store, routes, row, repr(error), None)
+    return _claim(store, row.stream)
 
 
 def _still_ours(work: UnitOfWork, row: Inbox) -> None:
@@ -84,14 +87,13 @@ def _still_ours(work: UnitOfWork, row: Inbox) -> None:
 
 def _later(
     store: Store, routes: Mapping[str, Route], row: Inbox, why: str, after_s: float | None
-) -> bool:
+) -> None:
     if row.attempts >= MAX_ATTEMPTS:
         _give_up(store, routes, row, why)
-        return True
+        return
     pause = after_s if after_s is not None else BACK_OFF_S[min(row.attempts, 5) - 1]
     with store.begin() as work:
         inbox.postpone(work, row, until=work.now + timedelta(seconds=pause), error=why)
-    return False
 
 
 def _give_up(store: Store, routes: Mapping[str, Route], row: Inbox, why: str) -> None:

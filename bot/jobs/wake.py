@@ -17,6 +17,7 @@ from bot.store.database import UnitOfWork
 log = structlog.get_logger()
 
 QUEUE = "pilebot"
+MARK_S = 30
 PILES_CHANNEL = "pilebot:piles"  # the pile gateway listens here for commands to send
 
 
@@ -64,4 +65,12 @@ class Waker:
             self._away = False
 
     def _enqueue(self, function: str, argument: str) -> None:
-        self._queue.enqueue(function, argument, result_ttl=0, failure_ttl=3600, ttl=60)
+        """Unless the same job waits already: under load a stream is woken far more often than
+        it can be served. The mark goes when the job begins, or by itself when it got lost."""
+        if self._redis.set(mark(function, argument), "1", nx=True, ex=MARK_S):
+            self._queue.enqueue(function, argument, result_ttl=0, failure_ttl=3600)
+
+
+def mark(function: str, argument: str) -> str:
+    """The Redis key that says a job waits in the queue."""
+    return f"pilebot:waiting:{function.rpartition('.')[2]}:{argument}"

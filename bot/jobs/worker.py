@@ -10,7 +10,7 @@ from rq import Queue, SimpleWorker
 
 from bot.jobs import drain as draining
 from bot.jobs import relay as relaying
-from bot.jobs.wake import QUEUE
+from bot.jobs.wake import QUEUE, mark
 from bot.store.database import Store
 
 
@@ -19,6 +19,7 @@ class Duties:
     """What this process serves; set once at start, since RQ jobs are found by import path."""
 
     store: Store
+    redis: Redis
     routes: Mapping[str, draining.Route]
     deliveries: Mapping[str, relaying.Deliver]
 
@@ -29,24 +30,26 @@ _duties: list[Duties] = []
 def drain(stream: str) -> None:
     """RQ job: serve an inbox stream."""
     duties = _duties[-1]
+    duties.redis.delete(mark("drain", stream))
     draining.drain(duties.store, duties.routes, stream)
 
 
 def relay(lane: str) -> None:
     """RQ job: deliver an outbox lane."""
     duties = _duties[-1]
+    duties.redis.delete(mark("relay", lane))
     relaying.relay(duties.store, duties.deliveries, lane)
 
 
-def serve(duties: Duties, redis: Redis) -> None:
+def serve(duties: Duties) -> None:
     """Work until told to stop. No forking: a job is milliseconds, and rows survive a crash.
 
     The three limits bound how long a worker sits deaf after Redis went away and came back.
     """
     _duties.append(duties)
     worker = SimpleWorker(
-        [Queue(QUEUE, connection=redis)],
-        connection=redis,
+        [Queue(QUEUE, connection=duties.redis)],
+        connection=duties.redis,
         maintenance_interval=10,
         job_monitoring_interval=5,
         worker_ttl=45,

@@ -1,0 +1,184 @@
+"""The whole demo, twenty riders at once, and kill -9 in mid-journey."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pytest
+
+from tests.demo.headless import Demo, amount_minor, running_demo
+
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(900), pytest.mark.xdist_group("demo")]
+RIDERS = 20
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    # In /tmp itself: the path of Redis's socket must stay short.
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+def bills(demo: Demo) -> dict[str, dict[str, Any]]:
+    """Bill rows of the demo's database by their number."""
+    with sqlite3.connect(f"file:{demo.data}/state/pilebot.db?mode=ro", uri=True) as connection:
+        rows = connection.execute(
+            "SELECT number, total_minor, bill.body, hold.payment_intent, hold.captured_minor, "
+            "hold.state FROM bill JOIN hold ON hold.session_id = bill.session_id"
+        ).fetchall()
+    names = ("number", "total_minor", "body", "payment_intent", "captured_minor", "state")
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+
+
+def fast_piles(demo: Demo) -> list[dict[str, Any]]:
+    """One EVSE of each AC or DC pile first, so that riders spread, then the others."""
+    with sqlite3.connect(f"file:{demo.data}/state/pilebot.db?mode=ro", uri=True) as connection:
+        power = dict(connection.execute("SELECT code, max_power_w FROM evse").fetchall())
+    return sorted(demo.piles(), key=lambda pile: -power[pile["code"]])
+
+
+def recomputed_minor(body: dict[str, Any]) -> int:
+    """The total from the printed quantities and prices, by arithmetic of its own."""
+    total = 0
+    for line in body["lines"]:
+        if not line["unit_price"]:
+            total += line["gross_minor"]
+            continue
+        per = {"kwh": 1, "h": 3600, "min": 60, "start": 1}[line["per"]]
+        exact = Decimal(line["quantity"]) * Decimal(line["unit_price"]) * 100 / per
+        total += int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return total
+
+
+def test_twenty_riders_at_once(demo: Demo) -> None:
+    piles = fast_piles(demo)[:RIDERS]
+    photos = [demo.photo(pile["code"], "angle") for pile in piles]
+    everybody_charges = threading.Barrier(RIDERS)
+
+    def journey(number: int) -> str:
+        def until_all_charge() -> None:
+            everybody_charges.wait(180)
+
+        return demo.rider(number).charges(piles[number], photos[number], during=until_all_charge)
+
+    with ThreadPoolExecutor(RIDERS) as threads:
+        receipts = list(threads.map(journey, range(RIDERS)))
+    written = bills(demo)
+    assert len(written) == RIDERS
+    stations = {pile["code"]: pile["station"] for pile in piles}
+    for number, receipt in enumerate(receipts):
+        code = piles[number]["code"]
+        assert f"{code}, {stations[code]}" in receipt, "each rider gets the own receipt"
+        bill = written[receipt.splitlines()[0].removeprefix("Receipt ").strip()]
+        body = json.loads(bill["body"])
+        assert body["includes_tax"]
+        assert bill["total_minor"] == recomputed_minor(body) == amount_minor(receipt, "\nTotal")
+        energy_kwh = sum(Decimal(x["quantity"]) for x in body["lines"] if x["what"] == "energy")
+        if any(line["what"] == "energy" for line in body["lines"]):
+            assert energy_kwh * 1000 == body["meter"]["end_wh"] - body["meter"]["start_wh"]
+    wait_for_money(demo, RIDERS)
+
+
+def wait_for_money(demo: Demo, count: int) -> None:
+    """What was captured is what was billed; nothing stays held."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        done = [b for b in bills(demo).values() if b["state"] in ("captured", "void")]
+        if len(done) >= count:
+            break
+        time.sleep(0.5)
+    for bill in bills(demo).values():
+        assert bill["state"] in ("captured", "void"), bill
+        assert (bill["captured_minor"] or 0) == bill["total_minor"]
+
+
+@pytest.mark.parametrize(
+    "process",
+    ["app.py worker", "app:web()", "app.py piles", "mosquitto", "valkey", "app.py clock"],
+)
+def test_kill_in_mid_journey(demo: Demo, process: str) -> None:
+    """What is killed comes back by itself; the journey completes and nothing is doubled."""
+    names = ["app.py worker", "app:web()", "app.py piles", "mosquitto", "valkey", "app.py clock"]
+    number = names.index(process)
+    rider, pile = demo.rider(number), fast_piles(demo)[30 + number]
+    before = len(bills(demo))
+    rider.seen = len(rider.messages())
+    photo = demo.photo(pile["code"])
+    receipt = rider.charges(pile, photo, during=lambda: demo.kill(process))
+    assert pile["code"] in receipt
+    wait_for_money(demo, before + 1)
+    assert len(bills(demo)) == before + 1
+    heard = [message["body"] or "" for message in rider.messages()]
+    assert sum(f"{receipt.splitlines()[0]}\n" in f"{body}\n" for body in heard) == 1
+
+
+def test_kill_everything_while_the_start_is_under_way(demo: Demo) -> None:
+    rider, pile = demo.rider(7), fast_piles(demo)[40]
+    rider.seen = len(rider.messages())
+    before = len(bills(demo))
+    demo.pile_does(pile, "plug")
+    rider.sends_photo(demo.photo(pile["code"]))
+    rider.hears(pile["code"], "Start charging?")
+    rider.says("yes")
+    for process in ("app.py worker", "app.py piles", "valkey"):
+        demo.kill(process)
+    rider.hears("Charging has started", pile["code"], timeout_s=150)
+    rider.says("stop")
+    rider.hears("Receipt", pile["code"], timeout_s=120)
+    wait_for_money(demo, before + 1)
+    assert len(bills(demo)) == before + 1
+
+
+def test_a_message_delivered_five_times_counts_once(demo: Demo) -> None:
+    rider, pile = demo.rider(8), fast_piles(demo)[41]
+    rider.seen = len(rider.messages())
+    demo.pile_does(pile, "plug")
+    rider.sends(json={"text": pile["code"], "repeat": 5})
+    rider.hears("Start charging?")
+    rider.sends(json={"text": "yes", "repeat": 5})
+    rider.hears("Charging has started")
+    rider.sends(json={"text": "stop", "repeat": 5})
+    rider.hears("Receipt")
+    heard = [message["body"] or "" for message in rider.messages()]
+    for once in ("Start charging?", "is held on your card", "Charging has started", "Receipt R-"):
+        assert sum(once in body for body in heard) == 1, once
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        {"data": b""},
+        {"data": b"x" * 1_000_000},
+        {"data": {"Body": "hello"}},
+        {"data": {"MessageSid": "SM1", "From": "nobody"}, "headers": {"X-Twilio-Signature": "no"}},
+        {"json": {"a": 1}, "headers": {"X-Twilio-Signature": "no"}},
+        {"data": b"\xff\xfe\x00", "headers": {"Content-Type": "multipart/form-data"}},
+    ],
+)
+def test_garbage_gets_a_4xx(demo: Demo, garbage: dict[str, Any]) -> None:
+    for path in ("/webhooks/whatsapp", "/webhooks/whatsapp/status", "/webhooks/stripe"):
+        answer = demo.http.post(f"{demo.told['web']}{path}", **garbage)
+        assert 400 <= answer.status_code < 500, (path, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("text.txt", b"not a picture"),
+        ("bomb.png", b"\x89PNG\r\n\x1a\n" + b"\x00" * 5000),
+        ("cut.jpg", b"\xff\xd8\xff\xe0" + b"\x11" * 3000),
+        ("x.pdf", b"%PDF-1.4 nothing"),
+    ],
+)
+def test_a_hostile_file_gets_a_polite_answer(demo: Demo, name: str, data: bytes) -> None:
+    rider = demo.rider(9)
+    rider.seen = len(rider.messages())
+    rider.sends(files={"photo": (name, data, "image/jpeg")})
+    rider.hears("code")
