@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+
 from bot.gateways.translate import say
 from bot.replies import (
     Choose,
@@ -24,6 +26,8 @@ from bot.replies import (
     Reply,
     Say,
 )
+
+log = structlog.get_logger()
 
 TEXT_MAX: Final = 1600
 PROMPT_MAX: Final = 1024  # the text above buttons, lists and links
@@ -80,9 +84,7 @@ def render(reply: Reply, lang: str | None, context: Context) -> list[Rendered]:
             named = {"label": reply.label, "address": reply.address}
             return [{"kind": "location", "text": reply.label, "location": place | named}]
         case MapPicture():
-            data = context.draw_map(reply)
-            file = context.keep(data, _image_type(data), f"map.{_image_type(data)[6:]}")
-            return _picture(file, say(lang, reply.caption))
+            return _map(reply, lang, context)
         case Picture():
             return _picture(context.stored(reply.media_id), say(lang, reply.caption))
         case Document():
@@ -191,6 +193,19 @@ def _make_titles_differ(rows: Sequence[dict[str, str]], limit: int) -> None:
         seen.add(row["title"])
 
 
+def _map(picture: MapPicture, lang: str | None, context: Context) -> list[Rendered]:
+    """The map with its caption; the caption alone when it cannot be drawn: what comes after it in
+    the chat must not wait for a picture."""
+    caption = say(lang, picture.caption)
+    try:
+        data = context.draw_map(picture)
+    except Exception:
+        log.exception("map_not_drawn")
+        return _texts(caption, TEXT_MAX)
+    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+    return _picture(context.keep(data, kind, f"map.{kind[6:]}"), caption)
+
+
 def _picture(file: FileRef, caption: str) -> list[Rendered]:
     first, *more = split_text(caption, CAPTION_MAX)
     return [_media("image", file, first), *map(_text, more)]
@@ -199,7 +214,3 @@ def _picture(file: FileRef, caption: str) -> list[Rendered]:
 def _media(kind: str, file: FileRef, text: str = "") -> Rendered:
     media = {"url": file.url, "type": file.content_type, "name": file.name}
     return {"kind": kind, "text": text, "media": media}
-
-
-def _image_type(data: bytes) -> str:
-    return "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"

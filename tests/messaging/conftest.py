@@ -116,7 +116,7 @@ def served(app: Flask, port: int = 0) -> Iterator[int]:
         server.server_close()
 
 
-def until(check: Callable[[], Any], timeout_s: float = 10.0) -> Any:
+def until(check: Callable[[], Any], timeout_s: float = 30.0) -> Any:
     """Poll until `check` gives something true."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

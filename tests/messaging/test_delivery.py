@@ -407,8 +407,8 @@ def test_after_a_timeout_a_message_that_arrived_is_found_and_not_sent_again(
     world: World, monkeypatch: pytest.MonkeyPatch, reply: Any
 ) -> None:
     world.deliver("earlier", world.body(reply))  # the same words said before do not count
-    monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 0.5)
-    world.fault(hang_s=1.0)
+    monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 1.0)
+    world.fault(hang_s=2.0)
     with pytest.raises(TryAgain):
         world.deliver("k", world.body(reply))
     monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 10)
@@ -421,8 +421,8 @@ def test_after_a_timeout_a_message_that_arrived_is_found_and_not_sent_again(
 def test_after_a_timeout_a_message_that_got_lost_is_sent_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 0.5)
-    world.fault(hang_s=1.0, lost=True)
+    monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 1.0)
+    world.fault(hang_s=2.0, lost=True)
     with pytest.raises(TryAgain):
         world.deliver("k", world.body(Say("Hello.")))
     monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 10)
@@ -434,8 +434,8 @@ def test_after_a_timeout_a_message_that_got_lost_is_sent_again(
 def test_a_status_callback_tells_the_sid_that_a_timeout_lost(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 0.5)
-    world.fault(hang_s=1.0)
+    monkeypatch.setattr(whatsapp.client(world.settings).http_client, "timeout", 1.0)
+    world.fault(hang_s=2.0)
     with pytest.raises(TryAgain):
         world.deliver("k", world.body(Say("Hello.")))
     until(lambda: statuses_arrived(world, "read"))

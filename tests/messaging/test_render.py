@@ -143,6 +143,15 @@ def test_a_receipt_is_its_summary_and_then_the_pdf() -> None:
     }  # fmt: skip
 
 
+def test_a_map_that_cannot_be_drawn_leaves_its_caption() -> None:
+    def broken(_: MapPicture) -> bytes:
+        raise OSError("no font")
+
+    context = Context(CONTEXT.stored, CONTEXT.keep, broken, CONTEXT.receipt)
+    picture = MapPicture(60.1, 24.9, (), Say("Around you"))
+    assert render(picture, "en", context) == [{"kind": "text", "text": "Around you"}]
+
+
 # Splitting and shortening
 
 

@@ -332,11 +332,11 @@ def test_nothing_is_lost_by_kill_9_and_a_dead_webhook_is_tried_again(tmp_path: P
         return ""
 
     base = f"http://127.0.0.1:{port}"
-    with process(tmp_path, port, f"{url}#rc=3&rp=all") as child:
+    with process(tmp_path, port, url) as child:
         sid = httpx.post(base + CHAT, json={"text": "hi"}).json()["sid"]  # nobody listens yet
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
-    with served(bot, bot_port), process(tmp_path, port, f"{url}#rc=3&rp=all"):
+    with served(bot, bot_port), process(tmp_path, port, url):
         until(lambda: heard, 20)
         assert heard[0]["MessageSid"] == [sid]
         assert signatures == [True]

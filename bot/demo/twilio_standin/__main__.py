@@ -20,7 +20,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--base-url", default="", help="address others reach it at")
     parser.add_argument("--data", type=Path, required=True, help="folder of its SQLite file")
-    parser.add_argument("--webhook", required=True, help="may end in #rc=3&rp=all")
+    parser.add_argument(
+        "--webhook", required=True, help="#rc=3&rp=all is added when it has no fragment"
+    )
     parser.add_argument("--status", default="")
     parser.add_argument("--pace", type=float, default=0.4, help="seconds from sent to delivered")
     for name in ("account_sid", "auth_token", "from", "verify_sid"):
@@ -31,7 +33,8 @@ def main() -> None:
     config = Config(
         base_url=options.base_url or f"http://{options.host}:{options.port}",
         data=options.data / "twilio.sqlite",
-        webhook=options.webhook,
+        # Without an override Twilio tries once; we ask for more, as the README tells operators to.
+        webhook=options.webhook + ("" if "#" in options.webhook else "#rc=3&rp=all"),
         status=options.status,
         account_sid=options.account_sid,
         auth_token=options.auth_token,
