@@ -150,11 +150,11 @@ def status_notification(report: Report) -> Payload:
     if not booted and evse.status_at is not None and at < evse.status_at:
         return {}
     report.memory.booted.discard((report.pile.id, number))
-    changed = evse.status != status
+    before, changed = evse.status, evse.status != status
     evse.status, evse.status_at = status, at
     if status == "Faulted":
         evse.fault_code = evse.fault_code or "Faulted"
-    elif changed:
+    elif before == "Faulted":
         evse.fault_code = None
     if changed:
         fact: StatusFact = {

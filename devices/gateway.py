@@ -113,13 +113,13 @@ class Gateway:
                 break
             except (OperationalError, InterfaceError) as error:
                 self._ingest.forget()
-                log.error("database is away, batch waits", messages=len(batch), error=str(error))
+                log.error("database_away_batch_waits", messages=len(batch), error=str(error))
                 if self._stopping.wait(DATABASE_RETRY_S):
                     return
             except Exception as error:
                 self._ingest.forget()
                 if len(batch) == 1:
-                    log.exception("message cannot be stored", topic=batch[0].message.topic)
+                    log.exception("message_cannot_be_stored", topic=batch[0].message.topic)
                     out = self._set_aside(batch[0], error)
                     break
                 for each in batch:  # one of them is poison: the others must not suffer
@@ -134,7 +134,7 @@ class Gateway:
             with self._store.begin() as work:
                 return self._ingest.set_aside(work, delivery.message, error)
         except Exception:
-            log.exception("message is dropped", topic=delivery.message.topic)
+            log.exception("message_dropped", topic=delivery.message.topic)
             return []
 
     def _serve_commands(self) -> None:
@@ -155,13 +155,13 @@ class Gateway:
     def _publish(self, out: Sequence[Publishing]) -> None:
         for each in out:
             if not self._link.publish(each.topic, each.payload):
-                log.info("not sent, broker is away", topic=each.topic)
+                log.info("not_sent_broker_away", topic=each.topic)
 
     def _guarded(self, serve: Callable[[], None]) -> None:
         try:
             serve()
         except (OperationalError, InterfaceError) as error:
-            log.error("database is away", error=str(error))
+            log.error("database_away", error=str(error))
             self._stopping.wait(DATABASE_RETRY_S)
 
 

@@ -251,7 +251,7 @@ def _stranger(item: Decoded | Broken, interval_s: int) -> list[Publishing]:
 
 
 def _refusal(pile_id: str, error: FrameError, item: Decoded | Broken) -> list[Publishing]:
-    log.warning("pile sent what we cannot take", pile=pile_id, error=str(error)[:300])
+    log.warning("pile_frame_refused", pile=pile_id, error=str(error)[:300])
     message_id = error.message_id
     if message_id is None and isinstance(item, Decoded) and isinstance(item.frame, Call):
         message_id = item.frame.message_id

@@ -108,7 +108,7 @@ class Link:
     ) -> None:  # fmt: skip
         self._generation += 1
         if reason.is_failure:
-            log.error("broker refuses the gateway", reason=str(reason))
+            log.error("broker_refuses_gateway", reason=str(reason))
             return
         client.subscribe(topics.FROM_ALL_PILES, qos=1)
 
@@ -117,18 +117,18 @@ class Link:
         _properties: Properties | None,
     ) -> None:  # fmt: skip
         if any(reason.is_failure for reason in reasons):
-            log.error("broker refuses the subscription", reasons=[str(each) for each in reasons])
+            log.error("broker_refuses_subscription", reasons=[str(each) for each in reasons])
             client.disconnect()
             return
         self._ready.set()
-        log.info("connected to the broker", host=self._host, port=self._port)
+        log.info("broker_connected", host=self._host, port=self._port)
 
     def _on_disconnect(
         self, _client: mqtt.Client, _data: Any, _flags: mqtt.DisconnectFlags, reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:  # fmt: skip
         if self._ready.is_set():
-            log.warning("broker is away", reason=str(reason))
+            log.warning("broker_away", reason=str(reason))
         self._ready.clear()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
@@ -137,7 +137,7 @@ class Link:
             received = Message(message.topic, raw, message.retain, self._clock())
             self._deliver(Delivery(received, self._generation, message.mid, message.qos))
         except Exception:  # paho's thread must live on, whatever came
-            log.exception("message lost before the queue")
+            log.exception("message_lost_before_queue")
 
 
 def _no_delay(_client: mqtt.Client, _data: Any, sock: Any) -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from bot.store.database import Store
 from bot.store.devices import PileEvent
 from devices.commands import Commands
 from devices.ingest import Ingest, Message
@@ -25,9 +26,9 @@ PILE = "P000001"
 class Gate:
     """The gateway's writing side without a broker."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, store: Store) -> None:
         self.now = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-        self.store = world.make_store(folder, [PILE, "P000002"])
+        self.store = store
         self.store.clock = lambda: self.now
         self.settings = world.settings_for("mqtt://x", "sqlite://")
         self.presence = Presence(self.settings)
@@ -62,7 +63,7 @@ class Gate:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
-    return Gate(tmp_path)
+    return Gate(world.make_store(tmp_path, [PILE, "P000002"]))
 
 
 def at(minutes: float) -> str:
@@ -136,7 +137,8 @@ def test_a_start_of_another_pile_is_not(gate: Gate, remote_start_id: int) -> Non
     assert world.start(gate.store) == 1
     started = event("Started", 0, **EVSE, info={"remoteStartId": remote_start_id})
     gate.hears(gate.call("TransactionEvent", started, pile_id="P000002"))
-    assert [each["remote_start_id"] for each in world.events(gate.store)] == [None]
+    [fact] = world.events(gate.store, pile_id="P000002")
+    assert fact["remote_start_id"] is None
     assert world.outcomes(gate.store, 1) == []
 
 
@@ -299,6 +301,13 @@ def test_an_alarm_is_told_and_marks_the_evse_until_it_is_cleared(gate: Gate) -> 
     assert world.evse(gate.store).fault_code == "OVER_TEMP"
     gate.hears(gate.call("NotifyEvent", alarm(cleared=True)))
     assert world.evse(gate.store).fault_code is None
+
+
+def test_an_alarm_outlives_the_cable(gate: Gate) -> None:
+    gate.hears(gate.call("StatusNotification", status("Occupied")))
+    gate.hears(gate.call("NotifyEvent", alarm()))
+    gate.hears(gate.call("StatusNotification", status("Available")))
+    assert world.evse(gate.store).fault_code == "OVER_TEMP"
 
 
 def test_an_event_that_is_no_alarm_is_only_kept(gate: Gate) -> None:

@@ -140,9 +140,14 @@ def settings_for(mqtt_url: str, database_url: str, **changes: Any) -> Settings:
 
 
 def make_store(folder: Path, pile_ids: Sequence[str], *, evses: int = 2) -> Store:
-    """A database with one station and these piles, none of them heard yet."""
-    store = Store(make_engine(f"sqlite:///{folder / 'test.db'}"))
-    Base.metadata.create_all(store.engine)
+    """A SQLite database with one station and these piles, none of them heard yet."""
+    engine = make_engine(f"sqlite:///{folder / 'test.db'}")
+    Base.metadata.create_all(engine)
+    return furnish(Store(engine), pile_ids, evses=evses)
+
+
+def furnish(store: Store, pile_ids: Sequence[str], *, evses: int = 2) -> Store:
+    """Put one station and these piles into an empty database."""
     with store.begin() as work:
         station = Station(
             name="Kamppi", address="Urho Kekkosen katu 1", lat=60.169, lng=24.933,
