@@ -545,3 +545,69 @@ def test_readings_stay_few_and_exact() -> None:
         story.hears(on.MeterRead(at(second), "T1", Reading(at(second), wh)))
     assert len(story.facts.readings) < 60
     assert story.facts.readings[-1] == Reading(at(7260), 13_260)
+
+
+# --- late, early, repeated
+
+
+def test_a_second_accept_does_not_prolong_the_wait() -> None:
+    story = accepted().hears(on.Plugged(at(3)))
+    due = story.facts.timers["energy"]
+    assert story.hears(on.StartAccepted(at(20), 1)).facts.timers["energy"] == due
+
+
+def test_a_timer_that_fires_early_is_ignored() -> None:
+    story = accepted()
+    story.hears(on.TimerFired(story.facts.timers["plug"] - timedelta(seconds=1), "plug"))
+    assert story.facts.state == "starting"
+    assert "plug" in story.facts.timers
+
+
+def test_money_news_at_the_wrong_time_changes_nothing() -> None:
+    assert billing().hears(on.HoldPlaced(at(90))).facts.hold == "capturing"
+    assert charging().hears(on.Captured(at(90))).facts.state == "charging"
+    assert settled().hears(on.CaptureFailed(at(99))).facts.state == "settled"
+
+
+def test_time_is_billed_up_to_the_last_word_of_a_dead_pile() -> None:
+    by_time = replace(TARIFF, elements=(Element("time", Decimal("1"), "min"),))
+    story = charging()
+    story.facts = replace(story.facts, terms=replace(TERMS, tariff=by_time))
+    story.hears(on.PileOffline(at(100))).fire("offline")
+    assert story.all(on.Capture) == [on.Capture(100, 1)]  # 4 s to 64 s
+
+
+def test_a_fault_is_told_once() -> None:
+    assert charging().hears(on.Fault(at(100), "OVER_TEMP")).told()[-2:] == ["started", "fault"]
+
+
+def test_after_stop_only_the_wait_for_the_pile_is_timed() -> None:
+    assert set(stopping().facts.timers) == {"stop"}
+
+
+def test_a_stop_that_failed_is_repeated_after_everything_else_is_over() -> None:
+    story = running().hears(
+        on.StopRequested(at(10)), on.StopFailed(at(11), "T1"), on.Voided(at(12))
+    )
+    assert story.facts.state == "void"
+    assert story.fire("stop_retry").all(on.SendStop)[-1] == on.SendStop("T1", 2)
+    story.hears(on.StopFailed(at(40), "T1"), on.TransactionEnded(at(41), "T1", at(41), "Remote"))
+    assert story.facts.timers == {}
+
+
+def test_a_register_that_goes_back_counts_as_standing_still() -> None:
+    story = charging().hears(
+        on.MeterRead(at(70), "T1", Reading(at(70), 10)),
+        on.MeterRead(at(80), "T1", Reading(at(80), 7000)),
+    )
+    assert [each.wh for each in story.facts.readings] == [1000, 6000, 7000]
+
+
+def test_the_first_reading_may_come_late() -> None:
+    story = accepted().hears(
+        on.MeterRead(at(20), "T1", Reading(at(20), 1500)),
+        on.TransactionStarted(at(21), "T1"),
+        on.MeterRead(at(21), "T1", Reading(at(5), 1000)),
+        on.MeterRead(at(30), "T1", Reading(at(30), 2000)),
+    )
+    assert story.facts.energy_wh() == 1000

@@ -179,6 +179,13 @@ def test_idling_has_grace_cap_and_free_nights() -> None:
     assert price(tariff(idle, idle_free=NIGHT), late).gross_minor == 300
 
 
+def test_the_idle_cap_is_for_day_and_night_together() -> None:
+    day, night = Element("idle", Decimal(1), "min"), Element("idle", Decimal(1), "min", NIGHT)
+    evening = datetime(2026, 11, 20, 19, 30, tzinfo=UTC)
+    late = used(1, minutes=0, idle_min=60, start=evening)
+    assert price(tariff(night, day, idle_cap="40"), late).gross_minor == 4000
+
+
 # --- time of use
 
 
