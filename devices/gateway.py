@@ -113,7 +113,7 @@ class Gateway:
                 break
             except (OperationalError, InterfaceError) as error:
                 self._ingest.forget()
-                log.error("database_away_batch_waits", messages=len(batch), error=str(error))
+                log.error("database_away_batch_waits", messages=len(batch), error=str(error.orig))
                 if self._stopping.wait(DATABASE_RETRY_S):
                     return
             except Exception as error:
@@ -161,7 +161,7 @@ class Gateway:
         try:
             serve()
         except (OperationalError, InterfaceError) as error:
-            log.error("database_away", error=str(error))
+            log.error("database_away", error=str(error.orig))
             self._stopping.wait(DATABASE_RETRY_S)
 
 
