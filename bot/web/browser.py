@@ -82,7 +82,12 @@ class Browser:
         response.delete_cookie(self.session_cookie, secure=self.secure)
 
     def remember_visit(self, response: Response) -> Response:
-        """After a request that made a visit: give the browser its cookie."""
+        """After a request that made a visit: give the browser its cookie.
+
+        Pages carry tokens of one browser, so no cache may hand them to another.
+        """
+        if response.mimetype == "text/html":
+            response.headers.setdefault("Cache-Control", "private, no-cache")
         if fresh := g.get("fresh_visit"):
             self._set(response, self.visit_cookie, fresh, VISIT_LASTS)
         return response

@@ -305,6 +305,20 @@ def test_news_does_not_pull_a_reader_down(chat: Page, live: Store, rider: int) -
     expect(chip).to_be_hidden()
 
 
+def test_who_wrote_last_stays_at_the_newest_line(chat: Page, live: Store, rider: int) -> None:
+    with live.begin() as work:
+        for number in range(40):
+            add_message(work, rider, "bot", {"kind": "text", "text": f"line {number}"})
+    expect(chat.get_by_text("line 39", exact=True)).to_be_in_viewport()
+    say(chat, "a question")  # its smooth scroll is under way when long answers come
+    with live.begin() as work:
+        for number in range(3):
+            long = "long answer\n" * 12
+            add_message(work, rider, "bot", {"kind": "text", "text": f"{long}end {number}"})
+    expect(chat.get_by_text("end 2")).to_be_in_viewport(ratio=0.2)
+    expect(chat.locator(".chip")).to_be_hidden()
+
+
 def test_older_messages_come_on_request(chat: Page, live: Store, rider: int) -> None:
     with live.begin() as work:
         for number in range(80):

@@ -134,6 +134,11 @@ def test_every_answer_carries_the_security_headers(client: FlaskClient, path: st
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
+@pytest.mark.parametrize("path", ["/", "/p/1023-27", "/login"])
+def test_no_cache_hands_one_browsers_page_to_another(client: FlaskClient, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "private, no-cache"
+
+
 @pytest.mark.parametrize("path", ["/", "/p", "/p/1023-27", "/p/1023", "/p/1", "/terms", "/login"])
 def test_no_page_carries_inline_scripts_or_styles(client: FlaskClient, path: str) -> None:
     text = client.get(path).text

@@ -4,7 +4,7 @@ import { h } from "/assets/chat/dom.js";
 
 export class Tray {
   constructor(root, { page, send }) {
-    Object.assign(this, { root, send, styles: page.styles });
+    Object.assign(this, { root, send, styles: page.styles, photosOf: new Map() });
     this.field = h("input", { class: "field", id: "sticker-code", list: "codes", value: page.first_code, autocomplete: "off", oninput: () => this.draw() });
     this.codes = h("datalist", { id: "codes" });
     this.photos = h("ul", { class: "photos" });
@@ -27,8 +27,18 @@ export class Tray {
     this.draw();
   }
 
-  address(code, style) {
-    return `/stickers/${encodeURIComponent(code)}/${style}.jpg`;
+  /** A sample photo, drawn once. Drawing takes the server half a second. */
+  photo(code, style) {
+    const key = `${encodeURIComponent(code)}/${style}.jpg`;
+    if (!this.photosOf.has(key)) {
+      const drawn = fetch(`/stickers/${key}`).then((response) => {
+        if (!response.ok) throw new Error(key);
+        return response.blob();
+      });
+      drawn.catch(() => this.photosOf.delete(key));
+      this.photosOf.set(key, drawn);
+    }
+    return this.photosOf.get(key);
   }
 
   draw() {
@@ -37,14 +47,27 @@ export class Tray {
     this.drawn = code;
     this.photos.replaceChildren(...this.styles.map(([style, label]) =>
       h("li", {}, h("button", { type: "button", onclick: () => this.sendSticker(code, style), "aria-label": `Send photo: ${label}` },
-        h("img", { src: this.address(code, style), alt: "", loading: "lazy", width: 96, height: 96 }), h("span", {}, label)))));
+        h("img", { alt: "", width: 96, height: 96 }), h("span", {}, label)))));
+    this.fillIn(code);
+  }
+
+  /** One picture after the other, so that one that is sent meanwhile need not wait for them all. */
+  async fillIn(code) {
+    for (const [place, [style]] of this.styles.entries()) {
+      const blob = await this.photo(code, style).catch(() => null);
+      if (this.drawn !== code) return;
+      const image = this.photos.children[place].querySelector("img");
+      if (blob) {
+        image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+        image.src = URL.createObjectURL(blob);
+      }
+    }
   }
 
   async sendSticker(code, style) {
     try {
-      const response = await fetch(this.address(code, style));
-      if (!response.ok) throw new Error();
-      this.send(new File([await response.blob()], `${code}-${style}.jpg`, { type: "image/jpeg" }));
+      const blob = await this.photo(code, style);
+      this.send(new File([blob], `${code}-${style}.jpg`, { type: "image/jpeg" }));
       this.status.textContent = "";
     } catch {
       this.status.textContent = "This photo could not be made. Is the code right?";

@@ -84,7 +84,8 @@ const PARTS = {
   link: (message) => [words(message.text)],
   image: (message, view) => [picture(message, view), words(message.text)],
   document: (message, view) => [file(message, view), words(message.text)],
-  location: (message, view) => [place(message, view), words(message.text)],
+  // A place's label stands in its card already.
+  location: (message, view) => [place(message, view), words(message.text === message.location.label ? "" : message.text)],
 };
 
 function picture(message, view) {

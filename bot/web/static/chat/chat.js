@@ -37,6 +37,8 @@ export class Chat {
     this.links = new Map();
     this.copies = new Map();
     this.cursor = "";
+    this.pinned = true;
+    this.lastTop = 0;
     this.unseen = 0;
     this.failures = 0;
     this.lastActive = Date.now();
@@ -105,7 +107,7 @@ export class Chat {
       this.root.classList.remove("dropping");
       if (event.dataTransfer.files[0]) this.composer.attach(event.dataTransfer.files[0]);
     });
-    new ResizeObserver(() => this.pinned !== false && this.toBottom(false)).observe(this.scroller);
+    new ResizeObserver(() => this.pinned && this.toBottom(false)).observe(this.scroller);
   }
 
   // Sending
@@ -218,10 +220,10 @@ export class Chat {
     this.typing.hidden = !typing;
     if (fresh.length) this.lastActive = Date.now();
     const theirs = fresh.filter((message) => message.direction !== this.options.own).length;
-    this.unseen += first || this.pinned !== false ? 0 : theirs;
+    this.unseen += first || this.pinned ? 0 : theirs;
     this.render();
     if (first) requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite"));
-    if (first || this.pinned !== false) this.toBottom(!first);
+    if (first || this.pinned) this.toBottom(!first);
     if (theirs && !first) this.root.dispatchEvent(new CustomEvent("chat:received", { bubbles: true }));
   }
 
@@ -342,19 +344,22 @@ export class Chat {
       zoom: (url, alt) => zoomInto(this.root, { url, alt, texts: this.texts }),
       retry: (id) => this.outbox.retry(id),
       discard: (id) => { this.outbox.drop(id); this.render(); this.composer.field.focus(); },
-      settled: () => this.pinned !== false && this.toBottom(false),
+      settled: () => this.pinned && this.toBottom(false),
     };
   }
 
   scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
-    this.pinned = scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    // Only a hand moves up: our own scrolling goes down, and may still be on its way when news comes.
+    if (scrollHeight - scrollTop - clientHeight < NEAR_PX) this.pinned = true;
+    else if (scrollTop < this.lastTop - 1) this.pinned = false;
+    this.lastTop = scrollTop;
     if (this.pinned) this.unseen = 0;
     this.showChip();
   }
 
   showChip() {
-    this.chip.hidden = this.pinned !== false;
+    this.chip.hidden = this.pinned;
     const label = this.unseen ? fill(this.texts.new_messages, { count: this.unseen }) : "";
     this.chip.lastChild.textContent = label;
     this.chip.setAttribute("aria-label", label || this.texts.to_newest);

@@ -10,6 +10,16 @@ function show(dialog, host) {
   dialog.showModal();
 }
 
+/** Put a sheet at the foot of the chat, wherever on the page that is. */
+function settle(dialog, host) {
+  const box = host.getBoundingClientRect();
+  const width = Math.min(box.width, 520);
+  dialog.style.width = `${width}px`;
+  dialog.style.left = `${box.left + (box.width - width) / 2}px`;
+  dialog.style.bottom = `${innerHeight - box.bottom}px`;
+  dialog.style.maxHeight = `${box.height * 0.86}px`;
+}
+
 /** Rows to choose from; `chosen(option)` is called once and the sheet closes. */
 export function pickFrom(host, { title, text, options, texts, chosen }) {
   const rows = options.map((option) =>
@@ -36,6 +46,7 @@ export function pickFrom(host, { title, text, options, texts, chosen }) {
     text ? h("p", { class: "sheet-text" }, text) : null,
     h("ul", { class: "picks" }, rows),
   );
+  settle(dialog, host);
   show(dialog, host);
   const buttons = [...dialog.querySelectorAll(".pick")];
   dialog.addEventListener("keydown", (event) => {
