@@ -36,10 +36,12 @@ ACTIONS: Final = frozenset(
 MAX_CHARS: Final = 500  # a 60 kB text blocks Rasa for 14 s; no request needs more than this
 
 _SURE: Final = 0.30  # below this the dialog asks back
-_MARGIN: Final = 0.12  # what an action must be ahead of the next guess
+_MARGIN: Final = 0.20  # what an action must be ahead of the next guess
 _DANGER: Final = 0.5  # danger that only Rasa sees; what people say of it stands in safety.py
 _KEYWORD_SHARE: Final = 0.25  # how much keywords weigh beside Rasa
-_FROM_RASA: Final = frozenset(("station_name", "location", "vehicle"))  # the rest is patterns'
+# What Rasa may add to the patterns' finds; of numbers only those that can be read.
+_FROM_RASA: Final = frozenset(("station_name", "location", "vehicle", "time"))
+_NUMBERS_FROM_RASA: Final = frozenset(("amount", "percent"))
 # What a fact makes likelier, as a factor.
 _LIKELIER: Final = {
     "session_active": {
@@ -216,13 +218,22 @@ def _decide(
     if ranking[0][0] == "safety_emergency" and ranking[0][1] < _DANGER and len(ranking) > 1:
         ranking = [*ranking[1:2], ranking[0], *ranking[2:]]
     (first, sure), (second, next_) = ranking[0], ranking[1] if len(ranking) > 1 else (None, 0.0)
-    more = tuple(
-        one
-        for one in parsed.entities
-        if one.type in _FROM_RASA and not any(patterns.overlaps(one, other) for other in found)
-    )
+    more = added_by_rasa(parsed.entities, found)
     everything = tuple(sorted((*found, *more), key=lambda one: one.start or 0))
     if sure < _SURE or (first in ACTIONS and sure - next_ < _MARGIN):
         return Understanding("unclear", sure, everything, first, language, "rasa")
     likely = second if next_ >= _SURE / 2 else None
     return Understanding(first, sure, everything, likely, language, "rasa")
+
+
+def added_by_rasa(seen: Iterable[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
+    """Entities that only Rasa sees: never over those that the patterns are sure of."""
+    more = []
+    for one in seen:
+        if any(patterns.overlaps(one, other) for other in found):
+            continue
+        if one.type in _FROM_RASA:
+            more.append(replace(one, value=one.value.lower() if one.type == "time" else one.value))
+        elif one.type in _NUMBERS_FROM_RASA and (value := patterns.number(one.text)) is not None:
+            more.append(replace(one, value=str(value)))
+    return tuple(more)
