@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -506,25 +506,21 @@ def dump_facts(facts: SessionFacts) -> dict[str, Any]:
 
 
 def load_facts(raw: Mapping[str, Any], tariff: Tariff) -> SessionFacts:
-    """The facts that `dump_facts` wrote."""
-    values = dict(raw)
-    terms = dict(values.pop("terms"))
-    limits = Limits(**terms.pop("limits"))
-    for name in _MOMENTS:
-        values[name] = _moment(values[name])
-    values["abandoned"] = tuple(values["abandoned"])
-    values["told"] = tuple(values["told"])
-    values["owed"] = tuple(Owed(*each) for each in values["owed"])
-    values["readings"] = tuple(Reading(_at(at), wh) for at, wh in values["readings"])
-    for name in ("charging", "idle"):
-        values[name] = tuple(Span(_at(start), _at(end)) for start, end in values[name])
-    values["timers"] = {name: _at(at) for name, at in values["timers"].items()}
-    return SessionFacts(terms=Terms(tariff=tariff, limits=limits, **terms), **values)
+    """The facts that `dump_facts` wrote, now or in another version of this code: what that version
+    did not know has its default, what only that version knew is left out."""
+    terms = dict(raw["terms"])
+    limits = Limits(**_known(Limits, terms.pop("limits")))
+    values = {
+        name: _LOADERS[name](value) if name in _LOADERS and value is not None else value
+        for name, value in _known(SessionFacts, raw).items()
+    }
+    values["terms"] = Terms(tariff=tariff, limits=limits, **_known(Terms, terms))
+    return SessionFacts(**values)
 
 
-_MOMENTS: Final = (
-    "created_at", "plugged_at", "started_at", "flow_at", "offline_at", "stop_at", "ended_at",
-)  # fmt: skip
+def _known(kind: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in raw.items() if name in names}
 
 
 def _dump(value: Any) -> Any:
@@ -545,5 +541,15 @@ def _at(raw: str) -> datetime:
     return datetime.fromisoformat(raw)
 
 
-def _moment(raw: str | None) -> datetime | None:
-    return None if raw is None else _at(raw)
+def _spans(raw: list[list[str]]) -> tuple[Span, ...]:
+    return tuple(Span(_at(start), _at(end)) for start, end in raw)
+
+
+_LOADERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "created_at": _at, "plugged_at": _at, "started_at": _at, "flow_at": _at, "offline_at": _at,
+    "stop_at": _at, "ended_at": _at, "abandoned": tuple, "told": tuple,
+    "owed": lambda raw: tuple(Owed(*each) for each in raw),
+    "readings": lambda raw: tuple(Reading(_at(at), wh) for at, wh in raw),
+    "charging": _spans, "idle": _spans,
+    "timers": lambda raw: {name: _at(at) for name, at in raw.items()},
+}  # fmt: skip

@@ -188,8 +188,8 @@ def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse) -> None:
         return
     values: dict[str, Value] = {"evse": evse.code, "hint": _hint(work, settings, evse)}
     if view.state is Availability.NOT_CONFIRMED:
-        if evse.pile.seen_at is None:
-            raise Refused("{evse} has not been in contact with me yet. {hint}", values)
+        if evse.pile.seen_at is None or (evse.pile.online and not evse.status):
+            raise Refused("{evse} has not told me its state yet. {hint}", values)
         values["time"] = Moment(evse.pile.seen_at, evse.pile.station.tz, "date_time")
     raise Refused(_NOT_NOW[view.state].text, values)
 

@@ -608,3 +608,11 @@ def test_the_first_reading_may_come_late() -> None:
         on.MeterRead(at(30), "T1", Reading(at(30), 2000)),
     )
     assert story.facts.energy_wh() == 1000
+
+
+def test_facts_of_another_version_can_be_read() -> None:
+    facts = charging().facts
+    raw = dump_facts(facts)
+    del raw["voids"], raw["terms"]["limits"]["stop_wait_s"]
+    raw["invented_later"], raw["terms"]["limits"]["invented_later_s"] = 1, 2
+    assert load_facts(raw, TARIFF) == facts
