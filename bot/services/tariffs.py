@@ -84,3 +84,14 @@ def _lines(tariff: Tariff, elements: Sequence[Element]) -> list[Say]:
                     values["minutes"] = tariff.idle_grace_s // 60
                 found.append(Say(sentence.text, values))
     return found
+
+
+def headline(work: UnitOfWork, evse: Evse, at: datetime) -> Rate | None:
+    """The one price for a list of places: energy, else time, else the start; None when free."""
+    tariff = tariff_for(work, evse, at)
+    now = price_now(tariff, at)
+    for kind in ("energy", "time", "flat"):
+        for each in now.elements:
+            if each.kind == kind:
+                return rate(tariff, each)
+    return None
