@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from bot.errors import GiveUp
 from bot.gateways.stripe_client import client_for, stripe_errors
-from bot.gateways.stripe_holds import HoldDesk, Outcome, Payer, pursue_refund
+from bot.gateways.stripe_holds import HoldDesk, Outcome, Payer
+from bot.gateways.stripe_refunds import pursue_refund
 from bot.gateways.translate import language, say
 from bot.replies import Say
 from bot.settings import Settings

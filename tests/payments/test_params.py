@@ -24,7 +24,8 @@ from stripe._request_options import RequestOptions
 from typing_extensions import get_type_hints, is_typeddict
 
 from bot.gateways.stripe_client import TIMEOUT_S, client_for
-from bot.gateways.stripe_holds import HoldDesk, Payer, refund_params
+from bot.gateways.stripe_holds import HoldDesk, Payer
+from bot.gateways.stripe_refunds import refund_params
 from bot.store.charging import Hold, Refund
 from tests.payments.conftest import make_settings
 
