@@ -46,7 +46,9 @@ def _alive() -> Iterable[tuple[int, int]]:
 
 
 def main() -> None:
-    """Follow the supervisor's list until its end."""
+    """Follow the supervisor's list until its end; signals meant for all of us do not count."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     sessions: set[int] = set()
     for line in sys.stdin:
         change, pid = line[0], int(line[1:])

@@ -129,6 +129,15 @@ def test_a_killed_supervisor_leaves_no_orphan_even_of_deaf_children(
     until(lambda: alive(demo.folder) == [], "everything ended")
 
 
+def test_the_keeper_outlives_signals_sent_to_everybody(start: Callable[..., Demo]) -> None:
+    demo = start([{"name": "deaf", "deaf": True}]).wait_ready()
+    children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children").read_text()
+    for pid in children.split():
+        os.kill(int(pid), signal.SIGINT)
+    demo.process.kill()
+    until(lambda: alive(demo.folder) == [], "everything ended")
+
+
 def test_starts_at_once_after_a_kill(start: Callable[..., Demo]) -> None:
     first = start([{"name": "deaf", "deaf": True}]).wait_ready()
     old = first.pids("deaf")
