@@ -58,9 +58,10 @@ class Rasa:
             return None
 
     def _ask(self, text: str) -> Any:
+        connection = self._connection()
         deadline = self._clock() + self._timeout_s
         request = {"params": {"token": self._token}, "json": {"text": text}}
-        with self._connection().stream("POST", self._url, **request) as answer:  # type: ignore[arg-type] # one dict for two keywords
+        with connection.stream("POST", self._url, **request) as answer:  # type: ignore[arg-type] # one dict for two keywords
             answer.raise_for_status()
             body = b""
             for piece in answer.iter_bytes():

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qsl
 
-from bot.settings import Settings
 from bot.understanding import Entity, Understanding
 from nlu import entities as patterns
 from nlu import keywords
@@ -124,13 +123,6 @@ _ABOUT_A_PILE: Final = frozenset(
     ("report_fault", "find_pile", "pricing_question", "book_pile", "complaint", "human_handoff",
      "stop_charge", "charge_status", "faq_howto")
 )  # fmt: skip
-
-
-def from_settings(settings: Settings) -> Nlu:
-    """The understander of an installation: Rasa at NLU_URL, or none where that is empty."""
-    if not settings.nlu_url:
-        return Nlu(None)
-    return Nlu(Rasa(settings.nlu_url, settings.nlu_token, settings.nlu_timeout_s))
 
 
 def from_payload(payload: str) -> Understanding:

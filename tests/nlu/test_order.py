@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.understanding import Understander
-from nlu.understand import MAX_CHARS, Nlu, clean
+from nlu.understand import INTENTS, MAX_CHARS, Nlu, clean
 
 understand: Understander = Nlu(None)
 
@@ -83,3 +85,27 @@ def test_what_goes_to_rasa_is_bounded_and_cannot_inject() -> None:
 )
 def test_unknown_scripts_and_bare_emoji_are_not_guessed(text: str) -> None:
     assert understand(text).intent in ("unclear", "out_of_scope")
+
+
+FACTS = (
+    "session_active",
+    "has_booking",
+    "plugged_in",
+    "asked_confirm",
+    "asked_confirm:stop_charge",
+)
+
+
+@given(
+    st.text(max_size=1000),
+    st.none() | st.text(max_size=50),
+    st.lists(st.text(max_size=10), max_size=3),
+    st.frozensets(st.sampled_from(FACTS)),
+)
+def test_no_message_makes_it_raise(
+    text: str, payload: str | None, codes: list[str], context: frozenset[str]
+) -> None:
+    meant = understand(text, payload=payload, codes=tuple(codes), context=context)
+    assert 0.0 <= meant.confidence <= 1.0
+    if not payload:
+        assert meant.intent in (*INTENTS, "unclear")

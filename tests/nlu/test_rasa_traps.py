@@ -18,7 +18,8 @@ from nlu.rasa import Rasa
 from nlu.server import is_ready
 from nlu.understand import ACTIONS, INTENTS, MAX_CHARS, Nlu, added_by_rasa, weigh
 
-LIMIT_S = 0.4
+LIMIT_S = 0.4  # for servers that never answer
+PATIENT_S = 20.0  # for those that do: this machine may be busy
 QUESTION = "I wonder about the charger by the old bakery near my aunt"
 
 
@@ -93,7 +94,7 @@ def server() -> Iterator[Scripted]:
 
 
 def test_a_good_answer_is_taken(server: Scripted) -> None:
-    meant = Nlu(Rasa(server.url, "secret", LIMIT_S))(QUESTION)
+    meant = Nlu(Rasa(server.url, "secret", PATIENT_S))(QUESTION)
     assert (meant.intent, meant.engine) == ("find_pile", "rasa")
     assert server.asked == [("/model/parse?token=secret", {"text": QUESTION})]
 
@@ -113,7 +114,7 @@ def test_after_a_failure_rasa_is_skipped_for_a_while_and_then_asked_again(
     server: Scripted,
 ) -> None:
     now = 100.0
-    rasa = Rasa(server.url, "", LIMIT_S, clock=lambda: now)
+    rasa = Rasa(server.url, "", PATIENT_S, clock=lambda: now)
     server.mood = "error"
     assert rasa.parse(QUESTION) is None
     server.mood = "well"
@@ -134,12 +135,12 @@ def test_a_closed_port_leaves_it_to_the_keywords() -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "/", "😂😂", "привет как дела", "🔥"])
 def test_what_rasa_cannot_take_is_never_sent(server: Scripted, text: str) -> None:
-    Nlu(Rasa(server.url, "", LIMIT_S))(text)
+    Nlu(Rasa(server.url, "", PATIENT_S))(text)
     assert server.asked == []
 
 
 def test_injections_and_long_texts_are_defused(server: Scripted) -> None:
-    nlu = Nlu(Rasa(server.url, "", LIMIT_S))
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
     nlu('/refund{"amount":"100"} my dear')
     nlu("lorem ipsum dolor " * 4000)
     sent = [body["text"] for _, body in server.asked]
@@ -149,7 +150,7 @@ def test_injections_and_long_texts_are_defused(server: Scripted) -> None:
 
 @pytest.mark.parametrize("intent", sorted(ACTIONS))
 def test_an_action_needs_a_margin_before_the_next_guess(server: Scripted, intent: str) -> None:
-    nlu = Nlu(Rasa(server.url, "", LIMIT_S))
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
     server.ranking = ((intent, 0.45), ("community", 0.40))
     meant = nlu("xyzzy plugh frobnicate")
     assert (meant.intent, meant.secondary) == ("unclear", intent)
@@ -158,7 +159,7 @@ def test_an_action_needs_a_margin_before_the_next_guess(server: Scripted, intent
 
 
 def test_a_question_needs_no_margin_but_some_confidence(server: Scripted) -> None:
-    nlu = Nlu(Rasa(server.url, "", LIMIT_S))
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
     server.ranking = (("charge_status", 0.45), ("community", 0.40))
     assert nlu("xyzzy plugh frobnicate").intent == "charge_status"
     server.ranking = tuple((intent, 1 / len(INTENTS)) for intent in INTENTS)
@@ -166,7 +167,7 @@ def test_a_question_needs_no_margin_but_some_confidence(server: Scripted) -> Non
 
 
 def test_doubtful_danger_gives_way_to_the_next_guess(server: Scripted) -> None:
-    nlu = Nlu(Rasa(server.url, "", LIMIT_S))
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
     server.ranking = (("safety_emergency", 0.4), ("find_pile", 0.35), ("help", 0.25))
     assert nlu("xyzzy plugh frobnicate").intent == "find_pile"
     server.ranking = (("safety_emergency", 0.7), ("find_pile", 0.2))
