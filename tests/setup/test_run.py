@@ -73,7 +73,7 @@ def test_an_environment_that_is_current_is_used_as_it_is(bare: Path) -> None:
     (bare / ".venv" / ".ready-service").write_text(stamp)
     done = run(bare, "decode", "photo one.jpg")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"ran: {bare}/app.py decode photo one.jpg in {os.getcwd()}\n"
+    assert done.stdout == f"ran: {bare}/app.py decode photo one.jpg in {Path.cwd()}\n"
     (bare / "requirements.txt").write_text("changed\n")
     assert run(bare, "decode").returncode == 1, "a changed lock calls for a new set-up"
 
