@@ -282,6 +282,17 @@ class HoldDesk:
     # Looking and moving on.
 
     def _pursue(self, wanted: str) -> Outcome | None:
+        try:
+            return self._pursue_known(wanted)
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+            # Another account, or a test account wiped: whatever it was, we can hold it no more.
+            name = {"void": "void", "capture": "failed"}.get(wanted, "expired")
+            staff = f"hold {self._hold.id}: Stripe does not know it: {error}"
+            return Outcome(name, amount_minor=0, reason="gone", staff=staff)
+
+    def _pursue_known(self, wanted: str) -> Outcome | None:
         if self._hold.payment_intent:
             return self._settle(self._retrieve(self._hold.payment_intent), wanted)
         if self._hold.checkout_session:
@@ -297,13 +308,9 @@ class HoldDesk:
     def _find(self, wanted: str = "hold") -> Outcome | None:
         """What a crash left at Stripe before our row knew of it."""
         since = int((self._hold.created_at - timedelta(minutes=5)).timestamp())
-        if self._payer.customer:
-            intents = self._v1.payment_intents.list(
-                {"customer": self._payer.customer, "created": {"gte": since}, "limit": 100}
-            )
-            for intent in islice(intents.auto_paging_iter(), _FIND_LIMIT):
-                if intent.status in _LIVE and _belongs(intent.metadata, self._hold):
-                    return self._settle(self._retrieve(intent.id), wanted)
+        for intent in self._intents_of_payer(since):
+            if intent.status in _LIVE and _belongs(intent.metadata, self._hold):
+                return self._settle(self._retrieve(intent.id), wanted)
         pages = self._v1.checkout.sessions.list(
             {"created": {"gte": since}, "limit": 100, "expand": ["data.payment_intent"]}
         )
@@ -311,6 +318,19 @@ class HoldDesk:
             if page.metadata is not None and _belongs(page.metadata, self._hold):
                 return self._settle_page(page, wanted)
         return None
+
+    def _intents_of_payer(self, since: int) -> list[stripe.PaymentIntent]:
+        if not self._payer.customer:
+            return []
+        try:
+            listed = self._v1.payment_intents.list(
+                {"customer": self._payer.customer, "created": {"gte": since}, "limit": 100}
+            )
+            return list(islice(listed.auto_paging_iter(), _FIND_LIMIT))
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+            return []  # no such customer, so nothing was paid by it
 
     def _settle_page(self, page: stripe.checkout.Session, wanted: str) -> Outcome | None:
         intent = page.payment_intent

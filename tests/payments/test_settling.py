@@ -120,6 +120,16 @@ def test_void_of_a_hold_that_never_reached_stripe(world: World) -> None:
     assert world.outcomes(hold) == ["void"]
 
 
+def test_void_for_a_customer_that_is_gone_at_stripe(world: World) -> None:
+    rider = world.rider()
+    with world.store.begin() as work:
+        work.session.get_one(Rider, rider.id).stripe_customer = "cus_gone"
+    hold = world.hold(rider)
+    world.set(hold, state="voiding")
+    world.deliver("void", hold)
+    assert world.outcomes(hold) == ["void"]
+
+
 def test_each_effect_delivered_five_times_happens_once(world: World) -> None:
     hold = world.hold(world.rider("pm_card_visa"), 2000)
     for _ in range(5):
@@ -203,6 +213,20 @@ def test_detached_card_is_forgotten(world: World) -> None:
     eventually(lambda: "payment_method.detached" in world.events())
     world.work_off()
     assert world.rider_row(rider).card_label is None
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "outcome"),
+    [("voiding", "void", "void"), ("capturing", "capture", "failed"), ("held", "check", "expired")],
+)
+def test_payment_that_stripe_does_not_know_ends_and_is_shown_to_staff(
+    world: World, state: str, kind: str, outcome: str
+) -> None:
+    hold = world.hold(world.rider())
+    world.set(hold, state=state, payment_intent="pi_of_another_account", capture_minor=500)
+    with pytest.raises(GiveUp, match="does not know"):
+        world.deliver(kind, hold)
+    assert world.outcomes(hold) == [outcome]
 
 
 def test_unknown_effects_and_rows_give_up(world: World) -> None:

@@ -430,6 +430,8 @@ class _Desk:
         given = take(params, known)
         limit, after = given.pop("limit", 10), given.pop("starting_after", None)
         since = int(given.pop("created", {}).get("gte", 0))
+        if "customer" in given:
+            self.engine.find("customer", given["customer"], "customer")
         if not 1 <= limit <= 100:
             raise Refusal("Invalid limit: must be between 1 and 100.", param="limit")
         found = [
