@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -66,9 +65,9 @@ TARIFF: dict[str, Any] = {
 }
 
 
-def make_store(path: Path, clock: Callable[[], datetime]) -> Store:
+def make_store(url: str, clock: Callable[[], datetime]) -> Store:
     """A database with one station: pile 1023 with two sockets, heard a moment ago."""
-    engine = make_engine(f"sqlite:///{path}")
+    engine = make_engine(url)
     Base.metadata.create_all(engine)
     store = Store(engine, clock=clock)
     with store.begin() as work:

@@ -15,7 +15,10 @@ from bot.services import weblogin
 from bot.services.riders import rider_for
 from bot.settings import Settings
 from bot.store.database import Store
+from tests.databases import postgres_server, postgres_url, sqlite_url
 from tests.screens.city import NOW, PHONE, Clock, make_app, make_settings, make_store
+
+__all__ = ["postgres_server", "postgres_url", "sqlite_url"]  # fixtures, found by their names
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    store = make_store(tmp_path / "test.db", clock)
+    store = make_store(f"sqlite:///{tmp_path / 'test.db'}", clock)
     yield store
     store.engine.dispose()
 

@@ -32,7 +32,7 @@ VIEWS = [
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Store]:
-    store = make_store(tmp_path / "live.db", utc_now)
+    store = make_store(f"sqlite:///{tmp_path / 'live.db'}", utc_now)
     yield store
     store.engine.dispose()
 

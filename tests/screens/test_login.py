@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,20 +52,6 @@ def test_a_link_logs_in_after_a_confirm_and_only_once(
     pile = other.get("/p/1023-27")  # any page of ours gives this browser a token
     assert other.post(link, data={"csrf": token_in(pile.text)}).status_code == 410
     assert other.get("/chat").location == "/login"
-
-
-def test_of_parallel_uses_of_a_link_one_wins(
-    store: Store, settings: Settings, rider_id: int
-) -> None:
-    token = make_link(store, settings, rider_id).rsplit("/", 1)[1]
-
-    def use(_: int) -> int | None:
-        with store.begin() as work:
-            return weblogin.use_link(work, token)
-
-    with ThreadPoolExecutor(8) as pool:
-        winners = [found for found in pool.map(use, range(8)) if found is not None]
-    assert winners == [rider_id]
 
 
 def test_a_link_expires_and_a_newer_one_replaces_it(
