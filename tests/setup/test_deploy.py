@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -110,6 +111,19 @@ def test_dependencies_exist_and_can_be_waited_for(compose: dict[str, Any]) -> No
             assert other in services, f"{name} waits for {other}"
             if how["condition"] == "service_healthy":
                 assert "healthcheck" in services[other]
+
+
+def test_the_commands_that_are_named_exist(compose: dict[str, Any]) -> None:
+    named = set(re.findall(r"app\.py ([a-z-]+)", (ROOT / "docs" / "runbook.md").read_text()))
+    for name in OURS:
+        command = compose["services"][name].get("command", [])
+        named |= {command[2]} if command[:2] == ["python", "app.py"] else set()
+    told = subprocess.run(
+        [sys.executable, ROOT / "app.py", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert {"migrate", "worker", "inventory"} <= named
+    for each in named:
+        assert re.search(rf"^    {each}\b", told, re.M), f"app.py has no command {each}"
 
 
 # --- Dockerfile ---------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Iterator
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.domain.pile_secret import matches
+from bot.gateways import broker_passwords as broker_passwords_cli
 from bot.services.inventory import InventoryError, broker_passwords, take_in
+from bot.settings import FIELDS
 from bot.store.database import Store, make_engine
 from bot.store.tables import Base, Evse, Pile, Station, TariffVersion
 
@@ -130,3 +134,24 @@ def test_the_broker_lets_in_every_pile_and_the_gateway(store: Store) -> None:
     assert list(hashes) == ["csms", "P002001"]
     assert matches("p@ss", hashes["csms"])
     assert matches(new.secret, hashes["P002001"])
+
+
+def test_the_brokers_file_is_written_from_the_database(store: Store) -> None:
+    with store.begin() as work:
+        (new,) = take_in(work, DOCUMENT)
+    required = {each.name.upper(): "x" * 32 for each in FIELDS if each.default is MISSING}
+    written = io.StringIO()
+    status = broker_passwords_cli.main(
+        {
+            **required,
+            "PUBLIC_URL": "https://pilebot.example.com",
+            "DATABASE_URL": store.engine.url.render_as_string(hide_password=False),
+            "REDIS_URL": "redis://localhost",
+            "MQTT_URL": "mqtt://csms:gateway@mosquitto:1883",
+        },
+        written,
+    )
+    assert status == 0
+    hashes = dict(line.split(":") for line in written.getvalue().splitlines())
+    assert matches("gateway", hashes["csms"])
+    assert matches(new.secret, hashes[new.pile_id])
