@@ -60,6 +60,7 @@ class Seen:
     usable: bool
     as_of: str | None
     prices: tuple[str, ...]
+    rating: str
 
 
 def add_routes(routes: Blueprint, site: Site) -> None:
@@ -154,7 +155,15 @@ def _seen(site: Site, work: UnitOfWork, evse: Evse) -> Seen:
         usable=view.state.usable,
         as_of=say(lang, Say("as of {time}", {"time": as_of})) if as_of else None,
         prices=tuple(say(lang, line) for line in _prices(work, evse)),
+        rating=say(lang, _rating(station)),
     )
+
+
+def _rating(station: Station) -> Say:
+    if station.rating_tenths is None:
+        return Say("unknown")
+    stars = f"{station.rating_tenths / 10:.1f}"
+    return Say("{stars} of 5 ({count})", {"stars": stars, "count": station.rating_count})
 
 
 def _prices(work: UnitOfWork, evse: Evse) -> tuple[Say, ...]:

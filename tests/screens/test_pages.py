@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from bot.store.database import Store
 from bot.store.queues import Inbox
-from bot.store.stations import Evse, Pile, TariffVersion
+from bot.store.stations import Evse, Pile, Station, TariffVersion
 from tests.screens.city import Clock, make_app, make_settings
 
 
@@ -22,6 +22,13 @@ def test_a_piles_page_shows_what_a_rider_needs_before_charging(client: FlaskClie
     assert "as of 14:02" in page.text
     assert "€0.29/kWh" in page.text
     assert "Level -2, beside the lift." in page.text
+    assert "unknown" in page.text  # nobody has rated this station yet
+
+
+def test_a_rated_station_shows_its_stars(client: FlaskClient, store: Store) -> None:
+    with store.begin() as work:
+        work.session.execute(update(Station).values(rating_tenths=46, rating_count=128))
+    assert "4.6 of 5 (128)" in client.get("/p/1023-27").text
 
 
 def test_whatsapp_opens_with_the_code_filled_in(client: FlaskClient) -> None:
