@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import shutil
 import socket
@@ -198,6 +199,21 @@ def test_what_the_images_copy_is_there_and_sent() -> None:
 )
 def test_the_build_context_holds_the_product_only(path: str, sent: bool) -> None:
     assert is_sent(path) is sent
+
+
+def test_the_product_runs_without_what_stays_outside(tmp_path: Path) -> None:
+    for top in filter(lambda each: is_sent(each.name), ROOT.iterdir()):
+        for path in [top, *top.rglob("*")]:
+            name = path.relative_to(ROOT)
+            if path.is_file() and is_sent(name.as_posix()):
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, tmp_path / name)
+    assert not (tmp_path / "bot" / "demo").exists()
+    modules = "app, devices.gateway, nlu.train, bot.gateways.broker_passwords"
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(
+        [sys.executable, "-c", f"import {modules}"], cwd=tmp_path, env=environ, check=True
+    )
 
 
 # --- the broker ---------------------------------------------------------------------------------
