@@ -24,7 +24,16 @@ from bot import logs
 from bot import settings as settings_module
 from bot.dialog.engine import Engine
 from bot.dialog.intents import collect
-from bot.gateways import catalogues, decode_cli, payments, photos, statuses, stripe_events, whatsapp
+from bot.gateways import (
+    catalogues,
+    decode_cli,
+    inbound,
+    payments,
+    photos,
+    stripe_events,
+    templates,
+    whatsapp,
+)
 from bot.gateways.delivery import Delivery
 from bot.gateways.eyes import Eyes
 from bot.gateways.maps import draw
@@ -102,7 +111,6 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
 
     return {
         **serving.routes(),
-        "whatsapp.status": fact(statuses.on_whatsapp_status),
         "stripe.event": fact(stripe_events.on_stripe_event),
         "payment.result": fact(charging.on_payment_result),
         "command.result": fact(charging.on_command_result),
@@ -111,6 +119,8 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "pile.presence": fact(charging.on_pile_presence),
         "pile.alarm": fact(charging.on_alarm),
         "session.timer": fact(charging.on_timer),
+        # Nobody reserves piles yet; the pile's word is kept in pile_event.
+        "pile.reservation": fact(lambda work, settings_, body: None),
     }
 
 
@@ -225,6 +235,7 @@ def run_clock(_: argparse.Namespace) -> int:
     store = open_store(settings)
     chores = [
         clock.Chore("payments", timedelta(minutes=1), lambda: stripe_events.poll_unsettled(store)),
+        clock.Chore("catch up", timedelta(minutes=2), lambda: inbound.catch_up(store, settings)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]
     clock.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)
@@ -302,6 +313,13 @@ def run_parse(options: argparse.Namespace) -> int:
 def run_train(_: argparse.Namespace) -> int:
     """Trains the language model if its data changed."""
     _say(f"Model: {train.train(_say)}")
+    return 0
+
+
+@command("templates")
+def run_templates(_: argparse.Namespace) -> int:
+    """Registers the WhatsApp templates at Twilio; prints the value for TWILIO_TEMPLATES."""
+    print(templates.register(_settings("templates")))
     return 0
 
 

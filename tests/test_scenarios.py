@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bot.demo.photos import Style
 from tests.world import World, add_station, open_world
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -57,13 +58,16 @@ def taps(world: World, who: str, title: str) -> None:
 
 @step(r"(rider|other) sends a photo of (\d+-\d+)(?: and (\d+-\d+))?")
 def sends_photo(world: World, who: str, code: str, second: str | None) -> None:
-    world.rider_sends_photo(phone_of(who), *[each for each in (code, second) if each])
+    world.rider_sends_photo(phone_of(who), code, style="two" if second else "clean")
 
 
 @step(r"(rider|other) sends (?:a|an) (foreign|empty|blurred|dark|angle) photo")
 def sends_odd_photo(world: World, who: str, style: str) -> None:
-    style = "none" if style == "empty" else style
-    world.rider_sends_photo(phone_of(who), "1023-27", style=style)
+    styles: dict[str, Style] = {
+        "foreign": "foreign", "empty": "none", "blurred": "blurred", "dark": "dark",
+        "angle": "angle",
+    }  # fmt: skip
+    world.rider_sends_photo(phone_of(who), "1023-27", style=styles[style])
 
 
 @step(r"(rider|other) shares the location ([\d.]+),([\d.]+)")

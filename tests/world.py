@@ -24,7 +24,7 @@ from werkzeug.serving import make_server
 
 import app
 import migrations
-from bot.demo.photos import sticker_photo
+from bot.demo.photos import Style, sticker_photo
 from bot.demo.stripe_standin import create_app as stripe_app
 from bot.demo.twilio_standin.app import create_app as twilio_app
 from bot.demo.twilio_standin.config import Config
@@ -109,7 +109,8 @@ class SimplePile:
                     return each[0], each[2]
             return None
 
-        return self.world.until(find, f"{self.pile_id} was never asked for {action}")
+        found = self.world.until(find, f"{self.pile_id} was never asked for {action}")
+        return found[0], found[1]
 
     def answers(self, action: str, **payload: Any) -> dict[str, Any]:
         """Answer the oldest CALL of this action; returns what was asked."""
@@ -179,13 +180,10 @@ class World:
     def rider_shares(self, phone: str, lat: float, lng: float) -> None:
         self._from_phone(phone, json={"lat": lat, "lng": lng})
 
-    def rider_sends_photo(self, phone: str, *codes_: str, style: str = "clean") -> None:
-        """A photo of a sticker."""
-        self._from_phone(phone, files={"photo": ("p.jpg", self.photo(*codes_, style=style))})
-
-    def photo(self, code: str = "", *, style: str = "clean") -> bytes:
-        """A rendered photo of the sticker of an EVSE."""
-        return sticker_photo(self.label(code), style, seed=7)
+    def rider_sends_photo(self, phone: str, code: str, *, style: Style = "clean") -> None:
+        """A photo of the sticker of an EVSE; style "two" shows the next EVSE's sticker too."""
+        photo = sticker_photo(self.label(code), style, seed=7)
+        self._from_phone(phone, files={"photo": ("p.jpg", photo)})
 
     def label(self, code: str) -> Label:
         """The sticker of an EVSE."""
@@ -234,14 +232,14 @@ class World:
         """The next message of the bot holds these parts; it counts as read with all before it."""
 
         def find() -> dict[str, Any] | None:
-            self.settle()
             for number, message in enumerate(self.bot_said(phone), start=1):
                 if all(part.casefold() in _shown(message).casefold() for part in parts):
                     self.read[phone] = self.read.get(phone, 0) + number
                     return message
             return None
 
-        return self.until(find, f"the bot never said {parts} to {phone}", phone)
+        said: dict[str, Any] = self.until(find, f"the bot never said {parts} to {phone}", phone)
+        return said
 
     def bot_is_silent(self, phone: str) -> None:
         """Nothing unread is on the phone."""
@@ -312,15 +310,18 @@ class World:
         for _ in range(200):
             with self.store.read() as work:
                 streams = inbox.due_streams(work)
-                busy = bool(outbox.due_lanes(work)) or self.commands.is_due(work)
-            if not streams and not busy:
+                lanes = outbox.due_lanes(work)
+                busy = self.commands.is_due(work)
+            done = sum(drain(self.store, self.routes, stream) for stream in streams)
+            if "worker" in lanes:
+                done += relay(self.store, self.deliveries, "worker")
+            if busy:
+                with self.store.begin() as work:
+                    out = self.commands.tick(work, connected=True)
+                self._deliver(out)
+                done += len(out)
+            if not done:
                 return
-            for stream in streams:
-                drain(self.store, self.routes, stream)
-            relay(self.store, self.deliveries, "worker")
-            with self.store.begin() as work:
-                out = self.commands.tick(work, connected=True)
-            self._deliver(out)
         raise AssertionError("the world never comes to rest")
 
     def until(self, check: Callable[[], Any], why: str, phone: str | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -15,6 +16,7 @@ ROOT = LOCALE_DIR.parent.parent
 SOURCES = ("bot", "handlers", "devices")
 # The functions whose first argument is a sentence for riders.
 KEYWORDS = {"Say": None, "Refused": None, "ask": None, "N_": None}
+_BORN = datetime(2026, 11, 20, tzinfo=UTC)  # gettext wants a date; a true one would only churn
 LOCALES = ("es", "pt_BR", "zh", "fr", "de")
 
 
@@ -49,12 +51,19 @@ def update() -> dict[str, int]:
         if path.exists():
             with path.open("rb") as file:
                 known = {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}
-        catalogue = Catalog(locale=locale, project="Pilebot", fuzzy=False)
+        catalogue = Catalog(
+            locale=locale,
+            project="Pilebot",
+            header_comment="# Texts for riders. `./run texts` keeps this file in step with the code.",
+            creation_date=_BORN,
+            revision_date=_BORN,
+            fuzzy=False,
+        )
         for sentence in sorted(files):
             where = [(file, 1) for file in sorted(files[sentence])]
             catalogue.add(sentence, known.get(sentence, ""), locations=where)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as out:
-            write_po(out, catalogue, width=100, include_lineno=False, omit_header=False)
+            write_po(out, catalogue, width=0, include_lineno=False, omit_header=False)
         lacking[locale] = sum(sentence not in known for sentence in files)
     return lacking

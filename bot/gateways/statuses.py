@@ -9,7 +9,6 @@ import structlog
 from sqlalchemy import select
 
 from bot.gateways.delivery import WINDOW_CLOSED, advance, send_as_template
-from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.queues import Outbox
 from bot.store.riders import Message
@@ -31,7 +30,7 @@ _MEANINGS: Final = {
 }
 
 
-def on_whatsapp_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+def on_whatsapp_status(work: UnitOfWork, body: Mapping[str, Any]) -> None:
     """Apply one status callback. They come in any order and more than once; only a step up
     counts. A message WhatsApp refused for the closed window goes out once more as a template."""
     message = _message(work, body)

@@ -48,6 +48,7 @@ class Incoming:
     other_media: str | None = None  # a content type we cannot look at ("audio/ogg")
     name: str = ""
     sid: str | None = None
+    opted_out: bool = False  # Twilio has blocked our answers already
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Serving:
             other_media=others[0] if others else None,
             name=inbound.profile_name,
             sid=row.source_id,
+            opted_out=inbound.opt_out_type == "STOP",
         )
 
     def _from_web(self, row: Inbox) -> Incoming:
@@ -180,6 +182,8 @@ class Serving:
         lang: str | None,
         context: frozenset[str],
     ) -> Understanding:
+        if incoming.opted_out and "session_active" in context:
+            return Understanding("stop_charge", 1.0, engine="keywords")
         if len(codes) > 1:
             entities = tuple(Entity("pile_code", code) for code in codes)
             return Understanding("photo_choice", 1.0, entities, engine="qr")
@@ -201,7 +205,8 @@ class Serving:
         """One turn: the rider's line is filed, the right owner answers."""
         incoming, heard = prepared.incoming, prepared.heard
         rider_id = _rider_id(row)
-        riders.note_inbound(work, rider_id, incoming.channel, sid=incoming.sid)
+        if incoming.channel == "web":  # WhatsApp's webhook noted it when it came
+            riders.note_inbound(work, rider_id, "web")
         conversation = work.session.scalars(
             select(Conversation)
             .where(Conversation.rider_id == rider_id)
@@ -314,6 +319,8 @@ def _learn(work: UnitOfWork, rider: Rider, incoming: Incoming, heard: Understand
     """Language, name and place, as far as the message tells."""
     if incoming.name and not rider.name:
         rider.name = riders.clean_name(incoming.name)
+    if incoming.opted_out:
+        rider.muted_at = work.now
     if incoming.place is not None:
         rider.last_lat, rider.last_lng = incoming.place
         rider.last_place_at = work.now

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, abort, request
 
+from bot.gateways import statuses
 from bot.gateways.inbound import record
 from bot.gateways.whatsapp import sender_addresses, signature_ok
 from bot.settings import Settings
-from bot.store import inbox
 from bot.store.database import Store
 
 BODY_MAX: Final = 256 * 1024
@@ -53,19 +53,13 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
 
     @hooks.post("/status")
     def status() -> Response:
-        sid = request.form["MessageSid"]
         news = request.form.get("MessageStatus", "")
         if not _STATUS.fullmatch(news):
             abort(400, "MessageStatus is missing or malformed")
+        # Applied at once, not by way of the inbox: it is one small update that may come in any
+        # order, there are several for every message, and a 5xx makes Twilio tell it again.
         with store.begin() as work:
-            inbox.put(
-                work,
-                source="twilio-status",
-                source_id=f"{sid}:{news}",
-                stream=f"message:{sid}",
-                kind="whatsapp.status",
-                body={**_params(), "m": request.args.get("m", "")},
-            )
+            statuses.on_whatsapp_status(work, {**_params(), "m": request.args.get("m", "")})
         return _done()
 
     return hooks

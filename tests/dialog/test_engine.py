@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from bot.dialog.engine import Engine
-from bot.dialog.intents import Handler, ask, collect, intent, wish
-from bot.dialog.intents import _intent as describe
+from bot.dialog.intents import Handler, ask, collect, describe, intent, wish
 from bot.dialog.kinds import AGREED
 from bot.dialog.turn import Heard, Turn
 from bot.errors import Refused
@@ -96,7 +95,7 @@ class Cafe:
             {
                 name: describe(name, run, digression)
                 for run in handlers
-                for names, digression in [run.intent]  # type: ignore[attr-defined]  # the mark
+                for names, digression, _ in [run.intent]  # type: ignore[attr-defined]  # the mark
                 for name in names
             }
         )

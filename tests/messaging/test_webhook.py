@@ -20,9 +20,11 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from bot.gateways.whatsapp import read_inbound
+from bot.services.outbound import conversation_of
+from bot.services.riders import rider_for
 from bot.store.database import Store
 from bot.store.queues import Inbox
-from bot.store.riders import Conversation, Rider, RiderAddress
+from bot.store.riders import Conversation, Message, Rider, RiderAddress
 from bot.web import whatsapp_webhook
 from tests.messaging.conftest import ACCOUNT, TOKEN, make_settings, sign
 
@@ -342,16 +344,30 @@ def test_any_signed_form_is_taken_or_refused(http: FlaskClient, params: dict[str
 # Status callbacks
 
 
-def test_a_status_becomes_one_row_for_each_step(http: FlaskClient, store: Store) -> None:
+def test_a_status_is_applied_at_once_and_only_climbs(http: FlaskClient, store: Store) -> None:
     sid = "SM" + "9" * 32
+    with store.begin() as work:
+        rider = rider_for(work, "whatsapp", "+358401234567")
+        conversation = conversation_of(work, rider.id)
+        message = Message(
+            conversation_id=conversation.id, at=work.now, author="bot", channel="whatsapp",
+            body={}, status="queued",
+        )  # fmt: skip
+        work.session.add(message)
+        work.session.flush()
+        row_id = message.id
     for status in ("sent", "delivered", "sent", "delivered"):
         params = {"MessageSid": sid, "AccountSid": ACCOUNT, "MessageStatus": status}
-        assert_empty_twiml(post(http, params, "/status?m=17"))
-    rows = inbox(store)
-    assert [row.source_id for row in rows] == [f"{sid}:sent", f"{sid}:delivered"]
-    assert {(row.stream, row.kind, row.body["m"]) for row in rows} == {
-        (f"message:{sid}", "whatsapp.status", "17")
-    }
+        assert_empty_twiml(post(http, params, f"/status?m={row_id}"))
+    with store.read() as work:
+        row = work.session.get_one(Message, row_id)
+    assert (row.provider_id, row.status) == (sid, "delivered")
+    assert inbox(store) == []
+
+
+def test_a_status_of_an_unknown_message_is_taken_quietly(http: FlaskClient) -> None:
+    params = {"MessageSid": "SM" + "8" * 32, "AccountSid": ACCOUNT, "MessageStatus": "read"}
+    assert_empty_twiml(post(http, params, "/status"))
 
 
 @pytest.mark.parametrize("status", ["", "x" * 200, "Sent now", "\u0000"])
