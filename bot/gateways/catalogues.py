@@ -54,7 +54,7 @@ def update() -> dict[str, int]:
         catalogue = Catalog(
             locale=locale,
             project="Pilebot",
-            header_comment="# Texts for riders. `./run texts` keeps this file in step with the code.",
+            header_comment="# Texts for riders; `./run texts` keeps them in step with the code.",
             creation_date=_BORN,
             revision_date=_BORN,
             fuzzy=False,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 
 import structlog
 from requests import RequestException
@@ -20,7 +21,7 @@ from bot.errors import GiveUp, TryAgain
 from bot.gateways import contents, templates
 from bot.gateways.media import File, media_url, new_file, store_file
 from bot.gateways.render import Context, FileRef, Rendered, render
-from bot.gateways.translate import language
+from bot.gateways.translate import language, translate
 from bot.gateways.whatsapp import client
 from bot.replies import MapPicture, Say, load
 from bot.settings import Settings
@@ -53,13 +54,19 @@ class _Plan:
     wanted: bool
 
 
+class DrawMap(Protocol):
+    """Makes a PNG or JPEG of a map; `translate` turns its English words."""
+
+    def __call__(self, picture: MapPicture, translate: Callable[[str], str]) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """Delivers outbox rows of kind "message"; call it outside any transaction."""
 
     store: Store
     settings: Settings
-    draw_map: Callable[[MapPicture], bytes]
+    draw_map: DrawMap
     receipt: Callable[[int, str], tuple[bytes, str, Say]]
 
     def __post_init__(self) -> None:
@@ -105,7 +112,8 @@ class Delivery:
             files[url] = file
             return FileRef(url, content_type, name)
 
-        context = Context(self._stored, keep, self.draw_map, self.receipt)
+        draw = partial(self.draw_map, translate=partial(translate, plan.lang))
+        context = Context(self._stored, keep, draw, self.receipt)
         try:
             parts = render(load(body["reply"]), plan.lang, context)
         except ValueError as error:

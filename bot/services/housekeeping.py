@@ -8,6 +8,7 @@ from sqlalchemy import delete
 
 from bot.store.database import Store
 from bot.store.devices import PileEvent
+from bot.store.limits import forget_old
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Media, WebLogin, WebSession
 
@@ -31,3 +32,4 @@ def tidy(store: Store) -> None:
             delete(WebSession).where(WebSession.expires_at < now),
         ):
             work.session.execute(statement)
+        forget_old(work)

@@ -227,7 +227,7 @@ def world(store: Store, clock: Clock, tmp_path: Path) -> Iterator[World]:
             postman.stop()
 
 
-def _draw(picture: MapPicture) -> bytes:
+def _draw(picture: MapPicture, translate: Callable[[str], str]) -> bytes:
     return PNG
 
 

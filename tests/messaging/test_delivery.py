@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -218,7 +218,7 @@ def test_a_takeover_between_two_tries_silences_the_second(world: World) -> None:
 
 
 def test_a_takeover_while_rendering_silences_the_reply(world: World) -> None:
-    def taken_over(_: MapPicture) -> bytes:
+    def taken_over(picture: MapPicture, translate: Callable[[str], str]) -> bytes:
         world.conversation(owner="human", epoch=1)
         return PNG
 

@@ -165,5 +165,5 @@ def test_two_deliveries_of_one_effect_record_it_once(both: Store) -> None:
     assert count(both, Message) == 1
 
 
-def _never(*_: Any) -> Any:
+def _never(*_: Any, **__: Any) -> Any:
     raise AssertionError("not called")

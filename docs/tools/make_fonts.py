@@ -1,7 +1,7 @@
 """Cut the bundled fonts out of Debian's: needs fonttools and the packages' files, see below.
 
     apt-get download fonts-noto-core fonts-noto-cjk   # then dpkg -x each into FOLDER
-    python tools/make_fonts.py FOLDER
+    python docs/tools/make_fonts.py FOLDER
 
 Latin text uses Noto Sans; Chinese uses Noto Sans CJK SC, reduced to GB 2312 (the first level
 and its punctuation) and whatever Chinese the catalogue and the seeded stations use.

