@@ -15,7 +15,7 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FONTS = ROOT / "bot/gateways/fonts"
 SOURCE = "usr/share/fonts"
 # Latin with its extensions, punctuation, currency, arrows and the few signs our texts use

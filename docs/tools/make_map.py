@@ -21,7 +21,7 @@ from typing import Any
 
 import osmium
 
-TARGET = Path(__file__).parent.parent / "bot/gateways/data/helsinki.json.gz"
+TARGET = Path(__file__).parents[2] / "bot/gateways/data/helsinki.json.gz"
 WEST, SOUTH, EAST, NORTH = 24.9352, 60.1642, 24.9534, 60.1791
 UNITS_PER_M = 4
 M_PER_DEGREE = 111_320.0
