@@ -49,6 +49,7 @@ from bot.settings import Settings, SettingsError
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.queues import Inbox
 from bot.web import health, media, site, stripe_webhook, whatsapp_webhook
+from bot.web.drained import Drained
 from bot.web.headers import add_headers
 from nlu import parse, server, train
 from nlu.rasa import Rasa
@@ -78,7 +79,8 @@ def make_web(settings: Settings, store: Store) -> Flask:
     flask = Flask("pilebot")
     flask.secret_key = settings.secret_key
     flask.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
-    flask.wsgi_app = ProxyFix(flask.wsgi_app)  # type: ignore[method-assign]  # Flask's own advice
+    inner = ProxyFix(flask.wsgi_app)
+    flask.wsgi_app = Drained(inner)  # type: ignore[method-assign]  # Flask's own advice
     redis = wake.connect(settings.redis_url)
     probes: dict[str, health.Probe] = {"redis": redis.ping}
     if settings.nlu_url:

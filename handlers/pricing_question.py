@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.dialog.intents import intent, maybe, wish
 from bot.dialog.kinds import PILE, PilePoint
 from bot.dialog.turn import Turn
-from bot.replies import Choose, Option, Replies, Say
+from bot.replies import Choose, Option, Replies, Say, Value
 from bot.services.offers import stack
 from bot.services.tariffs import price_lines, tariff_for
 from bot.store.stations import Evse
@@ -33,17 +33,15 @@ def price(turn: Turn, want: Question) -> Replies:
         )
     evse: Evse = point.evse or point.pile.evses[0]
     tariff = tariff_for(turn.work, evse, turn.now)
-    return Say(
-        "{evse} at {station}, all taxes included:\n{prices}"
-        if tariff.includes_tax
-        else "{evse} at {station}, plus {tax} % tax:\n{prices}",
-        {
-            "evse": evse.code if point.evse else point.pile.number,
-            "station": point.pile.station.name,
-            "tax": str(tariff.tax_percent),
-            "prices": stack(price_lines(tariff, turn.now)),
-        },
-    )
+    values: dict[str, Value] = {
+        "evse": evse.code if point.evse else point.pile.number,
+        "station": point.pile.station.name,
+        "tax": str(tariff.tax_percent),
+        "prices": stack(price_lines(tariff, turn.now)),
+    }
+    if tariff.includes_tax:
+        return Say("{evse} at {station}, all taxes included:\n{prices}", values)
+    return Say("{evse} at {station}, plus {tax} % tax:\n{prices}", values)
 
 
 def _open_pile(turn: Turn) -> PilePoint | None:

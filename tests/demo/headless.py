@@ -137,7 +137,7 @@ class Rider:
         self.says("how is it going?")
         self.hears(pile["code"], "so far")
         self.says("stop")
-        receipt = self.hears("Receipt", pile["code"], timeout_s=120)
+        receipt = self.hears("Receipt R-", pile["code"], timeout_s=120)
         self.demo.pile_does(pile, "unplug")
         return receipt
 
