@@ -315,7 +315,13 @@ def test_more_energy_never_costs_less(rules: Tariff, usage: Usage, more: int) ->
     greater = Usage(
         (*usage.readings[:-1], Reading(last.at, last.wh + more)), *_parts(usage)[1:], usage.fault
     )
-    assert price(rules, greater).gross_minor >= price(rules, usage).gross_minor
+    less, most = price(rules, usage), price(rules, greater)
+    # In the prices' own basis: under a net maximum with several tax rates more energy may move
+    # the same net sum to a lower rate, and so the tax by a cent.
+    if rules.includes_tax or len({each.tax_percent for each in rules.elements}) == 1:
+        assert most.gross_minor >= less.gross_minor
+    else:
+        assert most.net_minor >= less.net_minor
 
 
 @given(tariffs(), usages())
