@@ -12,48 +12,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
-
-import handlers
-import migrations
 from bot import logs
 from bot import settings as settings_module
-from bot.dialog.engine import Engine
-from bot.dialog.intents import collect
-from bot.gateways import (
-    catalogues,
-    decode_cli,
-    inbound,
-    payments,
-    photos,
-    stripe_events,
-    templates,
-    whatsapp,
-)
-from bot.gateways.delivery import Delivery
-from bot.gateways.eyes import Eyes
-from bot.gateways.maps import draw
-from bot.gateways.receipts import Receipts
-from bot.gateways.stripe_client import client_for
-from bot.jobs import clock, wake
-from bot.jobs.drain import Route
-from bot.jobs.messages import Serving
-from bot.jobs.relay import Deliver
-from bot.jobs.worker import Duties, serve
-from bot.services import charging, housekeeping, inventory
+from bot.jobs import wake
 from bot.settings import Settings, SettingsError
-from bot.store.database import Store, UnitOfWork, make_engine
-from bot.store.queues import Inbox
-from bot.web import health, media, site, stripe_webhook, whatsapp_webhook
-from bot.web.drained import Drained
-from bot.web.headers import add_headers
-from nlu import parse, server, train
-from nlu.rasa import Rasa
-from nlu.understand import Nlu
+from bot.store.database import Store, make_engine
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from bot.gateways.eyes import Eyes
+    from bot.jobs.drain import Route
+    from bot.jobs.messages import Serving
+    from bot.jobs.relay import Deliver
+
+# Parts are imported where they are put together: a process loads only what it runs, which is most
+# of the time that eight of them take to start.
 
 BODY_MAX_BYTES = 20_000_000  # a photo from the web chat; webhooks set tighter limits themselves
 
@@ -76,6 +52,14 @@ def web(environ: Mapping[str, str] = os.environ) -> Flask:
 
 def make_web(settings: Settings, store: Store) -> Flask:
     """The web process on a given store."""
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from bot.web import health, media, site, stripe_webhook, whatsapp_webhook
+    from bot.web.drained import Drained
+    from bot.web.headers import add_headers
+    from nlu.server import is_ready
+
     flask = Flask("pilebot")
     flask.secret_key = settings.secret_key
     flask.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
@@ -84,7 +68,7 @@ def make_web(settings: Settings, store: Store) -> Flask:
     redis = wake.connect(settings.redis_url)
     probes: dict[str, health.Probe] = {"redis": redis.ping}
     if settings.nlu_url:
-        probes["nlu"] = lambda: httpx.get(settings.nlu_url, timeout=2).raise_for_status()
+        probes["nlu"] = partial(_ask_nlu, partial(is_ready, settings.nlu_url, settings.nlu_token))
     for blueprint in (
         whatsapp_webhook.blueprint(store, settings),
         stripe_webhook.blueprint(store, settings),
@@ -102,11 +86,19 @@ def _ask(store: Store) -> None:
         work.session.connection().exec_driver_sql("SELECT 1")
 
 
+def _ask_nlu(is_ready: Callable[[], bool]) -> None:
+    if not is_ready():
+        raise ConnectionError("no model is being served")
+
+
 def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str, Route]:
     """Which function serves which kind of inbox row."""
+    from bot.gateways import stripe_events
+    from bot.jobs.drain import Route
+    from bot.services import charging
 
-    def fact(serve_: Callable[[UnitOfWork, Settings, Any], None]) -> Route:
-        def apply(work: UnitOfWork, row: Inbox, _: Any) -> None:
+    def fact(serve_: Callable[[Any, Settings, Any], None]) -> Route:
+        def apply(work: Any, row: Any, _: Any) -> None:
             serve_(work, settings, row.body)
 
         return Route(apply)
@@ -128,6 +120,10 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
 
 def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     """Which function delivers which kind of outbox row."""
+    from bot.gateways import payments
+    from bot.gateways.delivery import Delivery
+    from bot.gateways.maps import draw
+    from bot.gateways.receipts import Receipts
 
     def pay_(kind: str, key: str, body: Mapping[str, Any]) -> str:
         payments.deliver_payment(store, settings, kind, dict(body))
@@ -140,23 +136,27 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     }
 
 
-def make_nlu(settings: Settings) -> Nlu:
-    """Understanding, with Rasa where one is set."""
-    if not settings.nlu_url:
-        return Nlu(None)
-    return Nlu(Rasa(settings.nlu_url, settings.nlu_token, settings.nlu_timeout_s))
-
-
 def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
-    """What serves riders' messages."""
+    """What serves riders' messages; with Rasa where one is set."""
+    import httpx
+
+    import handlers
+    from bot.dialog.engine import Engine
+    from bot.dialog.intents import collect
+    from bot.gateways import photos, whatsapp
+    from bot.jobs.messages import Serving
+    from nlu.rasa import Rasa
+    from nlu.understand import Nlu
+
+    url, token, timeout_s = settings.nlu_url, settings.nlu_token, settings.nlu_timeout_s
     http = httpx.Client()
     return Serving(
         store=store,
         settings=settings,
         engine=Engine(collect(handlers)),
-        understand=make_nlu(settings),
+        understand=Nlu(Rasa(url, token, timeout_s) if url else None),
         look=eyes.decode_safely,
-        fetch=lambda url: photos.fetch(url, settings, http),
+        fetch=lambda media_url: photos.fetch(media_url, settings, http),
         typing=partial(whatsapp.typing, settings),
     )
 
@@ -164,7 +164,7 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
 # --- commands ----------------------------------------------------------------------------------
 
 Command = Callable[[argparse.Namespace], int]
-_commands: dict[str, tuple[Command, Sequence[tuple[Sequence[str], dict[str, Any]]]]] = {}
+COMMANDS: dict[str, tuple[Command, Sequence[tuple[Sequence[str], dict[str, Any]]]]] = {}
 
 
 def argument(*names: str, **options: Any) -> tuple[Sequence[str], dict[str, Any]]:
@@ -178,7 +178,7 @@ def command(
     """Mark a function as `./run NAME`."""
 
     def mark(run: Command) -> Command:
-        _commands[name] = run, arguments
+        COMMANDS[name] = run, arguments
         return run
 
     return mark
@@ -208,6 +208,10 @@ def run_web(options: argparse.Namespace) -> int:
 @command("worker")
 def run_worker(_: argparse.Namespace) -> int:
     """Drains the inbox and relays the outbox."""
+    from bot.gateways import photos
+    from bot.gateways.eyes import Eyes
+    from bot.jobs.worker import Duties, serve
+
     settings = _settings("worker")
     store = open_store(settings)
     with Eyes(photos.own_hosts(settings), photos.own_numbers(settings)) as eyes:
@@ -230,6 +234,10 @@ def run_piles(_: argparse.Namespace) -> int:
 @command("clock")
 def run_clock(_: argparse.Namespace) -> int:
     """Wakes due work, looks after payments, throws away what is past its time."""
+    from bot.gateways import inbound, stripe_events
+    from bot.jobs import clock
+    from bot.services import housekeeping
+
     settings = _settings("clock")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -247,6 +255,8 @@ def run_clock(_: argparse.Namespace) -> int:
 @command("migrate")
 def run_migrate(_: argparse.Namespace) -> int:
     """Brings the database to this version of the code."""
+    import migrations
+
     migrations.upgrade(make_engine(_settings("migrate").database_url))
     return 0
 
@@ -265,10 +275,17 @@ def run_check_settings(_: argparse.Namespace) -> int:
 @command("inventory", argument("file", type=Path, help="JSON: bot/services/inventory.py"))
 def run_inventory(options: argparse.Namespace) -> int:
     """Takes in stations, piles and tariffs; prints the MQTT password of each new pile."""
+    from bot.services import inventory
+
     settings = _settings("inventory")
-    with Store(make_engine(settings.database_url)).begin() as work:
-        for new in inventory.take_in(work, json.loads(options.file.read_text(encoding="utf-8"))):
-            print(f"{new.pile_id} {new.secret}")
+    try:
+        document = json.loads(options.file.read_text(encoding="utf-8"))
+        with Store(make_engine(settings.database_url)).begin() as work:
+            added = inventory.take_in(work, document)
+    except (OSError, ValueError, inventory.InventoryError) as error:
+        sys.exit(f"{options.file}: {error}. Nothing was changed.")
+    for new in added:
+        print(f"{new.pile_id} {new.secret}")
     return 0
 
 
@@ -292,6 +309,8 @@ def run_labels(options: argparse.Namespace) -> int:
 @command("decode", argument("files", nargs="+", help="photos"))
 def run_decode(options: argparse.Namespace) -> int:
     """Prints what is read from photos: a JSON line an image. Works without settings."""
+    from bot.gateways import decode_cli, photos
+
     try:
         settings = settings_module.read(os.environ)
     except SettingsError:
@@ -305,6 +324,8 @@ def run_decode(options: argparse.Namespace) -> int:
 @command("parse", argument("file", type=Path, help="JSON lines: id, text, lang?, context?"))
 def run_parse(options: argparse.Namespace) -> int:
     """Prints how messages are understood, as the bot would act. Works without settings."""
+    from nlu import parse
+
     url, token = os.environ.get("NLU_URL", ""), os.environ.get("NLU_TOKEN", "")
     with parse.understander(url, token, 10.0, _say) as understand:
         parse.parse_file(options.file, understand, sys.stdout)
@@ -314,6 +335,8 @@ def run_parse(options: argparse.Namespace) -> int:
 @command("train", argument("--if-needed", action="store_true", help="the default"))
 def run_train(_: argparse.Namespace) -> int:
     """Trains the language model if its data changed."""
+    from nlu import train
+
     _say(f"Model: {train.train(_say)}")
     return 0
 
@@ -321,6 +344,8 @@ def run_train(_: argparse.Namespace) -> int:
 @command("templates")
 def run_templates(_: argparse.Namespace) -> int:
     """Registers the WhatsApp templates at Twilio; prints the value for TWILIO_TEMPLATES."""
+    from bot.gateways import templates
+
     print(templates.register(_settings("templates")))
     return 0
 
@@ -328,6 +353,8 @@ def run_templates(_: argparse.Namespace) -> int:
 @command("texts")
 def run_texts(_: argparse.Namespace) -> int:
     """Brings the translation catalogues in step with the code."""
+    from bot.gateways import catalogues
+
     for locale, lacking in catalogues.update().items():
         print(f"{locale}: {lacking} sentences to translate")
     return 0
@@ -337,6 +364,7 @@ def run_texts(_: argparse.Namespace) -> int:
 def run_seed(_: argparse.Namespace) -> int:
     """Fills the database with the demo city."""
     from bot.demo import seed
+    from bot.gateways.stripe_client import client_for
 
     settings = _settings("seed")
     save_card = seed.test_card(client_for(settings))
@@ -370,6 +398,7 @@ def run_demo(argv: Sequence[str]) -> int:
     """The whole service with a small city; it is told how to start what is in devices/ and nlu/."""
     from bot.demo import city
     from devices.broker import broker_command
+    from nlu import server, train
 
     def model() -> Path:
         return train.current_model() or train.train(_say)
@@ -401,12 +430,12 @@ def main(argv: Sequence[str]) -> int:
         return run_demo(argv[1:])
     parser = argparse.ArgumentParser(prog="./run")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (run, arguments) in _commands.items():
+    for name, (run, arguments) in COMMANDS.items():
         one = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
         for names, options in arguments:
             one.add_argument(*names, **options)
     chosen = parser.parse_args(argv)
-    return _commands[chosen.command][0](chosen)
+    return COMMANDS[chosen.command][0](chosen)
 
 
 if __name__ == "__main__":

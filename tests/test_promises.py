@@ -1,0 +1,77 @@
+"""What the repository promises of itself: nothing is added by halves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+import app
+import handlers
+import migrations
+from bot.dialog.intents import collect
+from bot.gateways.catalogues import LOCALES, path_of, sentences
+from bot.store.database import make_engine
+from bot.store.tables import Base
+
+ROOT = Path(__file__).resolve().parents[1]
+SCENARIOS = ROOT / "tests" / "scenarios"
+INTENTS = collect(handlers)
+# Not said by riders: the engine or the message job name these themselves.
+INTERNAL = {"answer", "unclear", "unsupported", "photo_unread", "photo_choice", "web_login"}
+# Served by a handler of another name, whose transcript shows them.
+SHOWN_IN = {
+    "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
+    "out_of_scope": "unclear", "complaint": "human_handoff", "refund": "human_handoff",
+    "photo_choice": "two_codes", "thanks_bye": "greet",
+}  # fmt: skip
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+@pytest.mark.parametrize("intent", sorted(INTENTS))
+def test_every_intent_has_a_transcript(intent: str) -> None:
+    assert (SCENARIOS / f"{SHOWN_IN.get(intent, intent)}.txt").exists()
+
+
+@pytest.mark.parametrize("intent", sorted(set(INTENTS) - INTERNAL))
+def test_every_intent_has_examples_in_every_language(intent: str) -> None:
+    for lang in ("en", "es", "pt-BR", "zh", "fr", "de"):
+        assert (ROOT / "nlu" / "data" / lang / f"{intent}.yml").exists(), lang
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_sentence_is_translated_with_its_placeholders(locale: str) -> None:
+    with path_of(locale).open("rb") as file:
+        known = {str(m.id): str(m.string) for m in read_po(file) if m.id}
+    for source, sentence in sentences():
+        translated = known.get(sentence)
+        assert translated, f"{source}: {sentence!r} is not translated; run `./run texts`"
+        wanted, found = (set(_PLACEHOLDER.findall(text)) for text in (sentence, translated))
+        assert wanted == found, f"{sentence!r}: placeholders differ in {translated!r}"
+    assert set(known) <= {sentence for _, sentence in sentences()}, "run `./run texts`"
+
+
+def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    engine = make_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    named = set(re.findall(r"\./run ([a-z][a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
+    shell = set(re.findall(r"^  ([a-z]+)\)", (ROOT / "run").read_text("utf-8"), re.MULTILINE))
+    assert named <= {*app.COMMANDS, *shell, "demo", "help"}
+
+
+def test_production_never_imports_the_demo() -> None:
+    folders = [folder for folder in (ROOT / "bot").iterdir() if folder.name != "demo"]
+    sources = [path for folder in folders for path in folder.rglob("*.py")]
+    for path in [*sources, *(ROOT / "handlers").glob("*.py"), *(ROOT / "devices").rglob("*.py")]:
+        assert "bot.demo" not in path.read_text("utf-8"), path
