@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 
 from bot.errors import GiveUp, TryAgain
 from bot.store import inbox
@@ -60,7 +59,8 @@ def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> Inbox | Non
         route = routes[row.kind]
         prepared = route.prepare(row) if route.prepare else None
         with store.begin() as work:
-            _still_ours(work, row)
+            if not inbox.still_claimed(work, row):
+                raise _TakenOver
             route.apply(work, row, prepared)
             inbox.finish(work, row)
             return inbox.claim(work, row.stream)
@@ -77,14 +77,6 @@ def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> Inbox | Non
     return _claim(store, row.stream)
 
 
-def _still_ours(work: UnitOfWork, row: Inbox) -> None:
-    attempts = work.session.scalars(
-        select(Inbox.attempts).where(Inbox.id == row.id, Inbox.state == "open").with_for_update()
-    ).first()
-    if attempts != row.attempts:
-        raise _TakenOver
-
-
 def _later(
     store: Store, routes: Mapping[str, Route], row: Inbox, why: str, after_s: float | None
 ) -> None:
@@ -93,14 +85,17 @@ def _later(
         return
     pause = after_s if after_s is not None else BACK_OFF_S[min(row.attempts, 5) - 1]
     with store.begin() as work:
-        inbox.postpone(work, row, until=work.now + timedelta(seconds=pause), error=why)
+        if inbox.still_claimed(work, row):
+            inbox.postpone(work, row, until=work.now + timedelta(seconds=pause), error=why)
 
 
 def _give_up(store: Store, routes: Mapping[str, Route], row: Inbox, why: str) -> None:
     """Close the row as failed, where staff see it, and tell whom it concerns."""
-    log.error("inbox_given_up", why=why)
     route = routes.get(row.kind)
     with store.begin() as work:
+        if not inbox.still_claimed(work, row):
+            return
+        log.error("inbox_given_up", why=why)
         inbox.finish(work, row, state="failed", error=why)
         if route is not None and route.lost is not None:
             route.lost(work, row)

@@ -17,6 +17,8 @@ log = structlog.get_logger()
 
 MAX_ATTEMPTS = 12
 BACK_OFF_S = (0.5, 1, 2, 5, 10, 20, 30, 60)
+# A provider that is away is waited for: a receipt is worth having the next morning too.
+PATIENCE = timedelta(hours=24)
 
 # Delivers (kind, key, body) outside any transaction; returns the state to close the row with.
 Deliver = Callable[[str, Mapping[str, Any]], str]
@@ -47,7 +49,8 @@ def _deliver(store: Store, deliveries: Mapping[str, Deliver], row: Outbox) -> in
     except Exception as failed:
         if not isinstance(failed, TryAgain):
             log.exception("outbox_failed", attempt=row.attempts)
-        if row.attempts < MAX_ATTEMPTS:
+        waits = isinstance(failed, TryAgain) and store.clock() - row.created_at < PATIENCE
+        if waits or row.attempts < MAX_ATTEMPTS:
             _later(store, row, failed)
             return 0
         state, error = "failed", repr(failed)
@@ -57,7 +60,8 @@ def _deliver(store: Store, deliveries: Mapping[str, Deliver], row: Outbox) -> in
 
 
 def _later(store: Store, row: Outbox, error: Exception) -> None:
-    after_s = getattr(error, "after_s", None)
-    pause = after_s if after_s is not None else BACK_OFF_S[min(row.attempts, 8) - 1]
+    pause = BACK_OFF_S[min(row.attempts, len(BACK_OFF_S)) - 1]
+    if isinstance(error, TryAgain) and error.after_s is not None:
+        pause = max(pause, error.after_s)
     with store.begin() as work:
         outbox.postpone(work, row, until=work.now + timedelta(seconds=pause), error=str(error))

@@ -45,7 +45,7 @@ def put(
             "body": body,
             "state": "open",
             "version": Inbox.version + 1,
-            # A row in service keeps its count: it tells its worker that the row is still its own.
+            # News do not wipe out the tries of a row that keeps failing.
             "attempts": case((Inbox.state == "open", Inbox.attempts), else_=0),
             "available_at": row["available_at"],
             "done_at": None,
@@ -94,6 +94,14 @@ def claim(work: UnitOfWork, stream: str) -> Inbox | None:
     return work.session.scalars(statement).first()
 
 
+def still_claimed(work: UnitOfWork, row: Inbox) -> bool:
+    """Whether this claim still stands (each has a lease of its own); locks the row if so."""
+    held = select(Inbox.id).where(
+        Inbox.id == row.id, Inbox.state == "open", Inbox.leased_until == row.leased_until
+    )
+    return work.session.scalars(held.with_for_update()).first() is not None
+
+
 def finish(work: UnitOfWork, row: Inbox, *, state: str = "done", error: str | None = None) -> None:
     """Close a claimed row; one that was coalesced meanwhile stays open for another turn."""
     work.session.execute(
@@ -102,7 +110,9 @@ def finish(work: UnitOfWork, row: Inbox, *, state: str = "done", error: str | No
         .values(state=state, error=error, done_at=work.now, leased_until=None)
     )
     work.session.execute(
-        update(Inbox).where(Inbox.id == row.id, Inbox.state == "open").values(leased_until=None)
+        update(Inbox)
+        .where(Inbox.id == row.id, Inbox.state == "open")
+        .values(leased_until=None, attempts=0)
     )
 
 

@@ -84,10 +84,10 @@ def finish(work: UnitOfWork, row: Outbox, *, state: str = "done", error: str | N
 
 
 def postpone(work: UnitOfWork, row: Outbox, *, until: datetime, error: str) -> None:
-    """Leave a claimed effect open for a later try."""
+    """Leave a claimed effect open for a later try, unless another worker has it by now."""
     work.session.execute(
         update(Outbox)
-        .where(Outbox.id == row.id)
+        .where(Outbox.id == row.id, Outbox.leased_until == row.leased_until)
         .values(due_at=until, error=error, leased_until=None)
     )
 

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from bot.errors import GiveUp, TryAgain
 from bot.jobs import clock
 from bot.jobs.drain import MAX_ATTEMPTS, Route, drain
-from bot.jobs.relay import relay
+from bot.jobs.relay import MAX_ATTEMPTS as MOST_TRIES
+from bot.jobs.relay import PATIENCE, relay
 from bot.store import inbox, outbox
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.queues import Inbox, Outbox
@@ -158,6 +159,37 @@ def test_a_worker_that_slept_through_its_lease_changes_nothing(office: Office) -
     assert office.done == ["a"]
 
 
+def test_a_worker_that_fails_after_its_lease_leaves_the_served_row_alone(office: Office) -> None:
+    def oversleep(row: Inbox) -> None:
+        office.now += inbox.LEASE + timedelta(seconds=1)
+        office.serve()
+        raise GiveUp("too late to say so")
+
+    office.arrives("a")
+    office.serve(prepare=oversleep, lost=lambda work, row: office.done.append("told"))
+    assert office.done == ["a"]
+    assert office.states() == {"a": "done"}
+
+
+def test_a_timer_that_sets_itself_again_keeps_its_tries(office: Office) -> None:
+    def again(work: UnitOfWork, row: Inbox, prepared: Any) -> None:
+        at = work.now + timedelta(seconds=30)
+        inbox.put(
+            work, source="t", source_id="tick", stream="s", kind="k", body={}, available_at=at,
+            coalesce=True,
+        )  # fmt: skip
+
+    def boom(work: UnitOfWork, row: Inbox, prepared: Any) -> None:
+        raise RuntimeError("a deadlock, say")
+
+    office.arrives("tick", coalesce=True)
+    for _ in range(MAX_ATTEMPTS + 2):
+        office.serve(apply=again)
+        office.now += timedelta(seconds=30)
+    office.serve(apply=boom)
+    assert office.states() == {"tick": "open"}
+
+
 def test_a_timer_waits_for_its_time_and_can_be_taken_back(office: Office) -> None:
     office.arrives("later", available_at=office.now + timedelta(minutes=10))
     office.arrives("never", available_at=office.now + timedelta(minutes=10))
@@ -249,6 +281,50 @@ def test_effects_of_a_stream_wait_for_each_other_and_other_streams_go_on(office:
     office.now += timedelta(seconds=6)
     office.relays(deliver)
     assert sent == ["a1-failed", "b1", "a1", "a2"]
+
+
+def test_an_effect_waits_out_a_provider_that_is_away_for_hours(office: Office) -> None:
+    ends = office.now + timedelta(hours=5)
+
+    def deliver(key: str, body: Mapping[str, Any]) -> str:
+        if office.now < ends:
+            raise TryAgain("no network", after_s=5)
+        return "done"
+
+    office.calls_for("receipt")
+    tries = 0
+    while office.relays(deliver) == 0:
+        tries += 1
+        assert tries < 400, "tried too often for five hours"
+        office.now += timedelta(minutes=1)
+    with office.store.read() as work:
+        assert work.session.scalars(select(Outbox.state)).all() == ["done"]
+
+
+def test_an_effect_is_not_tried_for_ever(office: Office) -> None:
+    def away(key: str, body: Mapping[str, Any]) -> str:
+        raise TryAgain("gone for good")
+
+    office.calls_for("receipt")
+    for _ in range(MOST_TRIES):
+        office.relays(away)
+        office.now += timedelta(minutes=1)
+    office.now += PATIENCE
+    office.relays(away)
+    with office.store.read() as work:
+        assert work.session.scalars(select(Outbox.state)).all() == ["failed"]
+
+
+def test_an_effect_that_breaks_us_is_given_up_after_its_tries(office: Office) -> None:
+    def boom(key: str, body: Mapping[str, Any]) -> str:
+        raise RuntimeError("boom")
+
+    office.calls_for("receipt")
+    for _ in range(MOST_TRIES):
+        office.relays(boom)
+        office.now += timedelta(minutes=1)
+    with office.store.read() as work:
+        assert work.session.scalars(select(Outbox.state)).all() == ["failed"]
 
 
 def test_the_clock_finds_what_redis_forgot(office: Office) -> None:
