@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Parts are imported where they are put together: a process loads only what it runs, which is most
 # of the time that eight of them take to start.
 
+ROOT = Path(__file__).resolve().parent
 BODY_MAX_BYTES = 20_000_000  # a photo from the web chat; webhooks set tighter limits themselves
 
 
@@ -293,12 +294,18 @@ def run_inventory(options: argparse.Namespace) -> int:
     "labels",
     argument("codes", nargs="*", help="codes of EVSEs; none: all"),
     argument("--out", type=Path, default=Path("labels.pdf")),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
 )
 def run_labels(options: argparse.Namespace) -> int:
-    """Writes pile stickers as a PDF to print."""
+    """Writes pile stickers as a PDF to print; of the demo's piles when nothing else is set."""
+    from bot.demo.data_dir import settings_in
     from devices.labels import labels_of, labels_pdf
 
-    settings = _settings("labels")
+    demo = settings_in(options.demo or ROOT / "var" / "demo")
+    if "DATABASE_URL" in os.environ or demo is None:
+        settings = _settings("labels")
+    else:
+        settings = settings_module.read(demo)
     with Store(make_engine(settings.database_url)).read() as work:
         labels = labels_of(work, settings, options.codes)
     options.out.write_bytes(labels_pdf(labels, settings.brand))

@@ -132,6 +132,7 @@ def main(argv: Sequence[str], edges: Edges) -> int:
     notes: list[str] = []
     ports = free_ports.take(PORTS, options.port, notes.append)
     plan = Plan(data, ports, data.secrets(SECRETS), os.environ, options.speed)
+    data.keep_settings(plan.settings())
     settings = read(plan.settings())
     store = Store(make_engine(settings.database_url))
     guide = _guide(plan, notes)

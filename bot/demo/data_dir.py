@@ -59,11 +59,28 @@ class DataDir:
         path = self.state / "secrets.json"
         known = json.loads(path.read_text()) if path.exists() else {}
         secrets = {name: known.get(name) or make() for name, make in makers.items()}
-        part = path.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(known | secrets, file)
-        part.replace(path)
+        _write_private(path, known | secrets)
         return secrets
+
+    def keep_settings(self, settings: Mapping[str, str]) -> None:
+        """Note what the processes were told, for commands beside the demo (`./run labels`)."""
+        _write_private(self.state / "settings.json", settings)
+
+
+def settings_in(path: Path) -> dict[str, str] | None:
+    """The settings of the demo in a folder, or None when there was never one."""
+    kept = path / "state" / "settings.json"
+    if not kept.exists():
+        return None
+    settings: dict[str, str] = json.loads(kept.read_text())
+    return settings
+
+
+def _write_private(path: Path, content: Mapping[str, str]) -> None:
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(dict(content), file)
+    part.replace(path)
 
 
 def _lock(descriptor: int) -> bool:
