@@ -298,14 +298,15 @@ def run_inventory(options: argparse.Namespace) -> int:
 )
 def run_labels(options: argparse.Namespace) -> int:
     """Writes pile stickers as a PDF to print; of the demo's piles when nothing else is set."""
-    from bot.demo.data_dir import settings_in
     from devices.labels import labels_of, labels_pdf
 
-    demo = settings_in(options.demo or ROOT / "var" / "demo")
-    if "DATABASE_URL" in os.environ or demo is None:
+    if any(name.startswith("DATABASE_URL") for name in os.environ):
         settings = _settings("labels")
     else:
-        settings = settings_module.read(demo)
+        from bot.demo.data_dir import settings_in
+
+        demo = settings_in(options.demo or ROOT / "var" / "demo")
+        settings = settings_module.read(demo) if demo else _settings("labels")
     with Store(make_engine(settings.database_url)).read() as work:
         labels = labels_of(work, settings, options.codes)
     options.out.write_bytes(labels_pdf(labels, settings.brand))
