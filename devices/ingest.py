@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.devices import PileEvent
 from bot.store.stations import Pile
+from bot.store.upsert import insert
 from devices import frames, topics
 from devices.answers import ANSWERS, TRANSIENT, Memory, Report, boot_answer
 from devices.commands import Commands, Publishing
@@ -203,9 +203,8 @@ def _store(
     ]
     if not rows:
         return set()
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
-        dialect.insert(PileEvent)
+        insert(work, PileEvent)
         .on_conflict_do_nothing(index_elements=["pile_id", "key"])
         .returning(PileEvent.pile_id, PileEvent.key)
     )

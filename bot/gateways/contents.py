@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 from twilio.rest import Client
 from twilio.rest.content.v1.content import ContentList
 
 from bot.gateways.render import Rendered
 from bot.store.database import Store
 from bot.store.messaging import ContentTemplate
+from bot.store.upsert import insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,8 @@ def sid_of(store: Store, client: Client, content: Content, lang: str) -> str:
     }
     made = client.content.v1.contents.create(ContentList.ContentCreateRequest(request))
     with store.begin() as work:
-        postgres = work.session.get_bind().dialect.name == "postgresql"
         work.session.execute(
-            (postgresql if postgres else sqlite)
-            .insert(ContentTemplate)
+            insert(work, ContentTemplate)
             .values(key=key, sid=made.sid, created_at=work.now)
             .on_conflict_do_nothing(index_elements=["key"])
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.money import Money
 from bot.domain.pricing import Bill as PricedBill
@@ -17,6 +16,7 @@ from bot.store.charging import Bill, ChargingSession, Hold, LedgerEntry, Refund,
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Evse
+from bot.store.upsert import insert
 
 SERIES = "bill"
 # Who owes or owns: a rider's debt to us, money at the provider, what we earned, tax we owe.
@@ -67,9 +67,8 @@ class BillView:
 
 def next_number(work: UnitOfWork, series: str) -> int:
     """The next number of a gap-free series; whoever rolls back gives it back."""
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     work.session.execute(
-        dialect.insert(Series)
+        insert(work, Series)
         .values(name=series, next_number=1)
         .on_conflict_do_nothing(index_elements=["name"])
     )
@@ -146,7 +145,6 @@ def post(
 ) -> None:
     """One balanced entry (debits positive); unique by source and kind, a repeat changes nothing."""
     assert sum(amounts.values()) == 0, f"{source} {kind} does not balance: {amounts}"
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     rows = [
         {"source": source, "kind": kind, "account": account, "amount_minor": amount,
          "currency": currency, "at": work.now}
@@ -155,7 +153,7 @@ def post(
     ]  # fmt: skip
     if rows:
         work.session.execute(
-            dialect.insert(LedgerEntry)
+            insert(work, LedgerEntry)
             .values(rows)
             .on_conflict_do_nothing(index_elements=["source", "kind", "account"])
         )

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store import inbox, outbox
 from bot.store.database import UnitOfWork
 from bot.store.devices import Command
 from bot.store.stations import Pile
+from bot.store.upsert import insert
 
 
 def command(
@@ -31,9 +31,8 @@ def command(
     `ttl_s`. The answer comes as an inbox row "command.result" (see `report`); when the pile is
     offline that row is written at once and nothing will be sent.
     """
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     new_id = work.session.scalar(
-        dialect.insert(Command)
+        insert(work, Command)
         .values(
             key=key, pile_id=pile_id, evse_number=evse_number, session_id=session_id, kind=kind,
             body=body, state="new", attempts=0, late=False, created_at=work.now,

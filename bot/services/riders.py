@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider, RiderAddress
+from bot.store.upsert import insert
 
 Address = tuple[str, str]  # (kind, value): ("whatsapp", "+358…"), ("bsuid", "FI.…"), ("web", "…")
 
@@ -65,9 +65,8 @@ def find_rider(work: UnitOfWork, kind: str, value: str) -> Rider | None:
 
 def add_address(work: UnitOfWork, rider_id: int, kind: str, value: str) -> bool:
     """Record an address; False when it is known already, be it this rider's or another's."""
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
-        dialect.insert(RiderAddress)
+        insert(work, RiderAddress)
         .values(rider_id=rider_id, kind=kind, value=value, created_at=work.now)
         .on_conflict_do_nothing(index_elements=["kind", "value"])
         .returning(RiderAddress.id)

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, delete, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
+from bot.store.upsert import insert
 
 LEASE = timedelta(seconds=30)
 
@@ -37,8 +37,7 @@ def put(
         "state": "open", "version": 0, "attempts": 0,
         "created_at": work.now, "available_at": available_at or work.now,
     }  # fmt: skip
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(Inbox).values(row)
+    new = insert(work, Inbox).values(row)
     key = ["source", "source_id"]
     if coalesce:
         changes = {
@@ -50,9 +49,9 @@ def put(
             "available_at": row["available_at"],
             "done_at": None,
         }
-        statement = insert.on_conflict_do_update(index_elements=key, set_=changes)
+        statement = new.on_conflict_do_update(index_elements=key, set_=changes)
     else:
-        statement = insert.on_conflict_do_nothing(index_elements=key)
+        statement = new.on_conflict_do_nothing(index_elements=key)
     known = work.session.execute(statement.returning(Inbox.id)).first() is None
     if not known and (available_at is None or available_at <= work.now):
         work.wake_streams.add(stream)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import String, case, delete
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bot.store.base import Base
 from bot.store.database import UnitOfWork
+from bot.store.upsert import insert
 
 
 class RateWindow(Base):
@@ -27,10 +27,9 @@ def allow(work: UnitOfWork, key: str, *, limit: int, window: timedelta) -> bool:
 
     One statement, so that of parallel callers never more than `limit` pass.
     """
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     over = RateWindow.started_at <= work.now - window
     statement = (
-        dialect.insert(RateWindow)
+        insert(work, RateWindow)
         .values(key=key, started_at=work.now, count=1)
         .on_conflict_do_update(
             index_elements=["key"],

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from bot.store.database import UnitOfWork
 from bot.store.queues import Outbox
+from bot.store.upsert import insert
 
 LEASE = timedelta(seconds=60)
 
@@ -27,9 +27,8 @@ def emit(
     due_at: datetime | None = None,
 ) -> bool:
     """Record an effect; it leaves the building only after commit. False when the key is known."""
-    dialect = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     statement = (
-        dialect.insert(Outbox)
+        insert(work, Outbox)
         .values(
             key=key, lane=lane, stream=stream, kind=kind, body=body, state="open", attempts=0,
             created_at=work.now, due_at=due_at or work.now,

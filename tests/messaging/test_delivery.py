@@ -324,7 +324,7 @@ def test_a_window_found_closed_by_whatsapp_falls_back_to_the_template_once(world
     assert "Charging ended." in world.shown()[0]["text"]
     first, second = world.messages()
     assert (first.status, first.error) == ("failed", "63016: The 24-hour window was closed.")
-    assert second.status == "queued"
+    assert second.status not in ("failed", "undelivered")  # its callbacks may be in already
 
 
 def test_a_template_that_whatsapp_does_not_take_is_not_tried_for_ever(world: World) -> None:
