@@ -29,6 +29,7 @@ Payload = dict[str, Any]
 SOURCE: Final = "pile"
 _METER_ONLY: Final = frozenset({"MeterValuePeriodic", "MeterValueClock"})
 _RIDER: Final = re.compile(r"rider:\d{1,18}")
+_FIRST_EVENTS: Final = 10
 _TOKEN_LASTS: Final = timedelta(hours=24)
 _MEMORY: Final = 20_000  # transactions remembered; forgetting one costs a query, not a fact
 
@@ -271,15 +272,15 @@ def _running(report: Report, transaction_id: str) -> Running:
 
 
 def _evse_of(report: Report, transaction_id: str) -> int | None:
-    # OCPP lets a pile name the EVSE only once in a transaction.
+    # OCPP lets a pile name the EVSE only once in a transaction: in one of its first events. Whole
+    # keys, since neither database finds the start of a text by the index on them.
     known = report.work.session.scalars(
         select(PileEvent.body)
         .where(
             PileEvent.pile_id == report.pile.id,
-            PileEvent.key.startswith(f"{transaction_id}:", autoescape=True),
+            PileEvent.key.in_([f"{transaction_id}:{seq}" for seq in range(_FIRST_EVENTS)]),
         )
         .order_by(PileEvent.id)
-        .limit(10)
     )
     numbers = (body.get("evse", {}).get("id") for body in known)
     return next((number for number in numbers if number), None)

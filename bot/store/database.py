@@ -23,10 +23,13 @@ def make_engine(url: str) -> Engine:
 
     Deferred SQLite transactions lose updates without an error under concurrency, so every
     transaction here begins IMMEDIATE (writers queue on busy_timeout) unless opened by `read`.
+    Errors do not show a statement's values: they go to the log, and riders' words are among them.
     """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
-    engine = create_engine(url)
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=10
+        )
+    engine = create_engine(url, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:

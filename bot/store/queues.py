@@ -66,6 +66,6 @@ class Outbox(Base):
     done_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("ix_outbox_lane_state_due_at", "lane", "state", "due_at"),
+        Index("ix_outbox_state_lane_due_at", "state", "lane", "due_at"),
         Index("ix_outbox_stream_state", "stream", "state", "id"),
     )

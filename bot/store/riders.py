@@ -135,4 +135,4 @@ class Media(Base):
     name: Mapped[str] = mapped_column(String(120))
     data: Mapped[bytes]
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
