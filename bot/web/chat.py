@@ -24,7 +24,7 @@ from bot.store import inbox
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
 from bot.store.riders import Conversation, Message, Rider
-from bot.web.site import Site
+from bot.web.context import Site
 from bot.web.texts import chat_texts
 
 PAGE_SIZE = 60

@@ -19,7 +19,7 @@ from bot.services.riders import rider_for
 from bot.store import inbox
 from bot.store.database import UnitOfWork
 from bot.store.limits import allow
-from bot.web.site import Site
+from bot.web.context import Site
 
 WINDOW = timedelta(minutes=10)
 STARTS_PER_PHONE = 3

@@ -21,8 +21,8 @@ from bot.services.stations import EvseView
 from bot.services.tariffs import price_lines, tariff_for
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Station
+from bot.web.context import Site
 from bot.web.login import say_code
-from bot.web.site import Site
 
 # What riders read for each state, and the look it has (static/base.css).
 STATES: Final = {

@@ -14,7 +14,7 @@ from bot.replies import Say, Value
 from bot.store.charging import Hold
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
-from bot.web.site import Site
+from bot.web.context import Site
 
 _GOOD: Final = frozenset({"held", "capturing", "captured"})
 _PENDING: Final = frozenset({"creating", "waiting"})

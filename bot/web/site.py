@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 
-from bot.gateways.translate import say
-from bot.replies import Say, Value
 from bot.settings import Settings
 from bot.store.database import Store
+from bot.web import chat, login, pages, pay
 from bot.web.browser import Browser
+from bot.web.context import Site
 
 ASSETS: Final = Path(__file__).resolve().parent / "static"
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What every page of the site needs."""
-
-    store: Store
-    settings: Settings
-    browser: Browser
-
-    def text(self, text: str, **values: Value) -> str:
-        """An English source sentence in the language of this request."""
-        return say(self.browser.language(), Say(text, values))
-
-    def whatsapp_link(self, text: str) -> str:
-        """A link that opens a WhatsApp chat with us, with `text` ready to send."""
-        base = self.settings.whatsapp_link_url.rstrip("/") or "https://wa.me"
-        number = "".join(filter(str.isdigit, self.settings.twilio_from))
-        return f"{base}/{number}?text={quote(text)}"
-
-    def page(self, name: str, status: int = 200, **values: Any) -> tuple[str, int]:
-        """A rendered page of templates/site/."""
-        return render_template(f"site/{name}.html", **values), status
 
 
 def blueprint(store: Store, settings: Settings) -> Blueprint:
@@ -48,8 +23,6 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     /login/<token> /logout /chat /chat/messages /pay/<token>/done
     /pay/<token>/cancelled and the static files under /assets.
     """
-    from bot.web import chat, login, pages, pay
-
     site = Site(store, settings, Browser(store, settings))
     routes = Blueprint(
         "site",
