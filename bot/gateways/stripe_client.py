@@ -17,7 +17,7 @@ from bot.store.charging import Hold, Refund
 
 T = TypeVar("T")
 
-# Connect + read, per try. Three tries stay below the outbox lease (60 s).
+# Connect + read, per try.
 TIMEOUT_S: Final = 15.0
 
 # Where Stripe's exponent differs from ISO 4217 (docs.stripe.com/currencies, special cases).

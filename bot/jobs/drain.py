@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bot.errors import GiveUp, TryAgain
+from bot.jobs import leases
 from bot.store import inbox
 from bot.store.database import Store, UnitOfWork
 from bot.store.queues import Inbox
@@ -57,7 +58,7 @@ def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> Inbox | Non
     """Serve one claimed row; the next one of its stream, claimed in the same transaction."""
     try:
         route = routes[row.kind]
-        prepared = route.prepare(row) if route.prepare else None
+        prepared = _prepare(store, route, row)
         with store.begin() as work:
             if not inbox.still_claimed(work, row):
                 raise _TakenOver
@@ -75,6 +76,13 @@ def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> Inbox | Non
         log.exception("inbox_failed", attempt=row.attempts)
         _later(store, routes, row, repr(error), None)
     return _claim(store, row.stream)
+
+
+def _prepare(store: Store, route: Route, row: Inbox) -> Any:
+    if route.prepare is None:
+        return None
+    with leases.kept(store, lambda work: inbox.renew(work, row)):
+        return route.prepare(row)
 
 
 def _later(

@@ -32,6 +32,8 @@ from bot.understanding import Entity, Understander, Understanding
 log = structlog.get_logger()
 
 MAX_PHOTOS = 3
+# Works at once, in every state: no photo is waited for, and no owner of the chat is asked.
+URGENT = frozenset({"safety_emergency", "stop_charge"})
 # Words that bring a waiting rider back to the bot (they are told "Write BOT").
 BACK_TO_BOT = frozenset({"bot", "robot", "机器人", "機器人"})
 
@@ -123,8 +125,11 @@ class Serving:
     # -- network phase ------------------------------------------------------------------------
 
     def _prepare(self, row: Inbox, incoming: Incoming) -> Prepared:
-        codes, problem, pictures = self._see(incoming)
         lang, context = self._context(_rider_id(row))
+        codes: tuple[str, ...] = ()
+        problem, pictures = None, ()
+        if not self._is_urgent(incoming, lang, context):
+            codes, problem, pictures = self._see(incoming)
         understanding = self._understand(incoming, codes, problem, lang, context)
         heard = Heard(
             key=f"{row.source}:{row.source_id}",
@@ -135,6 +140,12 @@ class Serving:
             photo_problem=problem,
         )
         return Prepared(incoming, heard, pictures)
+
+    def _is_urgent(self, incoming: Incoming, lang: str | None, context: frozenset[str]) -> bool:
+        """Whether the caption of a photo already says all that matters."""
+        if not incoming.photos or not incoming.text:
+            return False
+        return self.understand(incoming.text, lang=lang, context=context).intent in URGENT
 
     def _see(self, incoming: Incoming) -> tuple[tuple[str, ...], str | None, tuple[bytes, ...]]:
         """Codes in the photos, why there are none, and the pictures."""
@@ -262,15 +273,19 @@ class Serving:
         conversation, heard = turn.conversation, turn.heard
         if conversation.owner == "bot":
             return True
-        if heard.understanding.intent in ("safety_emergency", "stop_charge"):
+        if heard.understanding.intent in URGENT:
             return True
         if conversation.owner != "queue":
             return False
-        asked_for = heard.text.strip().casefold() in BACK_TO_BOT
-        if asked_for or heard.payload or heard.understanding.engine == "qr":
+        turns_back = heard.text.strip().casefold() in BACK_TO_BOT
+        # Who reported danger or a fault was asked which pile it is: a photo of it is the answer.
+        if conversation.handoff_reason != "safety":
+            turns_back = turns_back or heard.payload is not None
+            if conversation.handoff_reason != "fault":
+                turns_back = turns_back or heard.understanding.engine == "qr"
+        if turns_back:
             handoff.to_bot(turn.work, conversation)
-            return True
-        return False
+        return turns_back
 
     def _welcome(self, turn: Turn) -> list[Reply]:
         """Said once, before the first answer."""

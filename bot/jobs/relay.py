@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from bot.errors import GiveUp, TryAgain
+from bot.jobs import leases
 from bot.store import outbox
 from bot.store.database import Store
 from bot.store.queues import Outbox
@@ -42,7 +43,8 @@ def relay(store: Store, deliveries: Mapping[str, Deliver], lane: str, *, limit: 
 def _deliver(store: Store, deliveries: Mapping[str, Deliver], row: Outbox) -> int:
     """1 when the row was closed, 0 when it waits for another try."""
     try:
-        state, error = deliveries[row.kind](row.key, row.body), None
+        with leases.kept(store, lambda work: outbox.renew(work, row)):
+            state, error = deliveries[row.kind](row.key, row.body), None
     except GiveUp as given_up:
         log.error("outbox_given_up", why=str(given_up))
         state, error = "failed", str(given_up)

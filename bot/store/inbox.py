@@ -13,7 +13,7 @@ from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
 from bot.store.upsert import insert
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=10)  # renewed while a row is served: what a crash costs
 
 
 def put(
@@ -99,6 +99,21 @@ def still_claimed(work: UnitOfWork, row: Inbox) -> bool:
         Inbox.id == row.id, Inbox.state == "open", Inbox.leased_until == row.leased_until
     )
     return work.session.scalars(held.with_for_update()).first() is not None
+
+
+def renew(work: UnitOfWork, row: Inbox) -> bool:
+    """Hold a claimed row longer; False when another worker has it by now."""
+    until = work.now + LEASE
+    renewed = (
+        update(Inbox)
+        .where(Inbox.id == row.id, Inbox.state == "open", Inbox.leased_until == row.leased_until)
+        .values(leased_until=until)
+        .returning(Inbox.id)
+    )
+    if work.session.scalars(renewed).first() is None:
+        return False
+    row.leased_until = until
+    return True
 
 
 def finish(work: UnitOfWork, row: Inbox, *, state: str = "done", error: str | None = None) -> None:

@@ -13,7 +13,7 @@ from bot.store.database import UnitOfWork
 from bot.store.queues import Outbox
 from bot.store.upsert import insert
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)  # renewed during a delivery: what a crash costs
 
 
 def emit(
@@ -71,6 +71,21 @@ def claim(work: UnitOfWork, lane: str, *, stream: str | None = None) -> Outbox |
         .execution_options(synchronize_session=False)
     )
     return work.session.scalars(statement).first()
+
+
+def renew(work: UnitOfWork, row: Outbox) -> bool:
+    """Hold a claimed effect longer; False when another worker has it by now."""
+    until = work.now + LEASE
+    renewed = (
+        update(Outbox)
+        .where(Outbox.id == row.id, Outbox.state == "open", Outbox.leased_until == row.leased_until)
+        .values(leased_until=until)
+        .returning(Outbox.id)
+    )
+    if work.session.scalars(renewed).first() is None:
+        return False
+    row.leased_until = until
+    return True
 
 
 def finish(work: UnitOfWork, row: Outbox, *, state: str = "done", error: str | None = None) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.errors import GiveUp, TryAgain
-from bot.jobs import clock
+from bot.jobs import clock, leases
 from bot.jobs.drain import MAX_ATTEMPTS, Route, drain
 from bot.jobs.relay import MAX_ATTEMPTS as MOST_TRIES
 from bot.jobs.relay import PATIENCE, relay
@@ -338,3 +338,53 @@ def test_the_clock_finds_what_redis_forgot(office: Office) -> None:
     office.calls_for("x")
     clock.tick(office.store, Waker())  # type: ignore[arg-type]  # only `wake` is asked of it
     assert woken == [({"rider:1"}, {"worker"})]
+
+
+def test_a_lease_is_renewed_while_its_row_is_served(office: Office) -> None:
+    """Leases are short, so that a crash costs a rider seconds; the network may take longer."""
+    office.arrives("a")
+    with office.store.begin() as work:
+        row = inbox.claim(work, "s")
+    assert row is not None
+    office.now += inbox.LEASE - timedelta(seconds=1)
+    renewed = threading.Event()
+
+    def renew(work: UnitOfWork) -> bool:
+        held = inbox.renew(work, row)
+        renewed.set()
+        return held
+
+    with leases.kept(office.store, renew, every_s=0.01):
+        assert renewed.wait(10)
+    office.now += timedelta(seconds=2)  # past the first lease
+    assert office.serve() == 0, "still in service"
+    with office.store.begin() as work:
+        assert inbox.still_claimed(work, row)
+
+
+def test_a_lease_that_another_worker_has_is_not_renewed(office: Office) -> None:
+    office.arrives("a")
+    with office.store.begin() as work:
+        row = inbox.claim(work, "s")
+    office.now += inbox.LEASE + timedelta(seconds=1)
+    with office.store.begin() as work:
+        assert inbox.claim(work, "s") is not None
+    with office.store.begin() as work:
+        assert row is not None
+        assert not inbox.renew(work, row)
+
+
+def test_an_effect_in_delivery_is_renewed_and_one_that_was_delivered_is_not(office: Office) -> None:
+    office.calls_for("a")
+    with office.store.begin() as work:
+        row = outbox.claim(work, "worker")
+    assert row is not None
+    office.now += outbox.LEASE - timedelta(seconds=1)
+    with office.store.begin() as work:
+        assert outbox.renew(work, row)
+    office.now += timedelta(seconds=2)
+    with office.store.begin() as work:
+        assert outbox.claim(work, "worker") is None
+        outbox.finish(work, row)
+    with office.store.begin() as work:
+        assert not outbox.renew(work, row)
