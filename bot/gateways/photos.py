@@ -12,12 +12,14 @@ import httpx
 from bot.errors import GiveUp, Refused, TryAgain
 from bot.gateways.eyes import Eyes
 from bot.gateways.qr import Problem, Reading, decode, sniff
+from bot.replies import N_
 from bot.settings import Settings
 
 __all__ = ["Eyes", "Problem", "Reading", "decode", "fetch", "own_hosts", "own_numbers", "sniff"]
 
 MAX_REDIRECTS: Final = 5
 TIMEOUT: Final = httpx.Timeout(8.0, connect=5.0)
+GONE: Final = N_("I could not open that photo any more. Please send it again.")
 DEADLINE_S: Final = 25.0  # a slow trickle must not hold a rider's stream
 # Twilio's own API hosts, regions and edges included: api.twilio.com, api.dublin.ie1.twilio.com
 _TWILIO: Final = re.compile(r"api(\.[a-z0-9-]+){0,2}\.twilio\.com")
@@ -41,14 +43,15 @@ def fetch(url: str, settings: Settings, http: httpx.Client) -> bytes:
     (our credentials or the address are wrong).
     """
     deadline = time.monotonic() + DEADLINE_S
-    for _ in range(MAX_REDIRECTS + 1):
-        place = urlsplit(url)
-        _check(place, settings)
-        auth = _credentials(settings) if _is_api(place, settings) else None
-        request = http.build_request(
-            "GET", url, headers={"Accept-Encoding": "identity"}, timeout=TIMEOUT
-        )
-        try:
+    try:
+        ours = _is_twilios(urlsplit(url), settings)
+        for _ in range(MAX_REDIRECTS + 1):
+            place = urlsplit(url)
+            _check(place, settings)
+            auth = _credentials(settings) if _is_api(place, settings) else None
+            request = http.build_request(
+                "GET", url, headers={"Accept-Encoding": "identity"}, timeout=TIMEOUT
+            )
             response = http.send(request, auth=auth, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None:
@@ -56,10 +59,12 @@ def fetch(url: str, settings: Settings, http: httpx.Client) -> bytes:
                 url = str(response.next_request.url)
             finally:
                 response.close()
-        except httpx.InvalidURL as error:
-            raise GiveUp(f"media address: {error}") from error
-        except httpx.HTTPError as error:
-            raise TryAgain(f"media: {type(error).__name__}") from error
+    except (httpx.InvalidURL, ValueError) as error:  # urlsplit's error is a ValueError
+        raise GiveUp(f"media address: {error}") from error
+    except httpx.HTTPError as error:
+        if not ours:  # Twilio names its own addresses: nothing will be there later either
+            raise Refused(GONE) from error
+        raise TryAgain(f"media: {type(error).__name__}") from error
     raise GiveUp("media: too many redirects")
 
 
@@ -70,7 +75,7 @@ def _body(response: httpx.Response, max_bytes: int, deadline: float) -> bytes:
     if status in (401, 403):
         raise GiveUp(f"media: HTTP {status}: the Twilio credentials are refused")
     if status != 200:
-        raise Refused("I could not open that photo any more. Please send it again.")
+        raise Refused(GONE)
     declared = response.headers.get("Content-Length", "0")
     data = bytearray()
     if not declared.isdecimal() or int(declared) <= max_bytes:
@@ -99,6 +104,14 @@ def _is_api(place: SplitResult, settings: Settings) -> bool:
     if settings.twilio_api_url:
         own = urlsplit(settings.twilio_api_url)
         return (place.scheme, place.netloc) == (own.scheme, own.netloc)
+    return _is_twilios_own(place)
+
+
+def _is_twilios(place: SplitResult, settings: Settings) -> bool:
+    return _is_api(place, settings) or _is_twilios_own(place)
+
+
+def _is_twilios_own(place: SplitResult) -> bool:
     return place.scheme == "https" and _TWILIO.fullmatch(place.netloc) is not None
 
 

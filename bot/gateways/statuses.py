@@ -30,6 +30,9 @@ _MEANINGS: Final = {
 }
 
 
+_LONGEST_ID: Final = 20  # digits; Python refuses to read thousands
+
+
 def on_whatsapp_status(work: UnitOfWork, body: Mapping[str, Any]) -> None:
     """Apply one status callback. They come in any order and more than once; only a step up
     counts. A message WhatsApp refused for the closed window goes out once more as a template."""
@@ -44,7 +47,7 @@ def on_whatsapp_status(work: UnitOfWork, body: Mapping[str, Any]) -> None:
     if message.status not in ("failed", "undelivered"):
         message.error = None
         return
-    code = int(body["ErrorCode"]) if str(body.get("ErrorCode", "")).isdecimal() else 0
+    code = int(body["ErrorCode"][:9]) if str(body.get("ErrorCode", "")).isdecimal() else 0
     said = _MEANINGS.get(code) or body.get("ChannelStatusMessage") or "WhatsApp did not say why."
     message.error = f"{code}: {said}"
     if code == WINDOW_CLOSED and message.source_key:
@@ -58,7 +61,7 @@ def _message(work: UnitOfWork, body: Mapping[str, Any]) -> Message | None:
         select(Message).where(Message.provider_id == sid).with_for_update()
     ).first()
     row_id = str(body.get("m", ""))
-    if found is None and row_id.isdecimal():
+    if found is None and row_id.isdecimal() and len(row_id) < _LONGEST_ID:
         found = work.session.get(Message, int(row_id), with_for_update=True)
     return found if found is not None and found.provider_id in (None, sid) else None
 

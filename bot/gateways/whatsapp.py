@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 TIMEOUT_S: Final = 10.0
 MEDIA_MAX: Final = 10
+PAYLOAD_MAX: Final = 256
 _PHONE: Final = re.compile(r"\+[1-9]\d{5,17}")
 # A business-scoped user id: country, a point, up to 128 letters and digits ("ENT." may precede).
 _BSUID: Final = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
@@ -54,13 +55,14 @@ def read_inbound(params: Mapping[str, Any]) -> Inbound:
     count = get("NumMedia")
     media = [
         (get(f"MediaUrl{n}"), get(f"MediaContentType{n}") or "application/octet-stream")
-        for n in range(min(int(count), MEDIA_MAX) if count.isdecimal() else 0)
+        # Python refuses to read numbers of thousands of digits.
+        for n in range(min(int(count[:9]), MEDIA_MAX) if count.isdecimal() else 0)
     ]
     return Inbound(
         sid=get("MessageSid"),
         text=get("Body"),
         # Routing is on the id behind a button or row, never on its title.
-        payload=get("ButtonPayload") or get("ListId") or None,
+        payload=_payload(get("ButtonPayload") or get("ListId")),
         location=_location(get("Latitude"), get("Longitude")),
         media=tuple((url, type_) for url, type_ in media if url),
         reply_to_sid=get("OriginalRepliedMessageSid") or None,
@@ -69,6 +71,11 @@ def read_inbound(params: Mapping[str, Any]) -> Inbound:
         forwarded=get("Forwarded").lower() == "true"
         or get("FrequentlyForwarded").lower() == "true",
     )
+
+
+def _payload(sent: str) -> str | None:
+    """None also for what is longer than any id WhatsApp would have taken from us."""
+    return sent if sent and len(sent) <= PAYLOAD_MAX else None
 
 
 def _location(latitude: str, longitude: str) -> tuple[float, float] | None:

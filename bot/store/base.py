@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Dialect, Integer, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import DateTime, TypeDecorator
+from sqlalchemy.types import DateTime, TypeDecorator, TypeEngine
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -29,8 +29,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# SQLite counts only plain INTEGER primary keys by itself.
-BigId = BigInteger().with_variant(Integer, "sqlite")
+class BigId(TypeDecorator[int]):
+    """A row's number; one that no database can count to, as a stranger may send, finds no row."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[int]:
+        # SQLite counts only plain INTEGER primary keys by itself.
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return value if value is None or abs(value) < 2**63 else None
 
 
 class Base(DeclarativeBase):

@@ -110,10 +110,16 @@ def test_what_is_read_of_each_captured_message(payload: Payload) -> None:
     assert read_inbound({"Body": "a\0b"}).text == "ab"
 
 
+def test_a_payload_longer_than_any_of_ours_counts_as_absent() -> None:
+    assert read_inbound({"ButtonPayload": "stop_charge?session=" + "9" * 5000}).payload is None
+    assert read_inbound({"ListId": "=" + "x" * 255}).payload == "=" + "x" * 255
+
+
 @pytest.mark.parametrize(
     "odd",
     [
-        {"NumMedia": "-1"}, {"NumMedia": "many"}, {"NumMedia": "99999999"}, {"NumMedia": "1"},
+        {"NumMedia": "-1"}, {"NumMedia": "many"}, {"NumMedia": "99999999"},
+        {"NumMedia": "9" * 5000}, {"NumMedia": "1"},
         {"Latitude": "north", "Longitude": "1"}, {"Latitude": "91", "Longitude": "1"},
         {"Latitude": "nan", "Longitude": "nan"}, {"Latitude": "1"}, {"Body": ["a", "b"]}, {},
     ],
@@ -368,6 +374,12 @@ def test_a_status_is_applied_at_once_and_only_climbs(http: FlaskClient, store: S
 def test_a_status_of_an_unknown_message_is_taken_quietly(http: FlaskClient) -> None:
     params = {"MessageSid": "SM" + "8" * 32, "AccountSid": ACCOUNT, "MessageStatus": "read"}
     assert_empty_twiml(post(http, params, "/status"))
+
+
+@pytest.mark.parametrize("row_id", ["9" * 19, "9" * 30, "9" * 5000, "-1", "x", "%00"])
+def test_a_status_for_a_row_that_cannot_be_is_taken_quietly(http: FlaskClient, row_id: str) -> None:
+    params = {"MessageSid": "SM" + "8" * 32, "AccountSid": ACCOUNT, "MessageStatus": "read"}
+    assert_empty_twiml(post(http, params, f"/status?m={row_id}"))
 
 
 @pytest.mark.parametrize("status", ["", "x" * 200, "Sent now", "\u0000"])

@@ -121,6 +121,14 @@ def test_a_media_address_elsewhere_gets_no_credentials(
     assert storage.seen == [("/photo", None)]
 
 
+def test_a_media_address_elsewhere_that_does_not_answer_is_not_waited_for(
+    api: Place, storage: Place, http: httpx.Client
+) -> None:
+    storage.close()
+    with pytest.raises(Refused):
+        photos.fetch(f"{storage.url}/photo", settings(api), http)
+
+
 def test_redirects_without_end_are_given_up(api: Place, http: httpx.Client) -> None:
     api.answers["/media"] = redirect("/media")
     with pytest.raises(GiveUp, match="redirects"):
@@ -197,7 +205,15 @@ def test_packed_bodies_are_not_unpacked(api: Place, http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://api.twilio.com/x", "http://api.twilio.com/x", "https:///x"]
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://api.twilio.com/x",
+        "http://api.twilio.com/x",
+        "https:///x",
+        "http://[::1",
+        "https://\x00/x",
+    ],
 )
 def test_addresses_that_are_never_fetched(http: httpx.Client, url: str) -> None:
     with pytest.raises(GiveUp):
