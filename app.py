@@ -290,6 +290,23 @@ def run_inventory(options: argparse.Namespace) -> int:
     return 0
 
 
+@command("put-back", argument("pile", help="number of a pile, as 1023"))
+def run_put_back(options: argparse.Namespace) -> int:
+    """Puts a pile that a danger report took out of service back into it."""
+    from sqlalchemy import select
+
+    from bot.services import safety
+    from bot.store.stations import Pile
+
+    with open_store(_settings("put-back")).begin() as work:
+        pile = work.session.scalars(select(Pile).where(Pile.number == options.pile)).first()
+        if pile is None:
+            sys.exit(f"There is no pile {options.pile}.")
+        safety.put_back(work, pile)
+    print(f"{pile.id} is in service.")
+    return 0
+
+
 @command(
     "labels",
     argument("codes", nargs="*", help="codes of EVSEs; none: all"),

@@ -114,7 +114,17 @@ class Commands:
         return row, self._apply(work, row, lifecycle.Started(transaction_id))
 
     def connected(self, work: UnitOfWork, pile_id: str, conn: str) -> None:
-        """A pile is back: ask it what became of the commands it never answered."""
+        """A pile is back: ask it what became of the commands it never answered, and tell one that
+        was taken out of service meanwhile to stay so."""
+        if not work.session.get_one(Pile, pile_id).in_service:
+            piles.command(
+                work,
+                key=f"out-of-service:{pile_id}:{conn}",
+                pile_id=pile_id,
+                kind="change_availability",
+                body={"status": "Inoperative"},
+                ttl_s=HOLD_S,
+            )
         rows = work.session.scalars(
             select(Command).where(
                 Command.pile_id == pile_id,

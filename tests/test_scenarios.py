@@ -56,9 +56,10 @@ def taps(world: World, who: str, title: str) -> None:
     world.rider_taps(phone_of(who), title)
 
 
-@step(r"(rider|other) sends a photo of (\d+-\d+)(?: and (\d+-\d+))?")
-def sends_photo(world: World, who: str, code: str, second: str | None) -> None:
-    world.rider_sends_photo(phone_of(who), code, style="two" if second else "clean")
+@step(r"(rider|other) sends a photo of (\d+-\d+)(?: and (\d+-\d+))?(?: with the words (.+))?")
+def sends_photo(world: World, who: str, code: str, second: str | None, words: str | None) -> None:
+    style: Style = "two" if second else "clean"
+    world.rider_sends_photo(phone_of(who), code, style=style, words=words or "")
 
 
 @step(r"(rider|other) sends (?:a|an) (foreign|empty|blurred|dark|angle) photo")

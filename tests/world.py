@@ -180,10 +180,12 @@ class World:
     def rider_shares(self, phone: str, lat: float, lng: float) -> None:
         self._from_phone(phone, json={"lat": lat, "lng": lng})
 
-    def rider_sends_photo(self, phone: str, code: str, *, style: Style = "clean") -> None:
+    def rider_sends_photo(
+        self, phone: str, code: str, *, style: Style = "clean", words: str = ""
+    ) -> None:
         """A photo of the sticker of an EVSE; style "two" shows the next EVSE's sticker too."""
         photo = sticker_photo(self.label(code), style, seed=7)
-        self._from_phone(phone, files={"photo": ("p.jpg", photo)})
+        self._from_phone(phone, files={"photo": ("p.jpg", photo)}, data={"text": words})
 
     def label(self, code: str) -> Label:
         """The sticker of an EVSE."""

@@ -10,7 +10,7 @@ from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
 from bot.store.stations import Evse, Pile
 
-COMMAND_TTL_S = 600  # an offline pile that comes back within this still switches off
+COMMAND_TTL_S = 600  # a pile that is offline is told when it comes back (devices/commands.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,30 @@ class Incident:
 
 
 def raise_alarm(
-    work: UnitOfWork, settings: Settings, rider: Rider, conversation: Conversation, *, key: str
+    work: UnitOfWork,
+    settings: Settings,
+    rider: Rider,
+    conversation: Conversation,
+    *,
+    named: Pile | None,
+    key: str,
 ) -> Incident:
-    """Stop the rider's charge, take its pile out of service, put the chat first in the queue.
+    """Stop the rider's charge, take the pile out of service, put the chat first in the queue.
 
-    The pile is the one of the open session, else of a session that ended in the last hour.
+    The pile is the one the rider named and the one of the open session, else of a session that
+    ended in the last hour.
     """
-    pile = None
+    pile = named
+    if named is not None:
+        lock_out(work, named, key=f"{key}:named")
     session = charging.open_session(work, rider.id) or charging.recent_session(work, rider.id)
     if session is not None:
-        evse = work.session.get_one(Evse, session.evse_id)
-        pile = evse.pile
+        used = work.session.get_one(Evse, session.evse_id).pile
         if session.open:
             charging.request_stop(work, settings, session, by="safety", key=key)
-        lock_out(work, pile, key=key)
+        if used is not named:
+            lock_out(work, used, key=key)
+        pile = named or used
     country = pile.station.country if pile else settings.default_country
     if conversation.owner == "queue":
         conversation.handoff_reason = "safety"
@@ -52,6 +62,19 @@ def lock_out(work: UnitOfWork, pile: Pile, *, key: str) -> None:
         pile_id=pile.id,
         kind="change_availability",
         body={"status": "Inoperative"},
+        ttl_s=COMMAND_TTL_S,
+    )
+
+
+def put_back(work: UnitOfWork, pile: Pile) -> None:
+    """A person has looked at it: the pile is offered again and told to go operative."""
+    pile.in_service = True
+    piles.command(
+        work,
+        key=f"put-back:{pile.id}:{work.now.isoformat()}",
+        pile_id=pile.id,
+        kind="change_availability",
+        body={"status": "Operative"},
         ttl_s=COMMAND_TTL_S,
     )
 

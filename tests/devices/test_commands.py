@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.services import safety
 from bot.store.database import Store
 from bot.store.stations import Pile
 from devices import actions, frames
@@ -296,3 +297,32 @@ def test_an_idle_gateway_only_reads(desk: Desk, start: Start) -> None:
     assert not due(desk.store)
     desk.now += timedelta(seconds=TIMEOUT_S)
     assert due(desk.store)
+
+
+def test_a_pile_locked_out_while_it_was_away_is_told_when_it_is_back(desk: Desk) -> None:
+    with desk.store.begin() as work:
+        pile = work.session.get_one(Pile, PILE)
+        pile.online = False
+        work.session.flush()
+        safety.lock_out(work, pile, key="fire")
+    assert desk.tick() == []
+    world.put_online(desk.store, PILE)
+    desk.pile_connects("conn-2")
+    [call] = desk.tick()
+    action, payload = json.loads(call.payload)[2:]
+    assert (action, payload["operationalStatus"]) == ("ChangeAvailability", "Inoperative")
+
+
+def test_a_pile_put_back_is_told_so_and_not_locked_out_again(desk: Desk) -> None:
+    with desk.store.begin() as work:
+        pile = work.session.get_one(Pile, PILE)
+        pile.in_service = False
+        safety.put_back(work, pile)
+    [call] = desk.tick()
+    message_id, action, payload = json.loads(call.payload)[1:]
+    assert (action, payload["operationalStatus"]) == ("ChangeAvailability", "Operative")
+    command_id = actions.command_id(message_id)
+    assert command_id is not None
+    desk.answers(command_id, {"status": "Accepted"})
+    desk.pile_connects("conn-2")
+    assert desk.tick() == []
