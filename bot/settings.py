@@ -89,7 +89,6 @@ class Settings:
     )  # fmt: skip
     nlu_token: str = setting("Rasa's --auth-token", "", secret=True)
 
-    console_url: str = setting("Address staff reach the console at", "", url=("http", "https"))
     media_max_bytes: int = setting("Largest photo accepted from a rider", 16_000_000)
     nlu_timeout_s: int = setting("How long a message waits for Rasa before keywords decide", 2)
     start_timeout_s: int = setting("How long a start may take until the meter moves", 60)

@@ -93,11 +93,6 @@ def parse(text: str) -> PileCode | None:
     return code if isinstance(code, PileCode) else None
 
 
-def is_mistyped(text: str) -> bool:
-    """True when a typed text looks like one of our codes but one digit seems wrong."""
-    return isinstance(examine(text), Mistyped)
-
-
 def examine(text: str) -> PileCode | Mistyped | None:
     """One typed code: "1023-27", "1023 27", "102327", "#1023-27" or "1023", digits and dashes
     of any script. Six digits that are no code are taken for the number of a pile."""

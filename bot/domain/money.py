@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 # ISO 4217 currencies whose exponent is not 2 (table A.1).
 _ZERO = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
@@ -14,11 +14,6 @@ EXPONENTS: dict[str, int] = dict.fromkeys(_ZERO.split(), 0) | dict.fromkeys(_THR
 def exponent(currency: str) -> int:
     """How many digits stand behind the point for an ISO 4217 currency code."""
     return EXPONENTS.get(currency, 2)
-
-
-def round_half_up(amount: Decimal) -> int:
-    """The nearest integer, halves away from zero: the one rounding rule for money."""
-    return int(amount.quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 @dataclass(frozen=True, slots=True, order=True)

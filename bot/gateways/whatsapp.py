@@ -87,18 +87,6 @@ def _location(latitude: str, longitude: str) -> tuple[float, float] | None:
     return (lat, lng) if -90 <= lat <= 90 and -180 <= lng <= 180 else None
 
 
-def inbound_body(inbound: Inbound) -> dict[str, Any]:
-    """The chat-message form of what a rider sent, for the Message row."""
-    if inbound.location is not None:
-        lat, lng = inbound.location
-        return {"kind": "location", "text": inbound.text, "location": {"lat": lat, "lng": lng}}
-    if inbound.media:
-        url, type_ = inbound.media[0]
-        kind = "image" if type_.startswith("image/") else "document"
-        return {"kind": kind, "text": inbound.text, "media": {"url": url, "type": type_}}
-    return {"kind": "text", "text": inbound.text}
-
-
 def sender_addresses(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Every address of the sender, the one in From first; empty when From is not WhatsApp's.
 

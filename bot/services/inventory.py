@@ -105,6 +105,8 @@ def _station(
     work: UnitOfWork, raw: Mapping[str, Any], make_secret: Callable[[str], str]
 ) -> list[NewPile]:
     name = raw["name"]
+    if not raw["piles"]:
+        raise InventoryError(f"station {name}: no piles")
     if raw["tz"] not in available_timezones():
         raise InventoryError(f"station {name}: unknown time zone {raw['tz']!r}")
     station = work.session.scalars(select(Station).where(Station.name == name)).first()
@@ -123,7 +125,7 @@ def _station(
         work.session.add(station)
         work.session.flush()
     added = []
-    for each in raw.get("piles", []):
+    for each in raw["piles"]:
         id_ = pile_id(str(each["number"]))
         if work.session.get(Pile, id_) is None:
             added.append(NewPile(id_, make_secret(id_)))

@@ -112,6 +112,7 @@ def wrong(path: str, value: object) -> dict[str, Any]:
         ("stations.0.currency", "SEK", "no tariff 'Day' in SEK"),
         ("stations.0.piles.0.kind", "pump", "unknown kind 'pump'"),
         ("stations.0.piles.0.evses", [], "no evses"),
+        ("stations.0.piles", [], "station .*: no piles"),
         ("stations.0.piles.0.number", "12", "no code for pile '12'"),
         ("tariffs.0.body.elements.0.price", "free", "tariff Day: price is not a number"),
         ("tariffs.0.body.elements", None, "tariff Day: elements is missing"),

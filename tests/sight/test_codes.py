@@ -44,7 +44,7 @@ def test_every_swap_of_neighbours_is_noticed(code: str) -> None:
             continue
         typed = list(code)
         typed[left], typed[right] = code[right], code[left]
-        assert codes.is_mistyped("".join(typed))
+        assert isinstance(codes.examine("".join(typed)), codes.Mistyped)
 
 
 @given(numbers, evses)
@@ -81,7 +81,7 @@ def test_a_bare_pile_number(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1023-28", "1023-2", "1032-27", "102-327", "1023 72", "1023127"])
 def test_looks_like_ours_but_is_mistyped(text: str) -> None:
-    assert codes.is_mistyped(text)
+    assert isinstance(codes.examine(text), codes.Mistyped)
 
 
 @pytest.mark.parametrize(
