@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -20,15 +21,23 @@ MAX_ATTEMPTS = 12
 BACK_OFF_S = (0.5, 1, 2, 5, 10, 20, 30, 60)
 # A provider that is away is waited for: a receipt is worth having the next morning too.
 PATIENCE = timedelta(hours=24)
+# Then the worker looks after its other jobs (a rider's "stop"), and the clock calls it back.
+TURN_S = 2.0
 
 # Delivers (kind, key, body) outside any transaction; returns the state to close the row with.
 Deliver = Callable[[str, Mapping[str, Any]], str]
 
 
-def relay(store: Store, deliveries: Mapping[str, Deliver], lane: str, *, limit: int = 100) -> int:
-    """Deliver due effects of a lane, oldest of each stream first; how many were closed."""
+def relay(
+    store: Store, deliveries: Mapping[str, Deliver], lane: str, *, turn_s: float = TURN_S
+) -> int:
+    """Deliver due effects of a lane, oldest of each stream first; how many were closed.
+
+    Nothing is begun after `turn_s`: while a provider hangs, each effect takes its whole time-out.
+    """
+    ends = time.monotonic() + turn_s
     closed = 0
-    while closed < limit:
+    while time.monotonic() < ends:
         with store.begin() as work:
             row = outbox.claim(work, lane)
         if row is None:

@@ -301,6 +301,20 @@ def test_an_effect_waits_out_a_provider_that_is_away_for_hours(office: Office) -
         assert work.session.scalars(select(Outbox.state)).all() == ["done"]
 
 
+def test_a_provider_that_hangs_does_not_keep_the_worker(office: Office) -> None:
+    tried: list[str] = []
+
+    def hang(key: str, body: Mapping[str, Any]) -> str:
+        tried.append(key)
+        threading.Event().wait(0.2)
+        raise TryAgain("timed out")
+
+    for number in range(8):
+        office.calls_for(str(number), stream=str(number))
+    assert relay(office.store, {"k": hang}, "worker", turn_s=0.1) == 0
+    assert tried == ["0"]
+
+
 def test_an_effect_is_not_tried_for_ever(office: Office) -> None:
     def away(key: str, body: Mapping[str, Any]) -> str:
         raise TryAgain("gone for good")
