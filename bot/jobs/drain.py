@@ -56,6 +56,9 @@ def _claim(store: Store, stream: str) -> Inbox | None:
 
 def _serve(store: Store, routes: Mapping[str, Route], row: Inbox) -> Inbox | None:
     """Serve one claimed row; the next one of its stream, claimed in the same transaction."""
+    if row.attempts > MAX_ATTEMPTS:
+        _give_up(store, routes, row, "no worker came back from it")
+        return _claim(store, row.stream)
     try:
         route = routes[row.kind]
         prepared = _prepare(store, route, row)

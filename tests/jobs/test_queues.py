@@ -149,6 +149,17 @@ def test_a_worker_that_died_loses_its_row_to_another_after_the_lease(office: Off
     assert office.serve() == 1
 
 
+def test_a_row_that_kills_every_worker_is_given_up(office: Office) -> None:
+    office.arrives("poison")
+    for _ in range(MAX_ATTEMPTS):
+        with office.store.begin() as work:
+            assert inbox.claim(work, "s") is not None  # and then the process is killed
+        office.now += inbox.LEASE + timedelta(seconds=1)
+    office.serve(lost=lambda work, row: office.done.append("told"))
+    assert office.states() == {"poison": "failed"}
+    assert office.done == ["told"]
+
+
 def test_a_worker_that_slept_through_its_lease_changes_nothing(office: Office) -> None:
     def oversleep(row: Inbox) -> None:
         office.now += inbox.LEASE + timedelta(seconds=1)
