@@ -32,10 +32,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A number with a unit that is shown by locale: Wh, W, s, m or percent."""
+    """A number with a unit that is shown by locale: Wh, W, s, m or percent; "milli" is a bare
+    number in thousandths (25500 is 25.5)."""
 
     number: int
-    unit: str  # "wh" | "w" | "s" | "m" | "percent"
+    unit: str  # "wh" | "w" | "s" | "m" | "percent" | "milli"
 
 
 @dataclass(frozen=True, slots=True)

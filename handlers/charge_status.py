@@ -12,7 +12,7 @@ from bot.services.notices import stop_button
 WAITING = {
     "pile": Say("Waiting for the pile to answer."),
     "plug": Say("Waiting for your cable: please plug in."),
-    "energy": Say("Plugged in. Waiting for the first energy."),
+    "energy": Say("Waiting for the first energy. If your cable is not in yet, please plug in."),
     "vehicle": Say("Your vehicle takes no energy at the moment."),
     "stop": Say("Stopping. You pay nothing more."),
 }

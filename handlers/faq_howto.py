@@ -28,12 +28,22 @@ CARDS = (
         "minute."
     ),
 )
+# "how do I stop?" is about the card on stopping: what else the message speaks of tells which.
+CARD_ABOUT = {
+    "start_charge": "2",
+    "pricing_question": "3",
+    "top_up_or_payment": "3",
+    "charge_status": "4",
+    "stop_charge": "4",
+    "invoice_or_receipt": "5",
+}
 
 
 @intent("faq_howto", digression=True, words=("how", "tutorial"))
 def explain(turn: Turn) -> Replies:
-    """The card named by the button, else the first."""
-    raw = turn.value("card") or "1"
+    """The card named by the button, else the one the question is about, else the first."""
+    about = CARD_ABOUT.get(turn.heard.understanding.secondary or "", "1")
+    raw = turn.value("card") or about
     number = int(raw) if raw.isdigit() and 1 <= int(raw) <= len(CARDS) else 1
     options = [Option("find_pile", Say("Find a pile"))]
     if number < len(CARDS):

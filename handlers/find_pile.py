@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
-from bot.dialog.intents import intent, maybe, wish
+from bot.dialog.intents import ask, intent, maybe, wish
 from bot.dialog.kinds import PILE, PLACE, STATION, PilePoint
 from bot.dialog.turn import Turn
 from bot.domain.availability import Availability
@@ -24,11 +26,12 @@ from bot.replies import (
 )
 from bot.services import stations, tariffs
 from bot.services.offers import stack
-from bot.services.stations import Place, StationView
+from bot.services.stations import EvseView, Place, StationView
 from bot.store.stations import Station
 
 PLACE_KEPT = timedelta(hours=2)  # "near me" means the place shared this recently
 FAR_M = 30_000
+MAX_ROWS = 10  # of a WhatsApp list
 
 WHERE = Say(
     "Where shall I look? Share your location (attach, then Location), or name a street or square."
@@ -49,13 +52,23 @@ KINDS = {
 }
 
 
+def ask_where(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
+    """Asked only when nothing tells where: no pile, no station, no place shared of late."""
+    if slots["pile"] is not None or slots["station"] is not None:
+        return None
+    if (spoken := turn.heard.understanding.entity("location")) is not None:
+        unknown = stations.unknown_place(spoken)
+        return Say(unknown.text, unknown.values)
+    return None if _last_place(turn) is not None else WHERE
+
+
 @wish
 class Find:
-    """A pile, a station or a place, as far as the message tells."""
+    """A pile, a station or a place; the narrowest wins."""
 
     pile: PilePoint | None = maybe(PILE)
     station: Station | None = maybe(STATION)
-    place: Place | None = maybe(PLACE)
+    place: Place | None = ask(ask_where, PLACE)
 
 
 @intent("find_pile", words=("find",))
@@ -113,11 +126,10 @@ def _row(turn: Turn, number: int, view: StationView) -> Option:
     )
 
 
-def _rating(station: Station) -> Say:
+def _rating(station: Station) -> Say | Amount:
     if station.rating_tenths is None:
         return Say("not rated")
-    whole, tenths = divmod(station.rating_tenths, 10)
-    return Say("{stars} of 5", {"stars": f"{whole}.{tenths}"})
+    return Amount(station.rating_tenths * 100, "milli")
 
 
 def _as_of(turn: Turn, view: StationView) -> Moment:
@@ -128,29 +140,7 @@ def station_card(turn: Turn, station: Station) -> Replies:
     """Everything about one station: what is free, prices, way, how to find it, what to tap."""
     seen_from = _last_place(turn)
     view = stations.view(turn.work, turn.settings, station, seen_from=seen_from)
-    unknown = Say("unknown")
-    first = view.evses[0].evse
-    card = Say(
-        "{name}, {address}\n{free} of {total} free (as of {time})\nPower: {power}\n{prices}\n"
-        "Distance: {distance}, on foot: {walk}\nHow to find it: {directions}\nOpen: {hours}\n"
-        "Rating: {rating}",
-        {
-            "name": station.name,
-            "address": station.address,
-            "free": len(view.usable),
-            "total": len(view.evses),
-            "time": _as_of(turn, view),
-            "power": _powers(view),
-            "prices": stack(
-                tariffs.price_lines(tariffs.tariff_for(turn.work, first, turn.now), turn.now)
-            ),
-            "distance": unknown if view.distance_m is None else Amount(view.distance_m, "m"),
-            "walk": unknown if view.walk_min is None else Amount(view.walk_min * 60, "s"),
-            "directions": station.directions or unknown,
-            "hours": station.open_hours or unknown,
-            "rating": _rating(station),
-        },
-    )
+    card = stack(_about(turn, view))
     pin = Pin(station.lat, station.lng, station.name, station.address)
     route = Link(
         Say("The way to {name}", {"name": station.name}),
@@ -160,27 +150,97 @@ def station_card(turn: Turn, station: Station) -> Replies:
     )
     if not view.usable:
         return [card, pin, Say("Nothing is free here at the moment. Write FIND for others.")]
-    rows = [
+    rows = _socket_rows(view) if len(view.usable) <= MAX_ROWS else _pile_rows(view)
+    there = Choose(
+        Say("At the station, send me a photo of the QR code. Or pick a pile here."),
+        rows[:MAX_ROWS],
+        list_button=Say("Choose a pile"),
+    )
+    return [card, pin, route, there]
+
+
+def _socket_rows(view: StationView) -> list[Option]:
+    return [
         Option(
             f"start_charge?{urlencode({'pile': each.evse.code})}",
             Say("{code}", {"code": each.evse.code}),
             Say(
                 "{kind}, {power}, {state}",
                 {
-                    "kind": KINDS.get(each.pile.kind, KINDS["ac"]),
+                    "kind": _kind(each),
                     "power": Amount(each.evse.max_power_w, "w"),
                     "state": STATES[each.state],
                 },
             ),
         )
-        for each in view.usable[:10]
+        for each in view.usable
     ]
-    there = Choose(
-        Say("At the station, send me a photo of the QR code. Or pick a pile here."),
-        rows,
-        list_button=Say("Choose a pile"),
-    )
-    return [card, pin, route, there]
+
+
+def _pile_rows(view: StationView) -> list[Option]:
+    """A row a pile, where a row a socket would hide some: the socket is asked next."""
+    piles: dict[str, list[EvseView]] = {}
+    for each in view.usable:
+        piles.setdefault(each.pile.number, []).append(each)
+    return [
+        Option(
+            f"start_charge?{urlencode({'pile': number})}",
+            Say("Pile {pile}", {"pile": number}),
+            Say(
+                "{kind}, {power}, {free} of {total} free",
+                {
+                    "kind": _kind(free[0]),
+                    "power": Amount(max(each.evse.max_power_w for each in free), "w"),
+                    "free": len(free),
+                    "total": len(free[0].pile.evses),
+                },
+            ),
+        )
+        for number, free in piles.items()
+    ]
+
+
+def _kind(each: EvseView) -> Say:
+    return KINDS.get(each.pile.kind, KINDS["ac"])
+
+
+def _about(turn: Turn, view: StationView) -> list[Say]:
+    """The lines of a station's card; what is not known has no line."""
+    station = view.station
+    lines = [
+        Say("{name}, {address}", {"name": station.name, "address": station.address}),
+        Say(
+            "{free} of {total} free (as of {time})",
+            {"free": len(view.usable), "total": len(view.evses), "time": _as_of(turn, view)},
+        ),
+        Say("Power: {power}", {"power": _powers(view)}),
+        *_prices(turn, view),
+    ]
+    if view.distance_m is not None and view.walk_min is not None:
+        way: dict[str, Value] = {
+            "distance": Amount(view.distance_m, "m"),
+            "walk": Amount(view.walk_min * 60, "s"),
+        }
+        lines.append(Say("Distance: {distance}, on foot: {walk}", way))
+    if station.directions:
+        lines.append(Say("How to find it: {directions}", {"directions": station.directions}))
+    if station.open_hours:
+        lines.append(Say("Open: {hours}", {"hours": station.open_hours}))
+    if station.rating_tenths is not None:
+        lines.append(Say("Rating: {rating} of 5", {"rating": _rating(station)}))
+    return lines
+
+
+def _prices(turn: Turn, view: StationView) -> list[Say]:
+    """What applies now; under a heading each, where the station's sockets differ in price."""
+    first = {each.evse.tariff_id: each for each in reversed(view.evses)}
+    lines = []
+    for each in reversed(first.values()):
+        if len(first) > 1:
+            lines.append(Say("{kind}:", {"kind": _kind(each)}))
+        tariff = tariffs.tariff_for(turn.work, each.evse, turn.now)
+        lines += tariffs.price_lines(tariff, turn.now)
+    return lines
 
 
 def _powers(view: StationView) -> Say | Amount:

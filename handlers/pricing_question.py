@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.dialog.intents import intent, maybe, wish
 from bot.dialog.kinds import PILE, PilePoint
 from bot.dialog.turn import Turn
-from bot.replies import Choose, Option, Replies, Say, Value
+from bot.replies import Amount, Choose, Option, Replies, Say, Value
 from bot.services.offers import stack
 from bot.services.tariffs import price_lines, tariff_for
 from bot.store.stations import Evse
@@ -21,6 +21,8 @@ class Question:
 @intent("pricing_question", digression=True)
 def price(turn: Turn, want: Question) -> Replies:
     """The pile of the message, else of the open dialog, else the rule."""
+    if want.pile is None and turn.conversation.dialog.get("asking") == "agreed":
+        return ()  # the offer that is asked again says it all
     point = want.pile or _open_pile(turn)
     if point is None:
         return Choose(
@@ -36,7 +38,7 @@ def price(turn: Turn, want: Question) -> Replies:
     values: dict[str, Value] = {
         "evse": evse.code if point.evse else point.pile.number,
         "station": point.pile.station.name,
-        "tax": str(tariff.tax_percent),
+        "tax": Amount(int(tariff.tax_percent * 1000), "milli"),
         "prices": stack(price_lines(tariff, turn.now)),
     }
     if tariff.includes_tax:

@@ -237,7 +237,7 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     (
         "faq_howto",
         r"\bhow (?:do|does|can|would|to|should|one)\b(?! (?:i|we) (?:get|have) (?:my|a) refund)"
-        r"|\bwhat (?:happens|if|does .* mean)\b|\bcan i (?:use|leave|charge)\b|\bpolicy\b"
+        r"|\bwhat (?:happens|if|does .* mean)\b|(?<!where )\bcan i (?:use|leave|charge)\b|\bpolicy\b"
         r"|\bcomo (?:se |puedo |funciona|empiezo|hago|cargo|escaneo|cancelo|comeco|faco|encerro|eu|posso)"
         r"|\bque pasa si\b|\bo que acontece\b|怎么(?:用|充|开始|结束|扫|弄|操作|取消|预约)|咋(?:弄|结束|用)|万一"
         r"|\bcomment\b|\bque se passe\b|\bwie (?:starte|funktioniert|beende\w*|scanne|storniere|kann|mache)\b"

@@ -18,6 +18,8 @@ _HARMLESS: Final = (
     r"\bfire (?:up|it up|away|exits?|extinguishers?|insurance|proof|drill|stick|emoji)\b",
     r"\bfire(?:fox|proof|works?|wall)\b|\b(?:is|was|so) fire (?:bro|man|app|ngl)\b",
     r"\b(?:you|u|guys|team|prices? (?:is|are)|sale is) (?:are |is |were )?(?:all )?on fire\b",
+    r"\b(?:apps?|bot|chat|website|service|sales?|prices?|song|playlist|beat|outfit) (?:is|are|was) "
+    r"(?:so |totally |literally |really )?(?:on )?fire\b",
     r"\bshock(?:ing|ingly)\b|\bshock(?:ed)? (?:at|by|with|about|to (?:see|hear|find)|that|how)\b"
     r"(?!.{0,20}\b(?:plug|cable|handle|charger|connector|pile|metal|wire|socket)\b)",
     r"\b(?:what|such|quite|price|bill|sticker|culture) (?:a |an )?shock\b(?! from)",

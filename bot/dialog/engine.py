@@ -17,9 +17,11 @@ from bot.dialog.intents import Intent, Slot
 from bot.dialog.kinds import AGREED
 from bot.dialog.turn import State, Turn
 from bot.errors import Refused
-from bot.replies import Choose, Option, Replies, Reply, Say, as_sequence
+from bot.replies import Choose, Option, Reply, Say, as_sequence
 
 STALE_AFTER = timedelta(hours=1)
+# "start it" to "Shall I start?" is a yes; a long text that speaks of starting is not.
+YES_WORDS = 5
 # What may be an answer to an open question although it was taken for no or another request.
 ANSWERS = frozenset({"answer", "affirm", "deny", "unclear", "out_of_scope", "help", "greet"})
 
@@ -55,17 +57,19 @@ class Engine:
         """The message as an answer to the open question, or None when it is something else."""
         intent = self.intents[state.intent]
         slot = next(each for each in intent.slots if each.name == state.asking)
-        same = heard == state.intent
+        same = heard == state.intent or self._corrects(turn, intent, slot, heard)
         if not same and heard not in ANSWERS and not turn.heard.place:
             return None
-        if heard == "deny":
+        if heard == "deny" and not same:
             turn.conversation.dialog = {}
             return [Say("All right, I have dropped that. Nothing was changed.")]
         try:
             said = self._take(turn, intent, asking=slot.name if not same else None)
             if same and not said:
                 said = self._take(turn, intent, asking=slot.name)
-                if not said and slot.kind is AGREED:  # "start it" to "Shall I start?" is a yes
+                if not said and slot.kind is AGREED:
+                    if len(turn.heard.text.split()) > YES_WORDS:
+                        return self._not_an_answer(turn, state)
                     said = {slot.name: AGREED.dump(True)}
         except Refused as refused:
             return [Say(refused.text, refused.values)]
@@ -80,6 +84,15 @@ class Engine:
         state.slots |= said
         turn.conversation.fallbacks = 0
         return self._advance(turn, intent, state)
+
+    def _corrects(self, turn: Turn, intent: Intent, asked: Slot, heard: str) -> bool:
+        """ "no, 1023-27" and "wait, it is 1023-27": a slot other than the one asked for."""
+        if heard not in ("deny", "unclear", "out_of_scope"):
+            return False
+        try:
+            return bool(self._take(turn, intent, asking=None).keys() - {asked.name})
+        except Refused:
+            return True
 
     def _not_an_answer(self, turn: Turn, state: State) -> list[Reply]:
         turn.conversation.fallbacks += 1
@@ -135,23 +148,28 @@ class Engine:
             value = slot.kind.load(turn, raw) if raw is not None else None
             if value is None and slot.prompt is not None:
                 state.slots.pop(slot.name, None)
-                return self._ask(turn, state, slot, values)
+                asked = self._ask(turn, state, slot, values)
+                if asked is not None:
+                    return asked
             values[slot.name] = value
         if turn.conversation.dialog.get("intent") == intent.name:
             turn.conversation.dialog = {}
         return self._run(turn, intent, intent.wish(**values))
 
-    def _ask(self, turn: Turn, state: State, slot: Slot, values: Mapping[str, Any]) -> list[Reply]:
+    def _ask(
+        self, turn: Turn, state: State, slot: Slot, values: Mapping[str, Any]
+    ) -> list[Reply] | None:
+        """The question; None when the prompt finds that it need not be asked."""
         assert slot.prompt is not None
-        state.asking = slot.name
-        state.at = turn.now.isoformat()
         try:
-            prompt: Replies = (
-                Say(slot.prompt) if isinstance(slot.prompt, str) else slot.prompt(turn, values)
-            )
+            prompt = Say(slot.prompt) if isinstance(slot.prompt, str) else slot.prompt(turn, values)
         except Refused as refused:
             turn.conversation.dialog = {}
             return [Say(refused.text, refused.values)]
+        if prompt is None:
+            return None
+        state.asking = slot.name
+        state.at = turn.now.isoformat()
         state.slots |= turn.keep
         turn.conversation.dialog = state.dump()
         return [_tagged(reply, state.tag) for reply in as_sequence(prompt)]

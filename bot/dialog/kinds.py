@@ -156,9 +156,12 @@ class PlaceKind(Generic[T]):
         spoken = turn.heard.understanding.entity("location") or turn.heard.understanding.entity(
             "station_name"
         )
-        if spoken is None and asked:
+        understood = turn.heard.understanding
+        if spoken is None and asked and understood.confidence < 1:  # not "help", not "yes"
+            if understood.intent in ("unclear", "out_of_scope"):
+                return stations.place_named(turn.work, turn.heard.text)
             spoken = turn.heard.text
-        return stations.place_named(turn.work, spoken) if spoken else None
+        return stations.place_at(turn.work, spoken) if spoken else None
 
     def dump(self, value: Place) -> str:
         """ "lat,lng,label"."""

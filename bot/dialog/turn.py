@@ -60,7 +60,8 @@ def payload_values(payload: str | None) -> dict[str, str]:
     return dict(parse_qsl(payload.split("?", 1)[1]))
 
 
-Prompt = str | Callable[[Turn, Mapping[str, Any]], Replies]
+# None: this need not be asked, the handler does without.
+Prompt = str | Callable[[Turn, Mapping[str, Any]], Replies | None]
 
 
 @dataclass(slots=True)

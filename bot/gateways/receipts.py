@@ -43,7 +43,7 @@ def summary(bill: BillView) -> Say:
         Say(
             "VAT {percent} % on {net}: {tax}",
             {
-                "percent": tax.percent,
+                "percent": Amount(int(Decimal(tax.percent) * 1000), "milli"),
                 "net": Money(tax.net_minor, bill.bill.currency),
                 "tax": Money(tax.tax_minor, bill.bill.currency),
             },

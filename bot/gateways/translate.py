@@ -121,6 +121,8 @@ def _amount(amount: Amount, lang: str, locale: Locale) -> str:
     match amount.unit:
         case "percent":
             return format_percent(number / 100, locale=locale)
+        case "milli":
+            return format_decimal(Decimal(number) / 1000, "#,##0.###", locale=locale)
         case "wh":
             return _unit(Decimal(number) / 1000, "#,##0.###", "kWh", lang, locale)
         case "w" if number < 1000:

@@ -19,6 +19,7 @@ from bot.gateways import whatsapp
 from bot.gateways.media import media_url, new_file, store_file
 from bot.gateways.qr import Reading
 from bot.jobs.drain import Route
+from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
 from bot.services import handoff, riders
 from bot.services.outbound import tell
@@ -126,23 +127,24 @@ class Serving:
 
     def _prepare(self, row: Inbox, incoming: Incoming) -> Prepared:
         lang, context = self._context(_rider_id(row))
-        codes: tuple[str, ...] = ()
-        problem, pictures = None, ()
-        if not self._is_urgent(incoming, lang, context):
-            codes, problem, pictures = self._see(incoming)
+        urgent = self._is_urgent(incoming, lang, context)
+        codes, problem, pictures = ((), None, ()) if urgent else self._see(incoming)
         understanding = self._understand(incoming, codes, problem, lang, context)
+        place = incoming.place
+        if incoming.payload is None and not codes and place is None:
+            understanding, place = whereabouts(self.store, incoming.text, understanding)
         heard = Heard(
             key=f"{row.source}:{row.source_id}",
             understanding=understanding,
             text=incoming.text,
             payload=incoming.payload,
-            place=incoming.place,
+            place=place,
             photo_problem=problem,
         )
         return Prepared(incoming, heard, pictures)
 
     def _is_urgent(self, incoming: Incoming, lang: str | None, context: frozenset[str]) -> bool:
-        """Whether the caption of a photo already says all that matters."""
+        """Whether the caption of a photo already says all that matters: nothing is waited for."""
         if not incoming.photos or not incoming.text:
             return False
         return self.understand(incoming.text, lang=lang, context=context).intent in URGENT
@@ -275,6 +277,8 @@ class Serving:
             return True
         if heard.understanding.intent in URGENT:
             return True
+        if heard.understanding.intent == "privacy_request" and heard.understanding.confidence >= 1:
+            return True  # "stop" without a charge is never answered with silence
         if conversation.owner != "queue":
             return False
         turns_back = heard.text.strip().casefold() in BACK_TO_BOT
@@ -341,10 +345,15 @@ def _learn(work: UnitOfWork, rider: Rider, incoming: Incoming, heard: Understand
         rider.last_place_at = work.now
     if rider.lang_chosen:
         return
-    if heard.lang is not None:
+    if heard.lang is not None and (rider.lang is None or _tells_language(incoming.text, heard)):
         rider.lang = heard.lang
     elif rider.lang is None:
         rider.lang = _language_of_number(work, rider.id)
+
+
+def _tells_language(text: str, heard: Understanding) -> bool:
+    """Whether a message is enough to leave the language spoken so far: one loan word is not."""
+    return heard.lang == "zh" or heard.intent == "greet" or len(text.split()) > 1
 
 
 # Country calling codes whose riders most likely read one of the shipped languages.

@@ -29,6 +29,7 @@ from bot.store.stations import Evse
 log = structlog.get_logger(__name__)
 
 OFFER_LIFE: Final = timedelta(hours=1)  # a shown price is honoured this long
+E_BIKE_BELOW_W: Final = 2000
 SUSPECT_AFTER: Final = 2  # failed starts in a row
 
 
@@ -121,11 +122,16 @@ def make_offer(work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider
         tariff=tariff,
         hold=hold_for(tariff, power_w=evse.max_power_w, at=work.now),
         lines=price_lines(tariff, work.now),
-        examples=tuple(examples(tariff, work.now, evse.max_power_w)),
+        examples=tuple(examples(tariff, work.now, evse.max_power_w, _example_energies(evse))),
         plugged=evse.status == "Occupied",
         suspect=evse.failed_starts >= SUSPECT_AFTER,
         at=work.now,
     )
+
+
+def _example_energies(evse: Evse) -> tuple[int, int]:
+    """Wh that a vehicle at such a socket may take: an e-bike's battery holds half a kWh."""
+    return (250, 500) if evse.max_power_w < E_BIKE_BELOW_W else (5000, 10000)
 
 
 def read_offer(body: Mapping[str, Any], evse: Evse, now: datetime) -> Agreed:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
@@ -193,32 +194,49 @@ def by_code(work: UnitOfWork, code: PileCode) -> tuple[Pile, Evse | None]:
     )
 
 
-def named(work: UnitOfWork, text: str) -> Station | None:
-    """The station whose name or address fits a typed name best, or None."""
-    names: dict[tuple[int, str], str] = {}
+def named(work: UnitOfWork, text: str, *, whole: bool = False) -> Station | None:
+    """The station whose name fits what was typed best, or None.
+
+    `whole`: the text is nothing but the name; else the name may stand in a sentence.
+    """
     stations = {station.id: station for station in work.session.scalars(select(Station))}
-    for station in stations.values():
-        names[station.id, "name"] = station.name
-        names[station.id, "address"] = station.address.split(",")[0]
-    best = process.extractOne(
-        text, names, scorer=fuzz.token_set_ratio, processor=utils.default_process
-    )
-    return stations[best[2][0]] if best and best[1] >= NAME_SCORE else None
+    names = {id_: each.name for id_, each in stations.items()}
+    return _best(text, stations, names, fuzz.ratio if whole else fuzz.token_set_ratio)
+
+
+def place_at(work: UnitOfWork, text: str) -> Place | None:
+    """A place known from our stations' names and streets, or None."""
+    stations = {station.id: station for station in work.session.scalars(select(Station))}
+    streets = {id_: re.sub(r"\d.*", "", each.address) for id_, each in stations.items()}
+    station = named(work, text) or _best(text, stations, streets, fuzz.token_set_ratio)
+    return Place(station.lat, station.lng, station.name) if station else None
 
 
 def place_named(work: UnitOfWork, text: str) -> Place:
-    """A place a rider typed, known from our stations' names and addresses.
+    """`place_at`. Raises Refused when the place is not known."""
+    place = place_at(work, text)
+    if place is None:
+        raise unknown_place(text)
+    return place
 
-    Raises Refused when it is not known.
-    """
-    station = named(work, text)
-    if station is None:
-        raise Refused(
-            'I do not know the place "{place}". Please share your location (attach, then '
-            "Location), or name a street or square near a station.",
-            {"place": text[:60]},
-        )
-    return Place(station.lat, station.lng, station.name)
+
+def unknown_place(text: str) -> Refused:
+    """The no to a place that nobody knows, with a way on."""
+    return Refused(
+        'I do not know the place "{place}". Please share your location (attach, then '
+        "Location), or name a street or square near a station.",
+        {"place": text[:60]},
+    )
+
+
+def _best(
+    text: str,
+    stations: Mapping[int, Station],
+    names: Mapping[int, str],
+    scorer: Callable[..., float],
+) -> Station | None:
+    best = process.extractOne(text, names, scorer=scorer, processor=utils.default_process)
+    return stations[best[2]] if best and best[1] >= NAME_SCORE else None
 
 
 def remembered(rider_lat: float | None, rider_lng: float | None) -> Place | None:
