@@ -24,7 +24,7 @@ class ChargingSession(Base):
     key: Mapped[str] = mapped_column(String(160), unique=True)  # the yes that called for it
     rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"))
     evse_id: Mapped[int] = mapped_column(ForeignKey("evse.id"))
-    state: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16), index=True)
     facts: Mapped[dict[str, Any]]
     tariff: Mapped[dict[str, Any]]  # the snapshot pinned at the yes
     open: Mapped[bool] = mapped_column(default=True)  # occupies its rider and its EVSE
@@ -75,7 +75,7 @@ class Hold(Base):
     attempt: Mapped[int] = mapped_column(default=1)
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
-    state: Mapped[str] = mapped_column(String(12), default="creating")
+    state: Mapped[str] = mapped_column(String(12), default="creating", index=True)
     payment_intent: Mapped[str | None] = mapped_column(String(64), index=True)
     checkout_session: Mapped[str | None] = mapped_column(String(80), index=True)
     checkout_url: Mapped[str | None] = mapped_column(Text)

@@ -10,12 +10,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from bot.domain.session import FINAL, STATES
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import Store
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Conversation
 from bot.store.stations import Pile
 
+# Of holds: what is over is never counted, there is ever more of it.
+PENDING = ("creating", "waiting", "held", "capturing", "voiding")
 # Asks a dependency and raises when it does not answer.
 Probe = Callable[[], object]
 
@@ -84,10 +87,14 @@ class Figures(Collector):
                 "pilebot_inbox_oldest_seconds", "Age of the oldest due inbox row", value=waited
             )
             for title, name, label, statement in (
-                ("Charging sessions by state", "sessions", "state",
-                 select(ChargingSession.state, func.count()).group_by(ChargingSession.state)),
-                ("Holds by state", "holds", "state",
-                 select(Hold.state, func.count()).group_by(Hold.state)),
+                ("Charging sessions that are not over, by state", "sessions", "state",
+                 select(ChargingSession.state, func.count())
+                 .where(ChargingSession.state.in_(set(STATES) - FINAL))
+                 .group_by(ChargingSession.state)),
+                ("Holds that are not over, by state", "holds", "state",
+                 select(Hold.state, func.count())
+                 .where(Hold.state.in_(PENDING))
+                 .group_by(Hold.state)),
                 ("Conversations by owner", "conversations", "owner",
                  select(Conversation.owner, func.count()).group_by(Conversation.owner)),
                 ("Piles by presence", "piles", "online",

@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import Connection, event, select
 from sqlalchemy.exc import IntegrityError
 
+from bot.gateways import stripe_events
 from bot.services import housekeeping
 from bot.store import inbox, outbox
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.devices import PileEvent
 from bot.store.queues import Inbox, Outbox
 from bot.store.tables import Base
+from bot.web.health import Figures
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -38,7 +40,7 @@ def scans(store: Store, run: Callable[[UnitOfWork], object]) -> list[str]:
         if not statement.startswith(("BEGIN", "EXPLAIN")):
             seen.append((statement, parameters))
 
-    with store.begin() as work:
+    with store.read() as work:
         run(work)
         event.remove(store.engine, "before_cursor_execute", note)
         assert seen
@@ -66,6 +68,16 @@ def test_what_the_clock_and_the_workers_ask_needs_no_scan(
     store: Store, run: Callable[[UnitOfWork], object]
 ) -> None:
     assert scans(store, run) == []
+
+
+def test_looking_after_payments_reads_only_what_is_not_over(store: Store) -> None:
+    found = scans(store, lambda work: stripe_events.poll_unsettled(store))
+    assert not [each for each in found if "hold" in each]
+
+
+def test_metrics_read_only_what_is_not_over(store: Store) -> None:
+    found = scans(store, lambda work: list(Figures(store).collect()))
+    assert {each.split()[1] for each in found} == {"conversation", "pile"}
 
 
 def test_old_rows_go_and_failed_ones_stay(store: Store) -> None:
