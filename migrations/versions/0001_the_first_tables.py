@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -22,7 +23,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "inbox",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("source", sa.String(length=32), nullable=False),
         sa.Column("source_id", sa.String(length=160), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
@@ -47,7 +48,7 @@ def upgrade() -> None:
 
     op.create_table(
         "ledger_entry",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("source", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("account", sa.String(length=60), nullable=False),
@@ -61,7 +62,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "media",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("token", sa.String(length=48), nullable=False),
         sa.Column("content_type", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -71,9 +72,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_media")),
         sa.UniqueConstraint("token", name=op.f("uq_media_token")),
     )
+    with op.batch_alter_table("media", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_media_expires_at"), ["expires_at"], unique=False)
+
     op.create_table(
         "outbox",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
         sa.Column("lane", sa.String(length=16), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
@@ -91,13 +95,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_outbox_lane_state_due_at", ["lane", "state", "due_at"], unique=False
+            "ix_outbox_state_lane_due_at", ["state", "lane", "due_at"], unique=False
         )
         batch_op.create_index("ix_outbox_stream_state", ["stream", "state", "id"], unique=False)
 
     op.create_table(
         "pile_event",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("pile_id", sa.String(length=48), nullable=False),
         sa.Column("key", sa.String(length=96), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
@@ -108,7 +112,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("pile_id", "key", name=op.f("uq_pile_event_pile_id_key")),
     )
     with op.batch_alter_table("pile_event", schema=None) as batch_op:
-        batch_op.create_index("ix_pile_event_received_at", ["pile_id", "received_at"], unique=False)
+        batch_op.create_index("ix_pile_event_received_at", ["received_at"], unique=False)
 
     op.create_table(
         "rate_window",
@@ -119,7 +123,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "rider",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=True),
@@ -142,18 +146,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "tariff",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tariff")),
     )
     op.create_table(
         "conversation",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("owner", sa.String(length=8), nullable=False),
-        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("owner_id", bot.store.base.BigId(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("handoff_reason", sa.String(length=64), nullable=True),
@@ -172,8 +176,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "rider_address",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("value", sa.String(length=160), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -188,7 +192,7 @@ def upgrade() -> None:
 
     op.create_table(
         "station",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("address", sa.String(length=200), nullable=False),
         sa.Column("lat", sa.Double(), nullable=False),
@@ -202,9 +206,7 @@ def upgrade() -> None:
         sa.Column("rating_tenths", sa.Integer(), nullable=True),
         sa.Column("rating_count", sa.Integer(), nullable=False),
         sa.Column("open_hours", sa.String(length=60), nullable=False),
-        sa.Column(
-            "photo_media_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
+        sa.Column("photo_media_id", bot.store.base.BigId(), nullable=True),
         sa.ForeignKeyConstraint(
             ["photo_media_id"], ["media.id"], name=op.f("fk_station_photo_media_id_media")
         ),
@@ -212,10 +214,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "tariff_version",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "tariff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("tariff_id", bot.store.base.BigId(), nullable=False),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -230,8 +230,8 @@ def upgrade() -> None:
 
     op.create_table(
         "web_login",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -244,8 +244,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "web_session",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -258,10 +258,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "message",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("conversation_id", bot.store.base.BigId(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("author", sa.String(length=8), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
@@ -288,9 +286,7 @@ def upgrade() -> None:
         "pile",
         sa.Column("id", sa.String(length=48), nullable=False),
         sa.Column("number", sa.String(length=6), nullable=False),
-        sa.Column(
-            "station_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("station_id", bot.store.base.BigId(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("model", sa.String(length=60), nullable=False),
         sa.Column("secret_hash", sa.String(length=120), nullable=False),
@@ -312,13 +308,11 @@ def upgrade() -> None:
 
     op.create_table(
         "command",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
         sa.Column("pile_id", sa.String(length=48), nullable=False),
         sa.Column("evse_number", sa.Integer(), nullable=True),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
-        ),
+        sa.Column("session_id", bot.store.base.BigId(), nullable=True),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
@@ -341,15 +335,13 @@ def upgrade() -> None:
 
     op.create_table(
         "evse",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("pile_id", sa.String(length=48), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(length=16), nullable=False),
         sa.Column("connector_type", sa.String(length=24), nullable=False),
         sa.Column("max_power_w", sa.Integer(), nullable=False),
-        sa.Column(
-            "tariff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("tariff_id", bot.store.base.BigId(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("status_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fault_code", sa.String(length=60), nullable=True),
@@ -365,10 +357,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "charging_session",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
-        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("evse_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("evse_id", bot.store.base.BigId(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("tariff", sa.JSON(), nullable=False),
@@ -394,6 +386,7 @@ def upgrade() -> None:
     with op.batch_alter_table("charging_session", schema=None) as batch_op:
         batch_op.create_index("ix_charging_session_evse_id", ["evse_id", "open"], unique=False)
         batch_op.create_index("ix_charging_session_rider_id", ["rider_id", "open"], unique=False)
+        batch_op.create_index(batch_op.f("ix_charging_session_state"), ["state"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_charging_session_transaction_id"), ["transaction_id"], unique=False
         )
@@ -414,10 +407,8 @@ def upgrade() -> None:
 
     op.create_table(
         "bill",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("session_id", bot.store.base.BigId(), nullable=False),
         sa.Column("number", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
@@ -434,11 +425,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "hold",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column(
-            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
-        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("session_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("amount_minor", sa.Integer(), nullable=False),
@@ -470,11 +459,12 @@ def upgrade() -> None:
             batch_op.f("ix_hold_payment_intent"), ["payment_intent"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_hold_session_id"), ["session_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_hold_state"), ["state"], unique=False)
 
     op.create_table(
         "refund",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("hold_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("hold_id", bot.store.base.BigId(), nullable=False),
         sa.Column("amount_minor", sa.Integer(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("reason", sa.String(length=120), nullable=False),
@@ -497,6 +487,7 @@ def downgrade() -> None:
 
     op.drop_table("refund")
     with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_hold_state"))
         batch_op.drop_index(batch_op.f("ix_hold_session_id"))
         batch_op.drop_index(batch_op.f("ix_hold_payment_intent"))
         batch_op.drop_index(batch_op.f("ix_hold_checkout_session"))
@@ -515,6 +506,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("open"),
         )
         batch_op.drop_index(batch_op.f("ix_charging_session_transaction_id"))
+        batch_op.drop_index(batch_op.f("ix_charging_session_state"))
         batch_op.drop_index("ix_charging_session_rider_id")
         batch_op.drop_index("ix_charging_session_evse_id")
 
@@ -556,9 +548,12 @@ def downgrade() -> None:
     op.drop_table("pile_event")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("ix_outbox_stream_state")
-        batch_op.drop_index("ix_outbox_lane_state_due_at")
+        batch_op.drop_index("ix_outbox_state_lane_due_at")
 
     op.drop_table("outbox")
+    with op.batch_alter_table("media", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_media_expires_at"))
+
     op.drop_table("media")
     op.drop_table("ledger_entry")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
