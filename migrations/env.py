@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from bot.store.base import UtcDateTime
+from bot.store.base import BigId, UtcDateTime
 from bot.store.database import make_engine
 from bot.store.tables import Base
 
@@ -16,6 +16,8 @@ def render_item(kind: str, item: Any, _: object) -> str | Literal[False]:
     """Migrations name plain types: they must not change when our own types do."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, BigId):
+        return "sa.BigInteger().with_variant(sa.Integer(), 'sqlite')"
     return False
 
 

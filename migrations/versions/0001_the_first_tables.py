@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -23,7 +22,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "inbox",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("source", sa.String(length=32), nullable=False),
         sa.Column("source_id", sa.String(length=160), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
@@ -48,7 +47,7 @@ def upgrade() -> None:
 
     op.create_table(
         "ledger_entry",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("source", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("account", sa.String(length=60), nullable=False),
@@ -62,7 +61,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "media",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("token", sa.String(length=48), nullable=False),
         sa.Column("content_type", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -77,7 +76,7 @@ def upgrade() -> None:
 
     op.create_table(
         "outbox",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
         sa.Column("lane", sa.String(length=16), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
@@ -101,7 +100,7 @@ def upgrade() -> None:
 
     op.create_table(
         "pile_event",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("pile_id", sa.String(length=48), nullable=False),
         sa.Column("key", sa.String(length=96), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
@@ -123,7 +122,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "rider",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=True),
@@ -146,18 +145,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "tariff",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tariff")),
     )
     op.create_table(
         "conversation",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("owner", sa.String(length=8), nullable=False),
-        sa.Column("owner_id", bot.store.base.BigId(), nullable=True),
+        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("handoff_reason", sa.String(length=64), nullable=True),
@@ -176,8 +175,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "rider_address",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("value", sa.String(length=160), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -192,7 +191,7 @@ def upgrade() -> None:
 
     op.create_table(
         "station",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("address", sa.String(length=200), nullable=False),
         sa.Column("lat", sa.Double(), nullable=False),
@@ -206,7 +205,9 @@ def upgrade() -> None:
         sa.Column("rating_tenths", sa.Integer(), nullable=True),
         sa.Column("rating_count", sa.Integer(), nullable=False),
         sa.Column("open_hours", sa.String(length=60), nullable=False),
-        sa.Column("photo_media_id", bot.store.base.BigId(), nullable=True),
+        sa.Column(
+            "photo_media_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
         sa.ForeignKeyConstraint(
             ["photo_media_id"], ["media.id"], name=op.f("fk_station_photo_media_id_media")
         ),
@@ -214,8 +215,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "tariff_version",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("tariff_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "tariff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -230,8 +233,8 @@ def upgrade() -> None:
 
     op.create_table(
         "web_login",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -244,8 +247,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "web_session",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
@@ -258,8 +261,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "message",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("conversation_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("author", sa.String(length=8), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
@@ -286,7 +291,9 @@ def upgrade() -> None:
         "pile",
         sa.Column("id", sa.String(length=48), nullable=False),
         sa.Column("number", sa.String(length=6), nullable=False),
-        sa.Column("station_id", bot.store.base.BigId(), nullable=False),
+        sa.Column(
+            "station_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("model", sa.String(length=60), nullable=False),
         sa.Column("secret_hash", sa.String(length=120), nullable=False),
@@ -308,11 +315,13 @@ def upgrade() -> None:
 
     op.create_table(
         "command",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
         sa.Column("pile_id", sa.String(length=48), nullable=False),
         sa.Column("evse_number", sa.Integer(), nullable=True),
-        sa.Column("session_id", bot.store.base.BigId(), nullable=True),
+        sa.Column(
+            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
@@ -335,13 +344,15 @@ def upgrade() -> None:
 
     op.create_table(
         "evse",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("pile_id", sa.String(length=48), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(length=16), nullable=False),
         sa.Column("connector_type", sa.String(length=24), nullable=False),
         sa.Column("max_power_w", sa.Integer(), nullable=False),
-        sa.Column("tariff_id", bot.store.base.BigId(), nullable=False),
+        sa.Column(
+            "tariff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("status_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fault_code", sa.String(length=60), nullable=True),
@@ -357,10 +368,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "charging_session",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
-        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
-        sa.Column("evse_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("evse_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("tariff", sa.JSON(), nullable=False),
@@ -407,8 +418,10 @@ def upgrade() -> None:
 
     op.create_table(
         "bill",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("session_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("number", sa.String(length=32), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
@@ -425,9 +438,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "hold",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("session_id", bot.store.base.BigId(), nullable=False),
-        sa.Column("rider_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "session_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("amount_minor", sa.Integer(), nullable=False),
@@ -463,8 +478,8 @@ def upgrade() -> None:
 
     op.create_table(
         "refund",
-        sa.Column("id", bot.store.base.BigId(), nullable=False),
-        sa.Column("hold_id", bot.store.base.BigId(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hold_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("amount_minor", sa.Integer(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("reason", sa.String(length=120), nullable=False),
