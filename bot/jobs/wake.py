@@ -17,7 +17,7 @@ from bot.store.database import UnitOfWork
 log = structlog.get_logger()
 
 QUEUE = "pilebot"
-MARK_S = 30
+MARK_S = 5  # what a job costs that dies with its worker between the queue and its first line
 PILES_CHANNEL = "pilebot:piles"  # the pile gateway listens here for commands to send
 
 
