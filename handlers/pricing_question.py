@@ -6,6 +6,7 @@ from bot.dialog.intents import intent, maybe, wish
 from bot.dialog.kinds import PILE, PilePoint
 from bot.dialog.turn import Turn
 from bot.replies import Amount, Choose, Option, Replies, Say, Value
+from bot.services import charging
 from bot.services.offers import stack
 from bot.services.tariffs import price_lines, tariff_for
 from bot.store.stations import Evse
@@ -20,7 +21,7 @@ class Question:
 
 @intent("pricing_question", digression=True)
 def price(turn: Turn, want: Question) -> Replies:
-    """The pile of the message, else of the open dialog, else the rule."""
+    """The pile of the message, else of the open dialog or charge, else the rule."""
     if want.pile is None and turn.conversation.dialog.get("asking") == "agreed":
         return ()  # the offer that is asked again says it all
     point = want.pile or _open_pile(turn)
@@ -47,5 +48,12 @@ def price(turn: Turn, want: Question) -> Replies:
 
 
 def _open_pile(turn: Turn) -> PilePoint | None:
+    """The pile of the open dialog or of the running charge."""
     raw = turn.conversation.dialog.get("slots", {}).get("pile")
-    return PILE.load(turn, raw) if raw else None
+    if raw:
+        return PILE.load(turn, raw)
+    session = charging.open_session(turn.work, turn.rider.id)
+    if session is None:
+        return None
+    evse = turn.work.session.get_one(Evse, session.evse_id)
+    return PilePoint(evse.pile, evse)

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
-from bot.dialog.intents import intent
+from bot.dialog.intents import ask, intent, wish
+from bot.dialog.kinds import AGREED
 from bot.dialog.turn import Turn
 from bot.domain.codes import parse
 from bot.errors import Refused
-from bot.replies import Replies, Say
+from bot.replies import Choose, Option, Replies, Say
 from bot.services import safety, stations
 from bot.store.stations import Pile
 
 
+def ask_sure(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
+    """Asked only when no word of danger stands in the message and Rasa alone suspects it: "battery
+    level?" must not stop a charge. The warning comes all the same."""
+    if turn.heard.understanding.engine != "rasa" or turn.conversation.owner != "bot":
+        return None
+    number = safety.emergency_number(turn.settings, turn.settings.default_country)
+    return [
+        _warning(number),
+        Choose(
+            Say("Is there danger at the pile? If so, I switch it off and call a person."),
+            [Option("=yes", Say("Yes, danger")), Option("deny", Say("No, all is well"))],
+        ),
+    ]
+
+
+@wish
+class Danger:
+    """Words of danger are enough; a suspicion is asked back."""
+
+    sure: bool | None = ask(ask_sure, AGREED)
+
+
 @intent("safety_emergency")
-def danger(turn: Turn) -> Replies:
+def danger(turn: Turn, _: Danger) -> Replies:
     """Stops the rider's charge, takes the pile out of service, fetches a person."""
     incident = safety.raise_alarm(
         turn.work,
@@ -24,11 +49,7 @@ def danger(turn: Turn) -> Replies:
         named=_named(turn),
         key=turn.heard.key,
     )
-    first = Say(
-        "Move away now and keep others away. Do not touch the pile, the cable or the battery. "
-        "If there is fire, smoke or someone is hurt, call {number}.",
-        {"number": incident.emergency_number},
-    )
+    first = _warning(incident.emergency_number)
     if incident.pile is None:
         return [
             first,
@@ -42,6 +63,14 @@ def danger(turn: Turn) -> Replies:
             {"pile": incident.pile.number},
         ),
     ]
+
+
+def _warning(number: str) -> Say:
+    return Say(
+        "Move away now and keep others away. Do not touch the pile, the cable or the battery. "
+        "If there is fire, smoke or someone is hurt, call {number}.",
+        {"number": number},
+    )
 
 
 def _named(turn: Turn) -> Pile | None:

@@ -55,6 +55,8 @@ class Engine:
 
     def _answer(self, turn: Turn, state: State, heard: str) -> list[Reply] | None:
         """The message as an answer to the open question, or None when it is something else."""
+        if turn.heard.understanding.engine == "safety":
+            return None  # a word of danger never answers anything else
         intent = self.intents[state.intent]
         slot = next(each for each in intent.slots if each.name == state.asking)
         same = heard == state.intent or self._corrects(turn, intent, slot, heard)

@@ -222,6 +222,21 @@ def test_the_same_request_again_is_a_yes_to_its_own_question(cafe: Cafe) -> None
     assert cafe.says("order", "order it") == ["{n} cups are coming."]
 
 
+def test_a_long_text_about_the_same_request_is_no_yes(cafe: Cafe) -> None:
+    cafe.says("order", number="2")
+    assert cafe.says("order", "blah blah order blah blah order blah") == [
+        "Sorry, I did not understand that as an answer.",
+        "{n} cups?",
+    ]
+
+
+@pytest.mark.parametrize("taken_for", ["deny", "unclear", "out_of_scope"])
+def test_a_correction_may_sound_like_a_no(cafe: Cafe, taken_for: str) -> None:
+    cafe.says("order", number="2")
+    assert cafe.says(taken_for, "no, 3", number="3") == ["{n} cups?"]
+    assert cafe.says("affirm") == ["{n} cups are coming."]
+
+
 def test_an_answer_nobody_understands_is_asked_again_then_goes_to_unclear(cafe: Cafe) -> None:
     cafe.says("order")
     assert cafe.says("unclear", "hm") == [

@@ -1,0 +1,78 @@
+"""Danger that only Rasa suspects is asked back; the words of danger themselves never are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.dialog.engine import Engine
+from bot.dialog.intents import describe
+from bot.dialog.turn import Heard, Turn
+from bot.replies import Choose, Reply, Say
+from bot.settings import Settings
+from bot.store.database import Store, make_engine
+from bot.store.riders import Conversation, Rider
+from bot.store.tables import Base
+from bot.understanding import Understanding
+from handlers.affirm import fine
+from handlers.safety_emergency import danger
+
+ENGINE = Engine(
+    {"safety_emergency": describe("safety_emergency", danger), "deny": describe("deny", fine)}
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    engine = make_engine(f"sqlite:///{tmp_path / 'danger.db'}")
+    Base.metadata.create_all(engine)
+    store = Store(engine)
+    with store.begin() as work:
+        work.session.add(Rider(id=1, created_at=work.now))
+        work.session.flush()
+        work.session.add(Conversation(id=1, rider_id=1, created_at=work.now, dialog={}))
+    yield store
+    engine.dispose()
+
+
+def hears(store: Store, intent: str, engine: str, text: str) -> tuple[list[Reply], str]:
+    """The answer, and who owns the chat after it."""
+    settings = Settings.__new__(Settings)
+    object.__setattr__(settings, "emergency_numbers", "FI:112")
+    object.__setattr__(settings, "default_country", "FI")
+    with store.begin() as work:
+        conversation = work.session.get_one(Conversation, 1)
+        understood = Understanding(intent, 0.7, engine=engine)
+        heard = Heard(key=text, understanding=understood, text=text)
+        turn = Turn(work, settings, work.session.get_one(Rider, 1), conversation, heard)
+        return ENGINE.serve(turn), conversation.owner
+
+
+def test_a_suspicion_warns_and_asks(store: Store) -> None:
+    said, owner = hears(store, "safety_emergency", "rasa", "battery level?")
+    assert isinstance(said[0], Say)
+    assert said[0].text.startswith("Move away now")
+    assert isinstance(said[1], Choose)
+    assert owner == "bot"
+    assert hears(store, "deny", "keywords", "no")[1] == "bot"
+
+
+@pytest.mark.parametrize(
+    ("intent", "engine", "text"),
+    [
+        ("affirm", "keywords", "yes"),
+        ("safety_emergency", "safety", "there is smoke and now it is burning for real"),
+        ("safety_emergency", "rasa", "something is wrong"),
+    ],
+)
+def test_a_yes_or_more_of_it_is_an_alarm(store: Store, intent: str, engine: str, text: str) -> None:
+    hears(store, "safety_emergency", "rasa", "it looks odd")
+    assert hears(store, intent, engine, text)[1] == "queue"
+
+
+def test_a_word_of_danger_is_never_asked_back(store: Store) -> None:
+    said, owner = hears(store, "safety_emergency", "safety", "smoke!")
+    assert not any(isinstance(reply, Choose) for reply in said)
+    assert owner == "queue"
