@@ -59,6 +59,7 @@ def make_web(settings: Settings, store: Store) -> Flask:
     from bot.web import health, media, site, stripe_webhook, whatsapp_webhook
     from bot.web.drained import Drained
     from bot.web.headers import add_headers
+    from devices.broker import wait_ready
     from nlu.server import is_ready
 
     flask = Flask("pilebot")
@@ -67,9 +68,13 @@ def make_web(settings: Settings, store: Store) -> Flask:
     inner = ProxyFix(flask.wsgi_app)
     flask.wsgi_app = Drained(inner)  # type: ignore[method-assign]  # Flask's own advice
     redis = wake.connect(settings.redis_url)
-    probes: dict[str, health.Probe] = {"redis": redis.ping}
+    probes: dict[str, health.Probe] = {
+        "redis": redis.ping,
+        "broker": partial(_ask_other, partial(wait_ready, settings.mqtt_url, 2.0), "no login"),
+    }
     if settings.nlu_url:
-        probes["nlu"] = partial(_ask_nlu, partial(is_ready, settings.nlu_url, settings.nlu_token))
+        served = partial(is_ready, settings.nlu_url, settings.nlu_token)
+        probes["nlu"] = partial(_ask_other, served, "no model is being served")
     for blueprint in (
         whatsapp_webhook.blueprint(store, settings),
         stripe_webhook.blueprint(store, settings),
@@ -87,9 +92,9 @@ def _ask(store: Store) -> None:
         work.session.connection().exec_driver_sql("SELECT 1")
 
 
-def _ask_nlu(is_ready: Callable[[], bool]) -> None:
+def _ask_other(is_ready: Callable[[], bool], otherwise: str) -> None:
     if not is_ready():
-        raise ConnectionError("no model is being served")
+        raise ConnectionError(otherwise)
 
 
 def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str, Route]:

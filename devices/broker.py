@@ -79,7 +79,10 @@ def wait_ready(mqtt_url: str, timeout_s: float) -> bool:
     """Whether the broker lets us in before the time is over (a real login: a bare connect to
     amqtt would only fill its log)."""
     parts = urlsplit(mqtt_url)
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="pilebot-probe")
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=f"pilebot-probe-{os.getpid()}-{threading.get_ident()}",
+    )
     client.username_pw_set(unquote(parts.username or ""), unquote(parts.password or ""))
     let_in = threading.Event()
 
@@ -91,7 +94,10 @@ def wait_ready(mqtt_url: str, timeout_s: float) -> bool:
 
     client.on_connect = on_connect
     client.reconnect_delay_set(min_delay=1, max_delay=1)
-    client.connect_async(parts.hostname or "127.0.0.1", parts.port or 1883)
+    if parts.scheme == "mqtts":
+        client.tls_set()
+    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    client.connect_async(parts.hostname or "127.0.0.1", port)
     client.loop_start()
     try:
         return let_in.wait(timeout_s)

@@ -53,13 +53,16 @@ def danger(turn: Turn, _: Danger) -> Replies:
     if incident.pile is None:
         return [
             first,
-            Say("A person is being called to this chat. Are you safe, and which pile is it?"),
+            Say(
+                "A person is being called to this chat. Are you safe, and which pile is it? Send "
+                "its code or a photo and I switch it off. False alarm? Write BOT."
+            ),
         ]
     return [
         first,
         Say(
             "I am switching off pile {pile} and taking it out of service. A person is being "
-            "called to this chat. Are you safe?",
+            "called to this chat. Are you safe? False alarm? Write BOT.",
             {"pile": incident.pile.number},
         ),
     ]

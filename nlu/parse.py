@@ -25,28 +25,32 @@ from nlu.understand import Nlu
 
 
 def parse_file(path: Path, understand: Understander, out: TextIO) -> None:
-    """Read the rows of `path`, write one line each to `out`. ValueError names a bad line."""
-    with path.open(encoding="utf-8") as lines:
+    """Read the rows of `path`, write one line each to `out`; a bad row gets {"id", "error"}."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                out.write(json.dumps(_answer(_row(line, number), understand), ensure_ascii=False))
-                out.write("\n")
+                # ASCII only: half a surrogate pair in a text must not stop the rows behind it.
+                out.write(json.dumps(_line(line, number, understand)) + "\n")
 
 
-def _row(line: str, number: int) -> dict[str, Any]:
+def _line(line: str, number: int, understand: Understander) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"line {number} is not JSON: {error}") from error
-    if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-        raise ValueError(f'line {number} needs a "text"')
-    return row
+        return {"id": None, "error": f"line {number} is not JSON: {error}"}
+    if not isinstance(row, dict):
+        return {"id": None, "error": f"line {number} is not an object"}
+    if not isinstance(row.get("text"), str):
+        return {"id": row.get("id"), "error": f'line {number} needs a "text"'}
+    return _answer(row, understand)
 
 
 def _answer(row: dict[str, Any], understand: Understander) -> dict[str, Any]:
     began = time.perf_counter()
-    context = frozenset(map(str, row.get("context") or ()))
-    meant = understand(row["text"], lang=row.get("lang"), context=context)
+    facts = row.get("context") or ()
+    context = frozenset([facts] if isinstance(facts, str) else map(str, facts))
+    lang = row.get("lang")
+    meant = understand(row["text"], lang=lang if isinstance(lang, str) else None, context=context)
     took_ms = (time.perf_counter() - began) * 1000
     intent, secondary = label(meant), meant.secondary
     answer: dict[str, Any] = {

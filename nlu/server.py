@@ -17,6 +17,7 @@ on loopback only and wants a token: without one, DELETE /model would kill it.
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import socket
 import subprocess
@@ -32,6 +33,7 @@ from bot.errors import PilebotError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _ENDPOINTS: Final = ROOT / "nlu" / "project" / "endpoints.yml"
+_TRIES: Final = 3
 
 
 class ServerFailed(PilebotError):
@@ -91,28 +93,47 @@ def running(model: Path, start_timeout_s: float = 90.0) -> Iterator[tuple[str, s
     Raises ServerFailed when it ends or is not ready in time.
     """
     token = secrets.token_urlsafe(24)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    url = f"http://127.0.0.1:{port}"
-    child = subprocess.Popen(  # noqa: S603 -- our own interpreter and files, no shell
-        command(model, port, token),
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    child, url = _started(model, token, time.monotonic() + start_timeout_s)
     try:
-        deadline = time.monotonic() + start_timeout_s
-        while not is_ready(url, token):
-            if child.poll() is not None or time.monotonic() > deadline:
-                raise ServerFailed("the Rasa server did not start")
-            time.sleep(0.2)
         yield url, token
     finally:
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        _stop(child)
+
+
+def _started(model: Path, token: str, deadline: float) -> tuple[subprocess.Popen[bytes], str]:
+    """Rasa takes its port only after seconds of importing: one that was free may be gone by then,
+    so it is tried again on another."""
+    for _ in range(_TRIES):
+        port = _free_port()
+        child = subprocess.Popen(  # noqa: S603 -- our own interpreter and files, no shell
+            command(model, port, token),
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        url = f"http://127.0.0.1:{port}"
+        while child.poll() is None and time.monotonic() < deadline:
+            if is_ready(url, token):
+                return child, url
+            time.sleep(0.2)
+        _stop(child)
+    raise ServerFailed("the Rasa server did not start")
+
+
+def _free_port() -> int:
+    """Below the range from which systems give out ports by themselves."""
+    while True:
+        port = random.randrange(20_000, 30_000)  # noqa: S311 - no secret
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -144,19 +144,21 @@ def charges(world: World, how: str, energy_wh: str | None) -> None:
     pile = world.pile("1023")
     pile.meter_wh += int(energy_wh or 0)
     state = {"charges": "Charging", "is suspended by the vehicle": "SuspendedEV"}
-    pile.transaction_event(2, "Updated", chargingState=state.get(how, "SuspendedEVSE"))
+    pile.transaction_event(pile.evse, "Updated", chargingState=state.get(how, "SuspendedEVSE"))
 
 
 @step(r"pile ends(?: with (\w+))?")
 def ends(world: World, reason: str | None) -> None:
-    world.pile("1023").transaction_event(2, "Ended", stoppedReason=reason or "Remote")
+    world.pile("1023").transaction_event(
+        world.pile("1023").evse, "Ended", stoppedReason=reason or "Remote"
+    )
 
 
 @step(r"pile repeats its last event")
 def repeats(world: World) -> None:
     pile = world.pile("1023")
     pile.seq -= 1
-    pile.transaction_event(2, "Updated", chargingState="Charging")
+    pile.transaction_event(pile.evse, "Updated", chargingState="Charging")
 
 
 @step(r"clock passes (\d+) (s|min|h)")

@@ -75,6 +75,7 @@ class SimplePile:
     transaction: str = ""
     start_id: int | None = None
     seq: int = 0
+    evse: int = 2  # of the running transaction
     meter_wh: int = 10_000
     count: int = 0
 
@@ -124,6 +125,7 @@ class SimplePile:
         """A TransactionEvent with the meter as it stands."""
         if event == "Started":
             self.transaction, self.seq = f"tx-{self.pile_id}-{self.start_id}", 0
+            self.evse = evse
         reading = {
             "timestamp": self.world.now.isoformat(),
             "sampledValue": [

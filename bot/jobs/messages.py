@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from bot.dialog.engine import Engine
 from bot.dialog.turn import Heard, Turn
-from bot.domain.codes import PileCode
+from bot.domain.codes import PileCode, parse
 from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.media import media_url, new_file, store_file
@@ -28,6 +28,7 @@ from bot.store.charging import ChargingSession
 from bot.store.database import Store, UnitOfWork
 from bot.store.queues import Inbox
 from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress
+from bot.store.stations import Pile
 from bot.understanding import Entity, Understander, Understanding
 
 log = structlog.get_logger()
@@ -229,6 +230,9 @@ class Serving:
         rider = work.session.get_one(Rider, rider_id)
         _learn(work, rider, incoming, heard.understanding)
         self._file(work, conversation, prepared)
+        if _names_the_dangerous_pile(work, conversation, heard.understanding):
+            meant = replace(heard.understanding, intent="safety_emergency", engine="safety")
+            heard = replace(heard, understanding=meant)
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
             replies = [*self._welcome(turn), *self.engine.serve(turn)]
@@ -324,6 +328,17 @@ class Serving:
             ),
             key=f"lost:{row.source}:{row.source_id}",
         )
+
+
+def _names_the_dangerous_pile(
+    work: UnitOfWork, conversation: Conversation, heard: Understanding
+) -> bool:
+    """The answer to "which pile is it?" after a report of danger, unless it is locked already."""
+    code = parse(heard.entity("pile_code") or "")
+    if code is None or conversation.owner != "queue" or conversation.handoff_reason != "safety":
+        return False
+    in_service = select(Pile.in_service).where(Pile.number == code.pile_number)
+    return bool(work.session.scalars(in_service).first())
 
 
 def _rider_id(row: Inbox) -> int:

@@ -443,6 +443,11 @@ def _stop_of(work: UnitOfWork, pile_id: str, transaction_id: str) -> Command | N
     return next((each for each in recent if each.body["transaction_id"] == transaction_id), None)
 
 
+def open_sessions_at(work: UnitOfWork, pile_id: str) -> list[ChargingSession]:
+    """Every running session at a pile, whoever's."""
+    return _open_at(work, pile_id, None)
+
+
 def _open_at(work: UnitOfWork, pile_id: str, evse_number: int | None) -> list[ChargingSession]:
     """Open sessions at an EVSE, or at all of a pile."""
     statement = (

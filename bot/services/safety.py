@@ -37,14 +37,14 @@ def raise_alarm(
     """
     pile = named
     if named is not None:
-        lock_out(work, named, key=f"{key}:named")
+        lock_out(work, settings, named, key=f"{key}:named")
     session = charging.open_session(work, rider.id) or charging.recent_session(work, rider.id)
     if session is not None:
         used = work.session.get_one(Evse, session.evse_id).pile
         if session.open:
             charging.request_stop(work, settings, session, by="safety", key=key)
         if used is not named:
-            lock_out(work, used, key=key)
+            lock_out(work, settings, used, key=key)
         pile = named or used
     country = pile.station.country if pile else settings.default_country
     if conversation.owner == "queue":
@@ -53,9 +53,11 @@ def raise_alarm(
     return Incident(pile, emergency_number(settings, country))
 
 
-def lock_out(work: UnitOfWork, pile: Pile, *, key: str) -> None:
-    """Nobody is offered this pile any more, and it is told to go inoperative."""
+def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> None:
+    """Every charge there is stopped, nobody is offered the pile any more, and it is told so."""
     pile.in_service = False
+    for session in charging.open_sessions_at(work, pile.id):
+        charging.request_stop(work, settings, session, by="safety", key=f"{key}:{session.id}")
     piles.command(
         work,
         key=f"safety:{key}",

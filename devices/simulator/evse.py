@@ -231,7 +231,7 @@ class Evse:
             return "Faulted"
         if not self.operative:
             return "Unavailable"
-        if self.vehicle is not None or self.transaction is not None:
+        if self.vehicle is not None:
             return "Occupied"
         return "Reserved" if self.reservation is not None else "Available"
 

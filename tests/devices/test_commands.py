@@ -304,7 +304,7 @@ def test_a_pile_locked_out_while_it_was_away_is_told_when_it_is_back(desk: Desk)
         pile = work.session.get_one(Pile, PILE)
         pile.online = False
         work.session.flush()
-        safety.lock_out(work, pile, key="fire")
+        safety.lock_out(work, world.settings_for("mqtt://x", "sqlite://"), pile, key="fire")
     assert desk.tick() == []
     world.put_online(desk.store, PILE)
     desk.pile_connects("conn-2")

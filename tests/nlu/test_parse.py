@@ -6,8 +6,6 @@ import io
 import json
 from pathlib import Path
 
-import pytest
-
 from bot.understanding import Understanding
 from nlu.parse import label, parse_file
 from nlu.understand import Nlu
@@ -46,9 +44,25 @@ def test_unclear_is_printed_as_what_the_bot_offers_first() -> None:
     assert label(Understanding("find_pile", 0.8, secondary="refund")) == "find_pile"
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"id": 1}', '{"text": null}'])
-def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
+def test_a_bad_row_gets_an_error_and_the_rest_their_answers(tmp_path: Path) -> None:
+    rows = [
+        b'{"id": 1, "text": "stop", "context": ["session_active"]}',
+        b"not json",
+        b"",
+        b'["a list"]',
+        b'{"id": 3}',
+        b'{"id": 4, "text": "\\ud83d half", "lang": 7, "context": "session_active"}',
+        b'{"id": 5, "text": "\xff\xfe"}',
+        b'{"text": ""}',
+    ]
     path = tmp_path / "rows.jsonl"
-    path.write_text(f'{{"text": "hi"}}\n{line}\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="line 2"):
-        parse_file(path, Nlu(None), io.StringIO())
+    path.write_bytes(b"\n".join(rows))
+    out = io.StringIO()
+    parse_file(path, Nlu(None), out)
+    answers = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert len(answers) == 7
+    assert answers[0]["intent"] == "stop_charge"
+    assert ["error" in answer for answer in answers] == [
+        False, True, True, True, False, False, False,
+    ]  # fmt: skip
+    assert answers[3]["id"] == 3
