@@ -15,6 +15,7 @@ from bot.dialog.intents import collect
 from bot.gateways.catalogues import LOCALES, path_of, sentences
 from bot.store.database import make_engine
 from bot.store.tables import Base
+from tests.databases import *  # noqa: F403 - pytest finds fixtures by their names here
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ROOT / "tests" / "scenarios"
@@ -53,15 +54,17 @@ def test_every_sentence_is_translated_with_its_placeholders(locale: str) -> None
     assert set(known) <= {sentence for _, sentence in sentences()}, "run `./run texts`"
 
 
-def test_the_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
+def test_the_migrations_make_the_tables_of_the_code(database_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    engine = make_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    engine = make_engine(database_url)
     migrations.upgrade(engine)
+    migrations.upgrade(engine)  # again is harmless
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:
