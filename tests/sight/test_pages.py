@@ -20,7 +20,8 @@ from bot.domain.tariffs import Element, Tariff, When
 from bot.gateways import pdf_text, typefaces
 from bot.gateways.qr import decode
 from bot.gateways.receipt_pdf import ReceiptView, Seller, receipt_pdf
-from bot.gateways.translate import LANGUAGES, LOCALE_DIR
+from bot.gateways.receipts import summary
+from bot.gateways.translate import LANGUAGES, LOCALE_DIR, say
 from bot.services.billing import BillView
 from devices.labels import Label, labels_pdf
 
@@ -132,6 +133,21 @@ def test_a_german_receipt_writes_numbers_the_german_way() -> None:
 
 
 @needs_poppler
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("captured", "is released."),
+        ("capturing", "is released."),
+        ("failed", "Not paid yet"),
+        ("expired", "Not paid yet"),
+    ],
+)
+def test_the_text_says_released_only_where_it_was_paid(state: str, says: str) -> None:
+    text = say("en", summary(replace(bill_view(), payment_state=state)))
+    assert says in text
+    assert ("released" in text) == (says == "is released.")
+
+
 def test_a_long_bill_goes_on_to_a_second_page() -> None:
     hours = tuple(
         Element("energy", Decimal("0.20") + hour, "kwh", When(start=time(hour), end=time(hour + 1)))
