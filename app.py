@@ -371,6 +371,15 @@ def run_train(_: argparse.Namespace) -> int:
     return 0
 
 
+@command("nlu-report")
+def run_nlu_report(_: argparse.Namespace) -> int:
+    """Balance, near-duplicates and label conflicts of the training messages."""
+    from nlu import corpus
+
+    corpus.main(["report"], print)
+    return 0
+
+
 @command("templates")
 def run_templates(_: argparse.Namespace) -> int:
     """Registers the WhatsApp templates at Twilio; prints the value for TWILIO_TEMPLATES."""
