@@ -87,6 +87,37 @@ def make_web(settings: Settings, store: Store) -> Flask:
     return flask
 
 
+def console(environ: Mapping[str, str] = os.environ) -> Flask:
+    """The staff console's process, for gunicorn."""
+    settings = settings_module.read(environ)
+    logs.set_up(settings.log_level, process="console")
+    return make_console(settings, open_store(settings))
+
+
+def make_console(settings: Settings, store: Store) -> Flask:
+    """The console on a given store; `flask.extensions["rights"]` is the right of each route."""
+    from flask import Flask
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from bot.console import site
+    from bot.web.headers import add_headers
+
+    flask = Flask("pilebot-console")
+    flask.secret_key = settings.secret_key
+    flask.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
+    flask.wsgi_app = ProxyFix(flask.wsgi_app)  # type: ignore[method-assign]  # Flask's own advice
+    flask.config.update(  # of the one-time messages ("Saved."), not of the login
+        SESSION_COOKIE_NAME="pilebot-notes",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.console_url.startswith("https:"),
+    )
+    desk, routes = site.blueprint(store, settings)
+    flask.register_blueprint(desk)
+    flask.extensions["rights"] = routes.rights
+    add_headers(flask, settings)
+    return flask
+
+
 def _ask(store: Store) -> None:
     with store.read() as work:
         work.session.connection().exec_driver_sql("SELECT 1")
@@ -208,6 +239,17 @@ def run_web(options: argparse.Namespace) -> int:
     os.execv(  # noqa: S606 - gunicorn takes this process over
         sys.executable,
         [*program, "--worker-class", "gthread", "--workers", "2", "--threads", "8"],
+    )
+
+
+@command("console", argument("--bind", default="127.0.0.1:8001", help="address to listen on"))
+def run_console(options: argparse.Namespace) -> int:
+    """The staff console, on gunicorn: each open page holds a thread for its events."""
+    _settings("console")
+    program = [sys.executable, "-m", "gunicorn", "app:console()", "--bind", options.bind]
+    os.execv(  # noqa: S606 - gunicorn takes this process over
+        sys.executable,
+        [*program, "--worker-class", "gthread", "--workers", "1", "--threads", "128"],
     )
 
 

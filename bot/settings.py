@@ -36,6 +36,10 @@ class Settings:
         "Address riders and providers reach the web process at; signatures are checked against it",
         url=("http", "https"),
     )
+    console_url: str = setting(
+        "Address staff reach the console at; https there makes its cookies secure",
+        "http://127.0.0.1:8001", url=("http", "https"),
+    )  # fmt: skip
     database_url: str = setting(
         "SQLAlchemy URL: postgresql+psycopg://… or sqlite:///file",
         secret=True,

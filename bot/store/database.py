@@ -50,6 +50,10 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
+class WritingSession(Session):
+    """The session of a writing transaction; bot/store/changes.py listens to it."""
+
+
 class UnitOfWork:
     """One transaction: rows, the inbox and outbox rows they call for, and whom to wake after."""
 
@@ -73,7 +77,7 @@ class Store:
         self.engine = engine
         self.clock = clock
         self.on_commit = on_commit
-        self._write = sessionmaker(engine, expire_on_commit=False)
+        self._write = sessionmaker(engine, class_=WritingSession, expire_on_commit=False)
         self._read = sessionmaker(engine.execution_options(read_only=True), expire_on_commit=False)
 
     @contextmanager
@@ -81,6 +85,7 @@ class Store:
         """A writing transaction: commits on success, rolls back on any error."""
         with self._write.begin() as session:
             work = UnitOfWork(session, self.clock())
+            session.info["now"] = work.now
             yield work
         if self.on_commit is not None:
             self.on_commit(work)

@@ -50,6 +50,8 @@ class Conversation(Base):
 
     `owner` ("bot", "queue" or "human") and `epoch` are the handoff fence: what the bot sends
     carries the epoch it was written in and is dropped when that is no longer the bot's.
+    `status` ("open", "waiting_rider", "snoozed" or "resolved") is the work on it, apart from who
+    owns it. `priority`: 0 safety, 1 urgent, 2 money, 3 other; the queue is served in its order.
     `dialog` is the engine's state, JSON: {intent, slots, asking, at}.
     """
 
@@ -64,12 +66,26 @@ class Conversation(Base):
     status: Mapped[str] = mapped_column(String(16), default="open")
     handoff_reason: Mapped[str | None] = mapped_column(String(64))
     queued_at: Mapped[datetime | None]
+    priority: Mapped[int] = mapped_column(default=3)
+    skill: Mapped[str | None] = mapped_column(String(12))  # "finance", "technical"
+    claimed_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime | None]  # the rider's oldest line that no person has answered
+    last_at: Mapped[datetime | None]  # of the newest line, either direction
+    snoozed_until: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    last_owner_id: Mapped[int | None] = mapped_column(BigId)  # whom a reopened chat goes back to
     dialog: Mapped[dict[str, Any]] = mapped_column(default=dict)
     fallbacks: Mapped[int] = mapped_column(default=0)  # consecutive messages not understood
     last_channel: Mapped[str] = mapped_column(String(16), default="whatsapp")
     last_inbound_at: Mapped[datetime | None]  # any channel
     last_whatsapp_at: Mapped[datetime | None]  # opens the 24-hour window
     last_whatsapp_sid: Mapped[str | None] = mapped_column(String(40))  # for the typing indicator
+
+    __table_args__ = (
+        Index("ix_conversation_queue", "owner", "status", "priority", "queued_at"),
+        Index("ix_conversation_owner_id", "owner_id", "status", "last_at"),
+        Index("ix_conversation_last_at", "status", "last_at"),
+    )
 
 
 class Message(Base):
@@ -93,6 +109,7 @@ class Message(Base):
     source_key: Mapped[str | None] = mapped_column(String(160), unique=True)  # inbox or outbox key
     status: Mapped[str] = mapped_column(String(16), default="queued")
     error: Mapped[str | None] = mapped_column(Text)
+    staff_id: Mapped[int | None] = mapped_column(BigId)  # who wrote it, where the author is "agent"
     understood: Mapped[dict[str, Any] | None]  # {intent, confidence, engine} of a rider's line
 
     __table_args__ = (Index("ix_message_conversation_id", "conversation_id", "id"),)

@@ -9,6 +9,18 @@ from bot.store.charging import (
     Refund,
     Series,
 )
+from bot.store.desk import (
+    CannedReply,
+    ConsoleEvent,
+    ConversationLabel,
+    ConversationMark,
+    Incident,
+    IncidentEntry,
+    OpeningHours,
+    SavedView,
+    StaffAction,
+    Viewer,
+)
 from bot.store.devices import Command, PileEvent
 from bot.store.limits import RateWindow
 from bot.store.messaging import ContentTemplate
@@ -22,11 +34,14 @@ from bot.store.riders import (
     WebLogin,
     WebSession,
 )
+from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
 
 __all__ = [
-    "Base", "Bill", "ChargingSession", "Command", "ContentTemplate", "Conversation", "Evse",
-    "Hold", "Inbox", "LedgerEntry", "Media", "Message", "Outbox", "Pile", "PileEvent",
-    "RateWindow", "Refund", "Rider", "RiderAddress", "Series", "Station", "Tariff",
-    "TariffVersion", "WebLogin", "WebSession",
+    "Audit", "Base", "Bill", "CannedReply", "ChargingSession", "Command", "ConsoleEvent",
+    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Evse", "Hold",
+    "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media", "Message",
+    "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode", "Refund", "Rider",
+    "RiderAddress", "SavedView", "Series", "Staff", "StaffAction", "StaffSession", "Station",
+    "Tariff", "TariffVersion", "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip

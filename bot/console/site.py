@@ -1,0 +1,83 @@
+"""Puts the console together: every module of pages/, the guard, and what templates may call."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from flask import Blueprint, g, get_flashed_messages, url_for
+
+from bot.console import navigation, pages
+from bot.console.context import Console
+from bot.console.door import Door
+from bot.console.guard import Routes
+from bot.settings import Settings
+from bot.store.database import Store
+
+STATIC: Final = Path(__file__).resolve().parent / "static"
+
+
+def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
+    """All pages of the console, and the table of which right each route needs."""
+    door = Door(store, settings)
+    desk = Blueprint(
+        "console",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/static",
+    )
+    console = Console(store, settings, door)
+    routes = Routes(desk, door)
+    desk.after_request(door.remember_visit)
+    parts: dict[str, Any] = {}
+    for found in pkgutil.iter_modules(pages.__path__):
+        module = importlib.import_module(f"{pages.__name__}.{found.name}")
+        module.add_routes(routes, console)
+        # Small pieces that every page shows: a page module may offer some to all templates.
+        parts.update(module.shared(console) if hasattr(module, "shared") else {})
+
+    @desk.context_processor
+    def _for_templates() -> dict[str, Any]:
+        me = g.get("me")
+        return {
+            "brand": settings.brand,
+            "me": me,
+            "may": me.may if me else lambda right: False,
+            "csrf": door.csrf,
+            "static": static,
+            "navigation": lambda: navigation.items(me),
+            "flashes": lambda: get_flashed_messages(with_categories=True),
+            "relative": lambda at: relative(at, store.clock()),
+            **parts,
+        }
+
+    return desk, routes
+
+
+def static(name: str) -> str:
+    """The address of a file of static/; it changes with the file, so caches may keep it."""
+    return url_for("console.static", filename=name, v=_digest(name))
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+
+
+def relative(at: datetime, now: datetime) -> str:
+    """ "just now", "5 min ago", "in 2 h", "3 d ago"."""
+    seconds = int((now - at).total_seconds())
+    ahead, seconds = seconds < 0, abs(seconds)
+    if seconds < 45:
+        return "just now" if not ahead else "in a moment"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size or unit == "min":
+            told = f"{max(1, seconds // size)} {unit}"
+            break
+    return f"in {told}" if ahead else f"{told} ago"

@@ -1,0 +1,68 @@
+"""Who may do what in the console: roles, rights, and the rule that nothing else is allowed."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+Role = Literal["agent", "technician", "finance", "manager", "admin"]
+ROLES: Final[tuple[Role, ...]] = ("agent", "technician", "finance", "manager", "admin")
+
+_ALL: Final = frozenset(ROLES)
+_DESK: Final[frozenset[Role]] = frozenset({"agent", "manager"})
+_FIELD: Final[frozenset[Role]] = frozenset({"technician", "manager"})
+
+# Right -> the roles that have it; whatever is not here is denied. Which conversations a role may
+# read is narrowed further by `conversation_scope`. Source: docs/console.md.
+RIGHTS: Final[dict[str, frozenset[Role]]] = {
+    "self": _ALL,  # own account: password, second factor, devices, presence
+    "conversation.read": _ALL,
+    "conversation.work": frozenset({"agent", "finance", "manager"}),  # claim, write, resolve
+    "conversation.assign": frozenset({"manager"}),  # to others, by force
+    "note.write": _ALL,
+    "phone.reveal": frozenset({"agent", "finance", "manager", "admin"}),
+    "rider.read": _ALL,
+    "refund.request": frozenset({"agent", "finance", "manager"}),
+    "refund.approve": frozenset({"finance", "manager"}),
+    "payment.link": frozenset({"agent", "finance", "manager"}),
+    "credit.give": frozenset({"agent", "finance", "manager"}),
+    "receipt.resend": frozenset({"agent", "finance", "manager"}),
+    "session.start": _DESK,
+    "session.stop": frozenset({"agent", "technician", "manager"}),
+    "pile.read": _ALL,
+    "pile.out_of_service": frozenset({"agent", "technician", "manager"}),
+    "pile.in_service": _FIELD,
+    "pile.soft_restart": frozenset({"agent", "technician", "manager"}),
+    "pile.hard_restart": _FIELD,
+    "pile.unlock": _FIELD,
+    "station.read": _ALL,
+    "tariff.read": _ALL,
+    "tariff.edit": frozenset({"manager"}),
+    "tariff.approve": frozenset({"finance"}),
+    "incident.read": _ALL,
+    "incident.acknowledge": frozenset({"agent", "technician", "manager", "admin"}),
+    "incident.close": frozenset({"manager"}),
+    "canned.edit": frozenset({"agent", "manager", "admin"}),
+    "team.manage": frozenset({"manager", "admin"}),  # skills, capacity, hours
+    "staff.manage": frozenset({"admin"}),  # accounts, roles, second factors of others
+    "audit.read": frozenset({"finance", "admin"}),
+}
+
+# What a role may read of conversations that are not its own.
+Scope = Literal["queue", "linked", "money", "all"]
+_SCOPES: Final[dict[Role, Scope]] = {
+    "agent": "queue",  # own, the queue, and the bot's (watch only)
+    "technician": "linked",  # those of incidents
+    "finance": "money",  # those with a bill, a hold or a refund
+    "manager": "all",
+    "admin": "all",
+}
+
+
+def may(role: str, right: str) -> bool:
+    """Whether a role has a right; an unknown role or right has none."""
+    return role in RIGHTS.get(right, frozenset())
+
+
+def conversation_scope(role: str) -> Scope | None:
+    """Which conversations a role may read; None: not any."""
+    return _SCOPES.get(role)  # type: ignore[call-overload,no-any-return]  # any string is asked
