@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flask import Blueprint, g, get_flashed_messages, url_for
+from flask.sansio.blueprints import BlueprintSetupState
 
 from bot.console import navigation, pages
 from bot.console.context import Console
@@ -49,13 +50,20 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
             "brand": settings.brand,
             "me": me,
             "may": me.may if me else lambda right: False,
-            "csrf": door.csrf,
-            "static": static,
             "navigation": lambda: navigation.items(me),
             "flashes": lambda: get_flashed_messages(with_categories=True),
-            "relative": lambda at: relative(at, store.clock()),
             **parts,
         }
+
+    @desk.record_once
+    def _for_macros(state: BlueprintSetupState) -> None:
+        env = state.app.jinja_env
+        env.globals |= {
+            "csrf": door.csrf,
+            "static": static,
+            "relative": lambda at: relative(at, store.clock()),
+        }
+        env.globals["ui"] = env.get_template("console/parts.html").module
 
     return desk, routes
 

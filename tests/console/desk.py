@@ -1,4 +1,4 @@
-"""The console beside a whole Pilebot: staff of any role at real pages, riders and piles of the world.
+"""The console beside a whole Pilebot: staff of any role, riders and piles of world.py.
 
 desk = Desk(world); anna = desk.agent("agent", "Anna"); anna.get("/"); anna.post("/…", reason="x")
 """

@@ -1,0 +1,16 @@
+"""Search over riders, messages, piles and orders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.console.context import Console
+from bot.console.guard import Routes
+
+
+def add_routes(routes: Routes, console: Console) -> None:
+    """Routes of this page."""
+
+    @routes.page("/search", right="conversation.read")
+    def page() -> Any:
+        return console.page("search")

@@ -1,0 +1,1 @@
+// Live updates, keys, palette and sounds of the console.
