@@ -102,7 +102,7 @@ def make_console(settings: Settings, store: Store) -> Flask:
     from bot.console import site
     from bot.web.headers import add_headers
 
-    flask = Flask("pilebot-console")
+    flask = Flask("pilebot-console", static_folder=None)
     flask.secret_key = settings.secret_key
     flask.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     flask.wsgi_app = ProxyFix(flask.wsgi_app)  # type: ignore[method-assign]  # Flask's own advice
