@@ -7,7 +7,7 @@ never disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,10 +20,16 @@ class SettingsError(PilebotError):
 
 
 def setting(
-    help_: str, default: Any = None, *, secret: bool = False, url: tuple[str, ...] = ()
+    help_: str,
+    default: Any = None,
+    *,
+    secret: bool = False,
+    url: tuple[str, ...] = (),
+    one_of: tuple[str, ...] = (),
 ) -> Any:
-    """A field of Settings: its documentation, its default (None: required), its URL schemes."""
-    about = {"help": help_, "secret": secret, "url": url}
+    """A field of Settings: its documentation, its default (None: required), its URL schemes, the
+    values it may have."""
+    about = {"help": help_, "secret": secret, "url": url, "one_of": one_of}
     return field(metadata=about) if default is None else field(default=default, metadata=about)
 
 
@@ -50,6 +56,15 @@ class Settings:
         "Broker: mqtt://user:password@host:port or mqtts://…", secret=True, url=("mqtt", "mqtts")
     )
     secret_key: str = setting("At least 32 random characters; signs cookies and links", secret=True)
+    secret_keys_before: str = setting(
+        "Earlier SECRET_KEYs, with commas: second factors sealed under them still open",
+        "", secret=True,
+    )  # fmt: skip
+    second_factor: str = setting(
+        "Who needs one-time codes in the console: all; managers (finance, managers, admins); "
+        "off (nobody: for the demo only)",
+        "all", one_of=("all", "managers", "off"),
+    )  # fmt: skip
     brand: str = setting("Name riders see", "Pilebot")
     default_country: str = setting("ISO 3166 code where no station tells the country", "FI")
     emergency_numbers: str = setting(
@@ -110,6 +125,11 @@ class Settings:
     support_contact: str = setting("Help contact on receipts", "this chat, any time")
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO")
 
+    def secret_keys(self) -> tuple[str, ...]:
+        """SECRET_KEY, and after it those that it replaced."""
+        before = (key.strip() for key in self.secret_keys_before.split(","))
+        return (self.secret_key, *filter(None, before))
+
 
 FIELDS = fields(Settings)
 
@@ -130,7 +150,7 @@ def read(environ: Mapping[str, str]) -> Settings:
             if each.default.__class__.__name__ == "_MISSING_TYPE":
                 problems.append(f"{name} is missing: {each.metadata['help']}")
             continue
-        problem = _problem(name, raw, each.type == "int", each.metadata["url"])
+        problem = _problem(name, raw, each)
         if problem:
             problems.append(problem)
         else:
@@ -142,9 +162,12 @@ def read(environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
-def _problem(name: str, raw: str, number: bool, schemes: tuple[str, ...]) -> str | None:
-    if number and not raw.strip().isdigit():
+def _problem(name: str, raw: str, each: Field[Any]) -> str | None:
+    schemes, one_of = each.metadata["url"], each.metadata["one_of"]
+    if each.type == "int" and not raw.strip().isdigit():
         return f"{name} must be a whole number, not {raw!r}"
     if schemes and raw and urlsplit(raw).scheme not in schemes:
         return f"{name} must begin with {' or '.join(f'{s}:' for s in schemes)}"
+    if one_of and raw not in one_of:
+        return f"{name} must be one of {', '.join(one_of)}, not {raw!r}"
     return None
