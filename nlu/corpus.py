@@ -75,8 +75,13 @@ class Merged:
 
 
 def key(text: str) -> str:
-    """The plain form without signs; of a text of nothing but signs, the signs."""
-    return _SIGNS.sub(" ", plain(text)).strip() or plain(text)
+    """The plain form without punctuation (emoji stay); of nothing but punctuation, all of it."""
+    words = plain(text)
+    return " ".join(_SIGNS.sub(_emoji, words).split()) or words
+
+
+def _emoji(signs: re.Match[str]) -> str:
+    return "".join(c if unicodedata.category(c) == "So" else " " for c in signs[0])
 
 
 def path_of(lang: str, intent: str, folder: Path = DATA) -> Path:
@@ -140,12 +145,15 @@ def merge(batch: Path, folder: Path = DATA) -> Merged:
     """Add `batch`/<lang>/<intent>.txt to the training files.
 
     Refused: malformed lines, what already stands (under the same or another intent) and what is in
-    a held-out set. Merging twice adds nothing. Raises ValueError on an unknown language or intent.
+    a held-out set. Merging twice adds nothing. Folders that name no language are left out. Raises
+    ValueError on an unknown intent.
     """
     merged = Merged()
     labels = {one.key: one.intent for one in read(folder)}
     exam = held_out()
     for path in sorted(batch.glob("*/*.txt")):
+        if path.parent.name not in LANGUAGES:
+            continue
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         _append(path.parent.name, path.stem, lines, labels, exam, folder, merged)
     return merged

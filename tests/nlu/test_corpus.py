@@ -33,6 +33,11 @@ def test_a_message_knows_its_text_and_its_frame() -> None:
     assert one.frame == "start pile xpile_code please"
 
 
+def test_emoji_are_part_of_what_is_said_and_punctuation_is_not() -> None:
+    assert corpus.key("⏹️ B5!") != corpus.key("B5") == corpus.key("b5...")
+    assert corpus.key("???") == "???"
+
+
 def test_what_is_appended_is_read_again(data: Path) -> None:
     corpus.append("en", "refund", ["money back pls", "  reembolso   ya  "], data)
     assert [one.marked for one in corpus.read(data) if one.intent == "refund"] == [
