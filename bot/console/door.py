@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bot.console.guard import Me
 from bot.services import audit, staff_sessions
+from bot.services.staff_login import DEVICE_LASTS, Visitor, device_token
 from bot.settings import Settings
 from bot.store.database import Store
 from bot.store.staff import Staff, StaffSession
@@ -31,6 +32,7 @@ class Door:
         prefix = "__Host-" if self.secure else ""
         self.cookie = f"{prefix}pilebot-staff"
         self.visit_cookie = f"{prefix}pilebot-staff-visit"
+        self.device_cookie = f"{prefix}pilebot-staff-device"
 
     def me(self) -> Me | None:
         """The logged-in person, second factor given."""
@@ -47,6 +49,7 @@ class Door:
             langs=tuple(staff.langs),
             skills=tuple(staff.skills),
             preferences=dict(staff.preferences),
+            factor_at=session.totp_at,
         )
 
     def session(self) -> tuple[Staff, StaffSession] | None:
@@ -63,6 +66,22 @@ class Door:
                     staff_sessions.seen(work, g.staff_session[1].id)
         found: tuple[Staff, StaffSession] | None = g.staff_session
         return found
+
+    def visitor(self) -> Visitor:
+        """The browser at the door, with the accounts it is known to."""
+        start = f"{self.device_cookie}-"
+        devices = {
+            name.removeprefix(start): value
+            for name, value in request.cookies.items()
+            if name.startswith(start)
+        }
+        browser = request.headers.get("User-Agent", "")[:160]
+        return Visitor(request.remote_addr or "", browser, devices)
+
+    def remember_device(self, response: AnyResponse, staff: Staff) -> None:
+        """Let a browser be known to an account the next time."""
+        token = device_token(self.settings, staff, self.store.clock())
+        self._set(response, f"{self.device_cookie}-{staff.id}", token, DEVICE_LASTS)
 
     def csrf(self) -> str:
         """The token that forms and scripts of this browser must send back."""

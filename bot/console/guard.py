@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from flask import Blueprint, abort, g, redirect, request, url_for
@@ -27,6 +28,7 @@ class Me:
     langs: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
     preferences: dict[str, Any] = field(default_factory=dict)
+    factor_at: datetime | None = None  # when the second factor was last given
 
     def may(self, right: str) -> bool:
         """Whether this person has a right of bot/domain/rights.py."""

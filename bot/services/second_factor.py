@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -14,7 +15,7 @@ from sqlalchemy import delete, func, or_, select, update
 from bot.services import sealed
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
-from bot.store.staff import RecoveryCode, Staff
+from bot.store.staff import RecoveryCode, Staff, StaffSession
 
 STEP_S: Final = 30
 RECOVERY_CODES: Final = 10
@@ -29,9 +30,12 @@ def is_needed(settings: Settings, staff: Staff) -> bool:
     return settings.second_factor != "off" and staff.role in MUST_HAVE
 
 
-def new_secret() -> str:
-    """A secret for an authenticator app, base32."""
-    return pyotp.random_base32()
+def secret_for(secret_key: str, staff: Staff, session: StaffSession) -> str:
+    """The secret that this session enrols with, base32: the same each time the page is shown,
+    another after it was enrolled, and kept nowhere until its first code was right."""
+    about = f"enrol:{session.token_hash}:{staff.totp_secret or ''}"
+    told = hmac.digest(secret_key.encode(), about.encode(), "sha256")
+    return base64.b32encode(told[:20]).decode()
 
 
 def app_address(settings: Settings, staff: Staff, secret: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select, update
@@ -50,9 +50,14 @@ def find_session(work: UnitOfWork, token: str) -> tuple[Staff, StaffSession] | N
     if found is None:
         return None
     staff, session = found
-    idle = work.now - session.seen_at > _IDLE.get(staff.role, _IDLE_OTHERS)
+    idle = is_idle(staff, session, work.now)
     over = session.revoked_at is not None or session.expires_at <= work.now or idle
     return None if over or not staff.active else (staff, session)
+
+
+def is_idle(staff: Staff, session: StaffSession, now: datetime) -> bool:
+    """Whether a session was unused for longer than its role allows."""
+    return now - session.seen_at > _IDLE.get(staff.role, _IDLE_OTHERS)
 
 
 def seen(work: UnitOfWork, session_id: int) -> None:
@@ -64,13 +69,17 @@ def seen(work: UnitOfWork, session_id: int) -> None:
     )
 
 
-def revoke(work: UnitOfWork, *, staff_id: int, session_id: int | None = None) -> int:
-    """End one session of a person, or all; answers how many."""
+def revoke(
+    work: UnitOfWork, *, staff_id: int, session_id: int | None = None, but: int | None = None
+) -> int:
+    """End one session of a person, or all, or all `but` one; answers how many."""
     statement = update(StaffSession).where(
         StaffSession.staff_id == staff_id, StaffSession.revoked_at.is_(None)
     )
     if session_id is not None:
         statement = statement.where(StaffSession.id == session_id)
+    if but is not None:
+        statement = statement.where(StaffSession.id != but)
     ended = work.session.execute(statement.values(revoked_at=work.now).returning(StaffSession.id))
     return len(ended.all())
 
