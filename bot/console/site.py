@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from flask import Blueprint, g, get_flashed_messages, url_for
+from flask import Blueprint, g, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 
 from bot.console import navigation, pages
 from bot.console.context import Console
 from bot.console.door import Door
 from bot.console.guard import Routes
+from bot.console.stream import newest
 from bot.settings import Settings
 from bot.store.database import Store
 
@@ -36,6 +37,15 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
     console = Console(store, settings, door)
     routes = Routes(desk, door)
     desk.after_request(door.remember_visit)
+
+    @desk.before_request
+    def _note_the_present() -> None:
+        """A page's script asks for what changed since before the page's rows were read."""
+        whole_page = request.method == "GET" and "HX-Request" not in request.headers
+        if whole_page and g.get("me") is not None:
+            with store.read() as work:
+                g.cursor = str(newest(work))
+
     parts: dict[str, Any] = {}
     for found in pkgutil.iter_modules(pages.__path__):
         module = importlib.import_module(f"{pages.__name__}.{found.name}")
@@ -49,6 +59,7 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
         return {
             "brand": settings.brand,
             "me": me,
+            "cursor": g.get("cursor", ""),
             "may": me.may if me else lambda right: False,
             "navigation": lambda: navigation.items(me),
             "flashes": lambda: get_flashed_messages(with_categories=True),

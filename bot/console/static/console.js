@@ -1,1 +1,4 @@
-// Live updates, keys, palette and sounds of the console.
+// What every page of the console starts; the parts are modules of their own.
+import { start } from "./live.js";
+
+if (document.body.dataset.me) start();
