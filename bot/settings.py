@@ -117,6 +117,11 @@ class Settings:
     heartbeat_s: int = setting("Heartbeat interval told to piles at boot", 60)
     no_energy_s: int = setting("A session without energy for this long ends free of charge", 300)
     max_session_s: int = setting("Longest session", 43_200)
+    refund_limits: str = setting(
+        "What staff may give back alone, by role, in whole units of the currency; above it a "
+        "second person approves",
+        "agent:20,finance:200,manager:200",
+    )
     terms_version: str = setting("Version of the terms shown to new riders", "2026-11")
     terms_url: str = setting("Where the terms can be read; empty: <PUBLIC_URL>/terms", "")
     seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")

@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from bot.domain import session as on
 from bot.domain.session import OPEN, Command, SessionFacts, dump_facts
-from bot.services import billing, piles
+from bot.services import billing, piles, refunds
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import tell_rider
 from bot.store import inbox, outbox
-from bot.store.charging import Bill, ChargingSession, Hold, Refund
+from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse
 
@@ -84,17 +84,9 @@ class _Effects:
         self.pay("payment.void", key, body, hold)
 
     def refund(self, command: on.Refund) -> None:
-        hold = self.hold()
-        refund = Refund(
-            hold_id=hold.id,
-            amount_minor=command.amount_minor,
-            currency=hold.currency,
-            reason=command.reason,
-            created_at=self.work.now,
-        )
-        self.work.session.add(refund)
-        self.work.session.flush()
-        self.pay("payment.refund", f"refund:{refund.id}", {"refund_id": refund.id}, hold)
+        # Staff may have given it all back by now.
+        amount, reason = command.amount_minor, command.reason
+        refunds.give_back(self.work, self.hold().id, amount, reason=reason, at_most=True)
 
     def send_start(self, command: on.SendStart) -> None:
         limits = self.facts.terms.limits
