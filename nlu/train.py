@@ -38,7 +38,9 @@ def fingerprint() -> str:
         *DATA.rglob("*.yml"),
         CONFIG,
         *(ROOT / "nlu" / "components").glob("*.py"),
+        *(ROOT / "nlu" / "components").glob("*.txt"),
         ROOT / "nlu" / "normalise.py",
+        ROOT / "nlu" / "entities.py",  # its finds are features
         ROOT / "nlu" / "requirements.txt",
     ]
     sums = hashlib.sha256()

@@ -1,0 +1,124 @@
+"""The intent model: a linear SVM and small neural networks over one set of features, averaged.
+
+Free of Rasa, so that it can be measured alone; classifier.py puts it into Rasa's pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
+
+from nlu.components import features, network
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was found by measurement on nlu/dev (docs/understanding.md)."""
+
+    seed: int = 20261120
+    C: float = 0.7  # of the SVM
+    concept_weight: float = 0.7  # beside words and characters
+    networks: int = 2
+    hidden: int = 192
+    epochs: int = 10
+    input_dropout: float = 0.4
+    hidden_dropout: float = 0.5
+    svm_share: float = 0.3  # of the average
+    svm_slope: float = 3.0  # makes the SVM's margins into probabilities
+    temperature: float = 1.0  # above 1: less sure
+
+
+class Featurizer:
+    """Texts to TF-IDF rows of words, characters and concepts."""
+
+    def __init__(self, concept_weight: float) -> None:
+        self._weights = (1.0, 1.0, concept_weight)
+        self._parts = (
+            TfidfVectorizer(
+                tokenizer=str.split, ngram_range=(1, 2), sublinear_tf=True, token_pattern=None
+            ),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
+            TfidfVectorizer(analyzer=_as_given, sublinear_tf=True),
+        )
+
+    def fit(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """Learn the features of `texts` and return their rows."""
+        return self._rows(texts, fit=True)
+
+    def rows(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """The rows of other texts."""
+        return self._rows(texts, fit=False)
+
+    def _rows(self, texts: Sequence[str], *, fit: bool) -> sp.csr_matrix:
+        levelled = [features.level(text) for text in texts]
+        views = (levelled, levelled, [features.concepts(text) for text in texts])
+        blocks = [
+            (part.fit_transform(view) if fit else part.transform(view)) * weight
+            for part, view, weight in zip(self._parts, views, self._weights, strict=True)
+        ]
+        return sp.hstack(blocks, format="csr", dtype=np.float32)
+
+
+def _as_given(tokens: list[str]) -> list[str]:
+    return tokens
+
+
+class IntentModel:
+    """Fit once, then `probabilities` of texts; the columns are `intents`."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.intents: list[str] = []
+        self._featurizer = Featurizer(options.concept_weight)
+        self._svm: Any = None
+        self._networks: list[network.Network] = []
+
+    def fit(
+        self, texts: Sequence[str], intents: Sequence[str], say: Callable[[str], None]
+    ) -> IntentModel:
+        """Learn; the same texts in the same order give the same model."""
+        chosen = self._options
+        self.intents = sorted(set(intents))
+        number = {intent: at for at, intent in enumerate(self.intents)}
+        labels = np.array([number[intent] for intent in intents])
+        rows = self._featurizer.fit(texts)
+        say(f"{rows.shape[0]} messages, {rows.shape[1]} features")
+        svm = LinearSVC(C=chosen.C, class_weight="balanced", random_state=chosen.seed)
+        self._svm = svm.fit(rows, labels)
+        self._svm.coef_ = self._svm.coef_.astype(np.float32)
+        for at in range(chosen.networks):
+            self._networks.append(
+                network.learn(
+                    rows,
+                    labels,
+                    len(self.intents),
+                    seed=chosen.seed + at,
+                    hidden=chosen.hidden,
+                    epochs=chosen.epochs,
+                    input_dropout=chosen.input_dropout,
+                    hidden_dropout=chosen.hidden_dropout,
+                    say=lambda line, at=at: say(f"network {at + 1}: {line}"),  # type: ignore[misc]
+                )
+            )
+        return self
+
+    def probabilities(self, texts: Sequence[str]) -> Any:
+        """An array of texts x intents; each row adds up to 1."""
+        chosen = self._options
+        rows = self._featurizer.rows(texts)
+        svm = _softmax(chosen.svm_slope * self._svm.decision_function(rows))
+        nets = [_softmax(one.scores(rows)) for one in self._networks]
+        share = chosen.svm_share if nets else 1.0
+        mixed = share * svm + (1 - share) * (sum(nets) / max(len(nets), 1))
+        return _softmax(np.log(mixed + 1e-9) / chosen.temperature)
+
+
+def _softmax(scores: Any) -> Any:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
