@@ -49,6 +49,13 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """Words by a person of the staff: shown as they stand, neither translated nor escaped."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """A text: English source sentence plus the values of its placeholders."""
 
@@ -57,7 +64,7 @@ class Say:
 
 
 # What may stand behind a placeholder. A nested Say is translated first, then put in.
-Value = str | int | Money | Moment | Amount | Rate | Say
+Value = str | int | Money | Moment | Amount | Rate | Written | Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ _TYPES: Final = {
     kind.__name__: kind
     for kind in (
         Say, Option, Choose, Link, Pin, MapPoint, MapPicture, Picture, Document, Receipt,
-        Money, Moment, Amount, Rate,
+        Money, Moment, Amount, Rate, Written,
     )
 }  # fmt: skip
 

@@ -34,6 +34,7 @@ log = structlog.get_logger()
 WINDOW: Final = timedelta(hours=24) - timedelta(minutes=5)
 WINDOW_CLOSED: Final = 63016
 _CONTENT_UNKNOWN: Final = {20404, 21655, 63027}
+TAKEN_OVER: Final = "Not sent: a person has taken over."
 _LISTING_LAG_S: Final = 5.0
 _CLOCK_SKEW: Final = timedelta(minutes=2)
 # Failure may be overtaken by the news that the message arrived after all, never the reverse.
@@ -93,7 +94,7 @@ class Delivery:
                 return "dropped"
             rows = recorded
         elif not plan.wanted:
-            self._settle(rows, "failed", "Not sent: a person has taken over.")
+            self._settle(rows, "failed", TAKEN_OVER)
             return "dropped"
         for row in rows:
             if row.channel == "whatsapp" and row.provider_id is None and row.status == "queued":
@@ -118,17 +119,14 @@ class Delivery:
             parts = render(load(body["reply"]), plan.lang, context)
         except ValueError as error:
             raise GiveUp(f"cannot be rendered: {error}") from error
-        if plan.channel == "web" or (plan.window_open and not body.get("template")):
+        chosen = body.get("template")
+        if plan.channel == "web" or (plan.window_open and not chosen):
             return parts, files
-        return [self._as_template(plan, parts)], files
-
-    def _as_template(self, plan: _Plan, parts: Sequence[Rendered]) -> Rendered:
-        filled = templates.fill(self.settings, plan.lang, parts)
-        if filled is None:
-            text = "\n\n".join(part["text"] for part in parts if part["text"])
-            return {"kind": "text", "text": text, "blocked": "window"}
-        template = {"sid": filled.sid, "variables": filled.variables}
-        return {"kind": "text", "text": filled.text, "template": template}
+        if isinstance(chosen, Mapping):  # picked and filled by somebody of the staff
+            return [_templated(templates.chosen(self.settings, chosen), parts)], files
+        if body["author"] == "agent":  # a person's words never turn into other words by themselves
+            return [_blocked(parts)], files
+        return [_templated(templates.fill(self.settings, plan.lang, parts), parts)], files
 
     def _stored(self, media_id: int) -> FileRef:
         with self.store.read() as work:
@@ -166,6 +164,7 @@ class Delivery:
                     body=part,
                     source_key=key if number == 0 else f"{key}#{number}",
                     status="queued" if plan.channel == "whatsapp" else "sent",
+                    staff_id=body.get("staff_id"),
                 )
                 for number, part in enumerate(parts)
             ]
@@ -174,6 +173,7 @@ class Delivery:
                 rows[0].status = "failed"
                 rows[0].error = "The 24-hour window is closed and no approved template is set."
             work.session.add_all(rows)
+            conversation.last_at = work.now
         if blocked:
             raise GiveUp(str(rows[0].error))
         return rows
@@ -200,6 +200,9 @@ class Delivery:
         try:
             arguments = self._arguments(plan, row)
             content_sid = arguments.get("content_sid")
+            if not self._still_ours(body):
+                self._settle([row], "failed", TAKEN_OVER)
+                return
             made = client(self.settings).messages.create(
                 to=plan.to,
                 from_=self.settings.twilio_from,
@@ -219,6 +222,14 @@ class Delivery:
             raise TryAgain(f"Twilio: {error}", after_s=_LISTING_LAG_S) from error
         else:
             self._sent(row, made.sid, made.status)
+
+    def _still_ours(self, body: Mapping[str, Any]) -> bool:
+        """The fence once more, at the last moment: making a content and sending the parts before
+        took time."""
+        if body["author"] != "bot":
+            return True
+        with self.store.read() as work:
+            return _fence_open(_conversation(work, body), body)
 
     def _refused(self, row: Message, error: TwilioRestException) -> None:
         if error.status == 429:
@@ -313,6 +324,18 @@ class Delivery:
             send_as_template(work, key, body)
 
 
+def _templated(filled: templates.Filled | None, parts: Sequence[Rendered]) -> Rendered:
+    if filled is None:
+        return _blocked(parts)
+    template = {"sid": filled.sid, "variables": filled.variables}
+    return {"kind": "text", "text": filled.text, "template": template}
+
+
+def _blocked(parts: Sequence[Rendered]) -> Rendered:
+    text = "\n\n".join(part["text"] for part in parts if part["text"])
+    return {"kind": "text", "text": text, "blocked": "window"}
+
+
 def advance(message: Message, status: str) -> bool:
     """Move a message's status up in rank; False when the news is old."""
     if _RANK.get(status, -1) <= _RANK.get(message.status, -1):
@@ -322,8 +345,8 @@ def advance(message: Message, status: str) -> bool:
 
 
 def send_as_template(work: UnitOfWork, key: str, body: Mapping[str, Any]) -> None:
-    """Say the same by an approved template, once."""
-    if body.get("template"):
+    """Say the same by an approved template, once; what a person wrote is theirs to send anew."""
+    if body.get("template") or body["author"] == "agent":
         return
     emit(
         work,

@@ -59,6 +59,39 @@ def fill(settings: Settings, lang: str | None, parts: Sequence[Rendered]) -> Fil
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A template that staff may pick: `body` has {text} and {url} where its variables stand."""
+
+    name: str
+    lang: str
+    body: str
+    variables: tuple[str, ...]
+
+
+def offered(settings: Settings, lang: str | None) -> list[Offered]:
+    """The approved templates, each in the rider's language or else in English."""
+    mapped = read_mapping(settings.twilio_templates)
+    found = []
+    for name, body in _BODIES.items():
+        for spoken in dict.fromkeys([language(lang), "en"]):
+            if (name, spoken) in mapped:
+                text = translate(spoken, body.text)
+                found.append(Offered(name, spoken, text, tuple(numbered(text)[1])))
+                break
+    return found
+
+
+def chosen(settings: Settings, choice: Mapping[str, Any]) -> Filled | None:
+    """The template of a choice {name, lang, variables: {text, url}}; None when it is gone."""
+    name, lang = str(choice["name"]), language(str(choice["lang"]))
+    sid = read_mapping(settings.twilio_templates).get((name, lang))
+    if sid is None or name not in _BODIES:
+        return None
+    values = {key: shorten(str(value), VALUE_MAX) for key, value in choice["variables"].items()}
+    return _filled(sid, name, lang, {"text": "-", "url": "-"} | values)
+
+
 def read_mapping(raw: str) -> dict[tuple[str, str], str]:
     """TWILIO_TEMPLATES as {(name, language): content SID}; unreadable entries are left out."""
     mapped = {}

@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
 from bot.domain.money import Money, exponent
-from bot.replies import Amount, Moment, Rate, Say, Value
+from bot.replies import Amount, Moment, Rate, Say, Value, Written
 
 LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
 LANGUAGES: Final = ("en", "es", "pt-BR", "zh", "fr", "de")
@@ -81,6 +81,8 @@ def show(lang: str | None, value: Value) -> str:
             return say(lang, value)
         case str():
             return escape_marks(value)
+        case Written():
+            return value.text
         case int():
             return format_decimal(value, locale=locale)
         case Money():

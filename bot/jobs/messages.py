@@ -21,7 +21,7 @@ from bot.gateways.qr import Reading
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
-from bot.services import handoff, riders
+from bot.services import handoff, riders, threads
 from bot.services.outbound import tell
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
@@ -36,6 +36,8 @@ log = structlog.get_logger()
 MAX_PHOTOS = 3
 # Works at once, in every state: no photo is waited for, and no owner of the chat is asked.
 URGENT = frozenset({"safety_emergency", "stop_charge"})
+# Payload of a button that somebody of the staff made: its tap is a word to them.
+STAFF_ANSWER = "staff_answer"
 # Words that bring a waiting rider back to the bot (they are told "Write BOT").
 BACK_TO_BOT = frozenset({"bot", "robot", "机器人", "機器人"})
 
@@ -230,6 +232,7 @@ class Serving:
         rider = work.session.get_one(Rider, rider_id)
         _learn(work, rider, incoming, heard.understanding)
         self._file(work, conversation, prepared)
+        threads.heard(work, conversation, for_bot=_serves_itself(heard))
         if _names_the_dangerous_pile(work, conversation, heard.understanding):
             meant = replace(heard.understanding, intent="safety_emergency", engine="safety")
             heard = replace(heard, understanding=meant)
@@ -267,6 +270,7 @@ class Serving:
                     "intent": understood.intent,
                     "confidence": round(understood.confidence, 3),
                     "engine": understood.engine,
+                    "entities": {each.type: each.value for each in understood.entities},
                 },
             )
         )
@@ -328,6 +332,16 @@ class Serving:
             ),
             key=f"lost:{row.source}:{row.source_id}",
         )
+
+
+def _serves_itself(heard: Heard) -> bool:
+    """What the bot answers although people closed the chat today: taps on its own buttons, photos
+    of stickers, stopping and danger, a thank-you. Anything else goes back to them."""
+    if heard.payload is not None:
+        return not heard.payload.startswith(STAFF_ANSWER)
+    understood = heard.understanding
+    by_itself = understood.engine == "qr" or understood.intent in {*URGENT, "thanks_bye"}
+    return by_itself or heard.text.strip().casefold() in BACK_TO_BOT
 
 
 def _names_the_dangerous_pile(
@@ -407,4 +421,8 @@ def _line(incoming: Incoming, now: datetime) -> dict[str, Any]:
         line |= {"kind": "location", "location": {"lat": lat, "lng": lng, "label": ""}}
     elif incoming.photos:
         line["kind"] = "image"
+    elif incoming.other_media is not None:
+        line["other_media"] = incoming.other_media
+    if incoming.payload is not None:
+        line["payload"] = incoming.payload
     return line
