@@ -70,6 +70,10 @@ class Settings:
     emergency_numbers: str = setting(
         "Emergency number by country, as FI:112,GB:999", "FI:112,US:911,GB:999,CN:119,BR:193"
     )
+    desk_tz: str = setting("Time zone of the support desk's opening hours", "Europe/Helsinki")
+    desk_assignment: str = setting(
+        "pull: people take riders from the queue; push: the desk offers them one by one", "pull"
+    )
     support_hours: str = setting("What riders are told of the hours of the support staff", "24/7")
 
     twilio_account_sid: str = setting("Twilio account SID (AC…)")

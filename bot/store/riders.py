@@ -74,6 +74,9 @@ class Conversation(Base):
     snoozed_until: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     last_owner_id: Mapped[int | None] = mapped_column(BigId)  # whom a reopened chat goes back to
+    offered_to: Mapped[int | None] = mapped_column(BigId)  # in the queue: who is asked to take it
+    offered_until: Mapped[datetime | None]
+    declined_by: Mapped[list[Any]] = mapped_column(default=list)  # staff ids that let it pass
     dialog: Mapped[dict[str, Any]] = mapped_column(default=dict)
     fallbacks: Mapped[int] = mapped_column(default=0)  # consecutive messages not understood
     last_channel: Mapped[str] = mapped_column(String(16), default="whatsapp")
@@ -84,7 +87,8 @@ class Conversation(Base):
     __table_args__ = (
         Index("ix_conversation_queue", "owner", "status", "priority", "queued_at"),
         Index("ix_conversation_owner_id", "owner_id", "status", "last_at"),
-        Index("ix_conversation_last_at", "status", "last_at"),
+        Index("ix_conversation_last_at", "last_at", "id"),
+        Index("ix_conversation_owner", "owner", "last_at"),
     )
 
 
