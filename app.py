@@ -132,7 +132,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     """Which function serves which kind of inbox row."""
     from bot.gateways import stripe_events
     from bot.jobs.drain import Route
-    from bot.services import charging
+    from bot.services import action_results, charging
 
     def fact(serve_: Callable[[Any, Settings, Any], None]) -> Route:
         def apply(work: Any, row: Any, _: Any) -> None:
@@ -150,6 +150,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "pile.presence": fact(charging.on_pile_presence),
         "pile.alarm": fact(charging.on_alarm),
         "session.timer": fact(charging.on_timer),
+        "action.timer": fact(action_results.on_timer),
         # Nobody reserves piles yet; the pile's word is kept in pile_event.
         "pile.reservation": fact(lambda work, settings_, body: None),
     }

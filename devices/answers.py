@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from bot.services import action_results
 from bot.services.pile_facts import AlarmFact, StatusFact, TransactionFact
 from bot.settings import Settings
 from bot.store import inbox
@@ -126,6 +127,7 @@ def boot_notification(report: Report) -> Payload:
         report.pile.booted_at = report.received_at
         report.pile.firmware = station.get("firmwareVersion", report.pile.firmware)
         report.commands.connected(report.work, report.pile.id, f"boot:{report.key}")
+        action_results.booted(report.work, report.pile.id)
         # A clock that jumped must not silence the pile: its next status counts as it is.
         numbers = report.work.session.scalars(
             select(Evse.number).where(Evse.pile_id == report.pile.id)

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
 # Not said by riders: the engine or the message job name these themselves.
-INTERNAL = {"answer", "unclear", "unsupported", "photo_unread", "photo_choice", "web_login"}
+INTERNAL = {
+    "agree_start", "answer", "unclear", "unsupported", "photo_unread", "photo_choice", "web_login"
+}  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
     "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
@@ -31,7 +33,8 @@ SHOWN_IN = {
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-@pytest.mark.parametrize("intent", sorted(INTENTS))
+# Answers a button that staff send: tests/console/test_actions.py.
+@pytest.mark.parametrize("intent", sorted(set(INTENTS) - {"agree_start"}))
 def test_every_intent_has_a_transcript(intent: str) -> None:
     assert (SCENARIOS / f"{SHOWN_IN.get(intent, intent)}.txt").exists()
 

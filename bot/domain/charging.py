@@ -488,6 +488,7 @@ _HANDLERS: Final[dict[type[on.Event], Callable[[Step, Any], None]]] = {
     on.HoldRunsOut: money.hold_runs_out,
     on.Voided: money.voided,
     on.NotMe: _not_me,
+    on.Collect: money.collect,
 }
 
 TIMERS: Final = tuple(_TIMERS)

@@ -385,12 +385,19 @@ class NotMe:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Staff ask once more for what is owed."""
+
+    at: datetime
+
+
 Event = (
     Yes | HoldPlaced | HoldNeedsRider | HoldFailed | HoldExpired | HoldRunsOut
     | StartAccepted | StartRejected | StartUnknown | StartTimeout | StartOffline
     | Plugged | Unplugged | TransactionStarted | MeterRead | FlowChanged | TransactionEnded
     | StopRequested | StopAccepted | StopFailed | PileOffline | PileOnline | Fault
-    | TimerFired | Captured | CaptureFailed | Voided | NotMe
+    | TimerFired | Captured | CaptureFailed | Voided | NotMe | Collect
 )  # fmt: skip
 
 

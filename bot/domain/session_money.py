@@ -20,7 +20,27 @@ def yes(step: Step, _event: on.Yes) -> None:
         step.timer("hold", step.now.terms.limits.pay_timeout_s)
 
 
+def collect(step: Step, _event: on.Collect) -> None:
+    """What is owed is asked for again: of the hold that still stands, else of a new one."""
+    if step.now.state != "debt":
+        return
+    if step.now.hold == "held":
+        _take_debt(step)
+    elif step.now.hold in {"void", "failed", "expired"}:
+        step.set(hold="placing")
+        step.do(on.PlaceHold(step.now.bill_minor or 0))
+
+
+def _take_debt(step: Step) -> None:
+    step.set(state="billing", hold="held")
+    step.capture()
+
+
 def hold_placed(step: Step, event: on.HoldPlaced) -> None:
+    if step.now.state == "debt":
+        if step.now.hold in {"placing", "waiting", "failed", "expired"}:
+            _take_debt(step)
+        return
     if step.now.hold in {"void", "failed", "expired"}:  # paid after all: nobody wants it any more
         if step.now.state in {"void", "failed", "releasing"}:
             step.void()
@@ -40,6 +60,9 @@ def hold_placed(step: Step, event: on.HoldPlaced) -> None:
 
 
 def hold_needs_rider(step: Step, event: on.HoldNeedsRider) -> None:
+    if step.now.state == "debt" and step.now.hold == "placing":
+        step.set(hold="waiting")
+        step.tell("pay_debt", url=event.url)
     if step.now.state == "holding" and step.now.hold in {"placing", "waiting"}:
         if step.now.hold == "placing":
             step.timer("hold", step.now.terms.limits.pay_timeout_s)
@@ -105,6 +128,8 @@ def captured(step: Step, _event: on.Captured) -> None:
     step.cancel_all()
     step.cancel("capture")
     step.set(state="settled", hold="captured")
+    if "debt" in step.now.told:
+        step.tell_once("debt_paid")
     if step.now.refund_minor:
         step.give_back()
 

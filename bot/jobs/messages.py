@@ -283,7 +283,7 @@ class Serving:
         conversation, heard = turn.conversation, turn.heard
         if conversation.owner == "bot":
             return True
-        if heard.understanding.intent in URGENT:
+        if heard.understanding.intent in URGENT | {"agree_start"}:  # staff asked, by a button
             return True
         if heard.understanding.intent == "privacy_request" and heard.understanding.confidence >= 1:
             return True  # "stop" without a charge is never answered with silence

@@ -23,7 +23,7 @@ from bot.domain.pricing import Reading
 from bot.domain.session import Event, Limits, SessionFacts, Terms, dump_facts, load_facts
 from bot.domain.tariffs import dump_tariff, load_tariff
 from bot.errors import Refused
-from bot.services import billing, session_effects
+from bot.services import action_results, billing, session_effects
 from bot.services.offers import (
     Offer,
     make_offer,
@@ -150,6 +150,11 @@ def request_stop(
     _happen(work, session, [on.StopRequested(work.now, by)], key=f"stop:{key}")
 
 
+def collect(work: UnitOfWork, session: ChargingSession) -> None:
+    """Ask once more for what is owed: the saved card, else a link to the payment page."""
+    _happen(work, session, [on.Collect(work.now)])
+
+
 def not_me(work: UnitOfWork, session: ChargingSession, *, key: str) -> None:
     """The rider says the session is not theirs: it is stopped and costs nothing."""
     _happen(work, session, [on.NotMe(work.now)], key=f"not-me:{key}")
@@ -187,7 +192,9 @@ def progress(work: UnitOfWork, session: ChargingSession) -> Progress:
     currency = facts.terms.tariff.currency
     end = session.ended_at or work.now
     cost = facts.bill_minor if facts.bill_minor is not None else facts.cost_minor(end)
-    url = work.session.scalars(select(Hold.checkout_url).where(Hold.session_id == session.id))
+    url = work.session.scalars(
+        select(Hold.checkout_url).where(Hold.session_id == session.id).order_by(Hold.seq.desc())
+    )
     bill = work.session.scalars(select(Bill.id).where(Bill.session_id == session.id)).first()
     return Progress(
         session_id=session.id,
@@ -274,7 +281,10 @@ _FLOWS: Final[Mapping[str, on.Flow]] = {
 def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "command.result" (bot/services/piles.py: report)."""
     command = work.session.get(Command, body["command_id"])
-    if command is None or command.session_id is None:
+    if command is None:
+        return
+    action_results.command_answered(work, command, body)
+    if command.session_id is None:
         return
     session = work.session.get(ChargingSession, command.session_id)
     if session is None:
@@ -289,6 +299,8 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
         elif body["outcome"] in {"rejected", "error", "timeout", "expired", "offline"}:
             reason = str(body.get("reason") or "")
             _happen(work, session, [on.StopFailed(work.now, transaction_id, reason)])
+            again = any(name == "stop_retry" for name in session.facts["timers"])
+            action_results.stop_failed(work, session, reason, final=not again)
 
 
 def _start_events(now: datetime, attempt: int, body: Mapping[str, Any]) -> list[Event]:
@@ -310,6 +322,7 @@ def _start_events(now: datetime, attempt: int, body: Mapping[str, Any]) -> list[
 
 def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "pile.status" (StatusFact): plugs in and out, faults."""
+    action_results.pile_reported(work, body["pile_id"])
     told: dict[str, Event] = {
         "Occupied": on.Plugged(work.now),
         "Available": on.Unplugged(work.now),
@@ -344,7 +357,7 @@ def on_payment_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     """Kind "payment.result" (bot/gateways/payments.py): a hold or a refund got somewhere."""
     outcome = body["outcome"]
     if "refund_id" in body:
-        _refund_result(work, int(body["refund_id"]), outcome)
+        _refund_result(work, int(body["refund_id"]), outcome, str(body.get("reason") or ""))
         return
     hold = work.session.get_one(Hold, int(body["hold_id"]))
     session = work.session.get_one(ChargingSession, hold.session_id)
@@ -353,6 +366,9 @@ def on_payment_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     if outcome == "captured" and hold.captured_minor is None:
         hold.captured_minor = int(body["amount_minor"])
         billing.post_captured(work, hold, hold.captured_minor)
+    if hold.id != session_effects.hold_of(work, session.id).id:
+        log.warning("old_hold_moved", hold_id=hold.id, outcome=outcome)
+        return  # a newer one pays for this session
     if outcome == "void" and hold.state == "capturing":
         billing.post_waived(work, session)
     if body.get("reason"):
@@ -387,13 +403,14 @@ def _payment_event(
             return None
 
 
-def _refund_result(work: UnitOfWork, refund_id: int, outcome: str) -> None:
+def _refund_result(work: UnitOfWork, refund_id: int, outcome: str, reason: str) -> None:
     refund = work.session.get_one(Refund, refund_id, with_for_update=True)
     if outcome == "refunded":
         refund.state = "done"
         billing.post_refunded(work, refund)
     elif outcome == "refund_failed" and refund.state != "done":
         refund.state = "failed"
+    action_results.refund_settled(work, refund, reason=reason)
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -494,7 +511,7 @@ def _happen(
 ) -> None:
     """Let a session live through events, one transaction, one writer at a time."""
     _lock(work, session)
-    facts = load_facts(session.facts, load_tariff(session.tariff))
+    first = facts = load_facts(session.facts, load_tariff(session.tariff))
     for event in events:
         before = facts
         facts, commands = advance(facts, event)
@@ -506,6 +523,7 @@ def _happen(
         if facts.started_at is not None and before.started_at is None:
             _went_well(work, session)
     session_effects.keep(work, session, facts)
+    action_results.session_moved(work, session, first, facts)
 
 
 def _went_well(work: UnitOfWork, session: ChargingSession) -> None:

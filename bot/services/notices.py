@@ -119,6 +119,25 @@ def _debt(on: Occasion) -> Reply:
     )
 
 
+def _pay_debt(on: Occasion) -> Reply:
+    return Link(
+        Say(
+            "Please pay {amount} for your charge at {evse} on the secure payment page. Then you "
+            "can charge again.",
+            {"amount": on.money(on.facts.bill_minor or 0), "evse": on.evse_code},
+        ),
+        Say("Open payment page"),
+        on.values["url"],
+    )
+
+
+def _debt_paid(on: Occasion) -> Reply:
+    return Say(
+        "Thank you: {amount} for your charge at {evse} is paid. You can charge again.",
+        {"amount": on.money(on.facts.bill_minor or 0), "evse": on.evse_code},
+    )
+
+
 def _refund(on: Occasion) -> Reply:
     return Say(
         "The final meter reading of {evse} was lower than billed. I am giving {amount} back to "
@@ -391,7 +410,8 @@ def _next_step(on: Occasion, prompt: Say) -> Choose:
 
 NOTICES: Final[Mapping[str, Callable[[Occasion], Reply]]] = {
     "pay": _pay, "held": _held, "hold_failed": _hold_failed, "hold_expired": _hold_expired,
-    "pay_timeout": _pay_timeout, "debt": _debt, "refund": _refund, "waived": _waived,
+    "pay_timeout": _pay_timeout, "debt": _debt, "pay_debt": _pay_debt, "debt_paid": _debt_paid,
+    "refund": _refund, "waived": _waived,
     "receipt": _receipt, "plug_in": _plug_in, "start_slow": _start_slow,
     "start_again": _start_again, "waiting_for_vehicle": _waiting_for_vehicle,
     "started": _started, "start_failed": _start_failed, "start_cancelled": _start_cancelled,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from bot.domain import session as on
-from bot.domain.session import OPEN, Command, SessionFacts, dump_facts
+from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
+from bot.domain.tariffs import load_tariff
 from bot.services import billing, piles, refunds
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import tell_rider
@@ -51,8 +52,10 @@ class _Effects:
         )
 
     def place_hold(self, command: on.PlaceHold) -> None:
+        newest = select(func.max(Hold.seq)).where(Hold.session_id == self.session.id)
         hold = Hold(
             session_id=self.session.id,
+            seq=(self.work.session.scalar(newest) or 0) + 1,
             rider_id=self.session.rider_id,
             amount_minor=command.amount_minor,
             currency=self.facts.terms.tariff.currency,
@@ -136,21 +139,31 @@ class _Effects:
         self.evse.failed_starts += 1
 
     def tell(self, command: on.Tell) -> None:
-        bill_id = self.work.session.scalars(
-            select(Bill.id).where(Bill.session_id == self.session.id)
-        ).first()
-        occasion = Occasion(
-            session_id=self.session.id,
-            evse_code=self.evse.code,
-            station_name=self.evse.pile.station.name,
-            facts=self.facts,
-            bill_id=bill_id,
-            now=self.work.now,
-            values=command.values,
+        reply = notice(
+            command.notice, occasion(self.work, self.session, command.values, self.facts)
         )
         key = self.key or f"session:{self.session.id}:{command.number}"
-        reply = notice(command.notice, occasion)
         tell_rider(self.work, self.session.rider_id, reply, key=f"{key}:{_once(command, self.key)}")
+
+
+def occasion(
+    work: UnitOfWork,
+    session: ChargingSession,
+    values: Mapping[str, str],
+    facts: SessionFacts | None = None,
+) -> Occasion:
+    """What a notice about a session can draw on; `facts` where they are not written back yet."""
+    evse = work.session.get_one(Evse, session.evse_id)
+    bill_id = work.session.scalars(select(Bill.id).where(Bill.session_id == session.id)).first()
+    return Occasion(
+        session_id=session.id,
+        evse_code=evse.code,
+        station_name=evse.pile.station.name,
+        facts=facts or load_facts(session.facts, load_tariff(session.tariff)),
+        bill_id=bill_id,
+        now=work.now,
+        values=values,
+    )
 
 
 def _once(command: on.Tell, key: str | None) -> str:

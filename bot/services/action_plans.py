@@ -1,0 +1,401 @@
+"""What an action of staff would do to whom, checked: the preview and the order share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import func, select
+
+from bot.domain.money import Money
+from bot.domain.staff_actions import KINDS, Kind, plain, refund_limit
+from bot.errors import PilebotError
+from bot.replies import Reply
+from bot.services import charging, refunds, session_effects
+from bot.services.audit import Actor
+from bot.services.notices import notice
+from bot.services.offers import Offer
+from bot.settings import Settings
+from bot.store.charging import Bill, ChargingSession, Hold
+from bot.store.database import UnitOfWork
+from bot.store.desk import Incident, StaffAction
+from bot.store.riders import Conversation, Rider
+from bot.store.staff import Staff
+from bot.store.stations import Evse, Pile
+
+T = TypeVar("T")
+
+SOON: Final = timedelta(minutes=10)  # the same order again within this is a second thought
+
+
+class NotPossible(PilebotError):
+    """Why an action cannot be done now, in words for staff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an action is done to, as forms name it."""
+
+    conversation_id: int | None = None
+    session_id: int | None = None
+    pile_id: str | None = None
+    evse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An action that may be done now. `facts` are shown before the order is given."""
+
+    kind: Kind
+    subject: str
+    consequence: str
+    facts: tuple[tuple[str, str | datetime], ...] = ()
+    conversation: Conversation | None = None
+    rider_id: int | None = None
+    session: ChargingSession | None = None
+    pile: Pile | None = None
+    evse: Evse | None = None
+    hold: Hold | None = None
+    left: Money | None = None  # of a refund: what could be given,
+    limit: Money | None = None  # and what this person may give alone
+    offer: Offer | None = None
+    pay_page: Reply | None = None
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What plans draw on."""
+
+    work: UnitOfWork
+    settings: Settings
+    actor: Actor
+    kind: Kind
+    conversation: Conversation | None
+    session: ChargingSession | None
+    pile: Pile | None
+    evse: Evse | None
+
+    def plan(self, subject: str, consequence: str, *facts: tuple[str, Any], **more: Any) -> Plan:
+        rider_id = self.session.rider_id if self.session else None
+        if self.conversation is not None:
+            rider_id = self.conversation.rider_id
+        pile = self.pile or (self.evse.pile if self.evse else None)
+        given = {"session": self.session, "pile": pile, "evse": self.evse, **more}
+        return Plan(
+            self.kind, subject, consequence, tuple(facts), self.conversation, rider_id, **given
+        )
+
+    def charge(self) -> ChargingSession:
+        if self.session is None:
+            raise NotPossible("There is no such charge.")
+        return self.session
+
+    def the_pile(self) -> Pile:
+        if self.pile is None:
+            raise NotPossible("There is no such pile.")
+        return self.pile
+
+    def at(self) -> str:
+        assert self.evse is not None
+        return f"{self.evse.code}, {self.evse.pile.station.name}"
+
+
+def make_plan(
+    work: UnitOfWork, settings: Settings, actor: Actor, kind: Kind, target: Target
+) -> Plan:
+    """What `kind` would do now. Raises NotPossible, or Refused with a rider's words, if it may not.
+
+    The right to the kind is the route's to check; who may touch whose charge is checked here.
+    """
+    session = _get(work, ChargingSession, target.session_id)
+    conversation = _get(work, Conversation, target.conversation_id)
+    evse = _get(work, Evse, session.evse_id if session else target.evse_id)
+    pile = evse.pile if evse else _get(work, Pile, target.pile_id)
+    rider_id = conversation.rider_id if conversation else None
+    if conversation is not None and session is not None and session.rider_id != rider_id:
+        raise NotPossible("This charge is not this rider's.")
+    _is_theirs(work, actor, kind, conversation)
+    asked = _Asked(work, settings, actor, kind, conversation, session, pile, evse)
+    return _PLANS[kind.name](asked)
+
+
+def _get(work: UnitOfWork, table: type[T], id_: Any) -> T | None:
+    return work.session.get(table, id_) if id_ is not None else None
+
+
+def _is_theirs(
+    work: UnitOfWork, actor: Actor, kind: Kind, conversation: Conversation | None
+) -> None:
+    """Agents act in conversations that they have taken over, and on piles by themselves."""
+    if actor.role != "agent":
+        return
+    if conversation is None:
+        if kind.subject != "pile":
+            raise NotPossible("Open the rider's conversation to do this.")
+        return
+    if conversation.owner != "human" or conversation.owner_id != actor.staff_id:
+        raise NotPossible("Take the conversation over first.")
+
+
+# --- money
+
+
+def _refund(asked: _Asked) -> Plan:
+    session = asked.charge()
+    hold = refunds.hold_with_money(asked.work, session.id)
+    if hold is None:
+        raise NotPossible("No money was taken for this charge, so none can be given back.")
+    stands = refunds.balance(asked.work, hold)
+    waiting = Money(waiting_minor(asked.work, hold.id), hold.currency)
+    left = Money(max(0, stands.left.amount_minor - waiting.amount_minor), hold.currency)
+    limit = refund_limit(asked.settings.refund_limits, asked.actor.role, hold.currency)
+    facts = [
+        ("Taken", plain(Money(stands.captured_minor, hold.currency))),
+        ("Given back", plain(Money(stands.refunded_minor, hold.currency))),
+    ]
+    if waiting.amount_minor:
+        facts.append(("Waiting for approval", plain(waiting)))
+    facts += [("Can be given back", plain(left)), ("You alone, up to", plain(limit))]
+    if not left.amount_minor:
+        raise NotPossible("Everything that was taken for this charge has been given back.")
+    rider = asked.work.session.get_one(Rider, session.rider_id)
+    return asked.plan(
+        f"Charge {session.id} at {asked.at()}",
+        f"The money goes back to {rider.card_label or 'the card it came from'}; the bank may take "
+        "5 to 10 days to show it. The rider is told when it is on its way. "
+        f"Above {plain(limit)} a second person approves it first.",
+        *facts,
+        hold=hold,
+        left=left,
+        limit=limit,
+        body={"hold_id": hold.id},
+    )
+
+
+def waiting_minor(work: UnitOfWork, hold_id: int) -> int:
+    """How much of a hold waits for a second person."""
+    session_id = select(Hold.session_id).where(Hold.id == hold_id).scalar_subquery()
+    asked = select(func.sum(StaffAction.amount_minor)).where(
+        StaffAction.kind == "refund",
+        StaffAction.state == "waiting",
+        StaffAction.session_id == session_id,
+    )
+    return int(work.session.scalar(asked) or 0)
+
+
+def _payment_link(asked: _Asked) -> Plan:
+    session = asked.charge()
+    progress = charging.progress(asked.work, session)
+    if session.state not in {"holding", "debt"}:
+        raise NotPossible("Nothing is owed for this charge.")
+    if progress.pay_url:
+        return asked.plan(
+            f"Charge {session.id} at {asked.at()}",
+            "The rider gets the link to the payment page once more. Nothing is taken before they "
+            "confirm.",
+            ("Owed" if session.state == "debt" else "To be held", plain(_asked_of(progress))),
+            pay_page=notice(
+                "pay_debt" if session.state == "debt" else "pay",
+                session_effects.occasion(asked.work, session, {"url": progress.pay_url}),
+            ),
+        )
+    if session.facts["hold"] not in {"failed", "expired", "void", "held"}:
+        raise NotPossible("The payment is being asked for already.")
+    return asked.plan(
+        f"Charge {session.id} at {asked.at()}",
+        "The saved card is tried once more. If it says no, the rider gets a link to a payment "
+        "page. When the bill is paid they may charge again.",
+        ("Owed", plain(progress.cost)),
+    )
+
+
+def _asked_of(progress: charging.Progress) -> Money:
+    return progress.cost if progress.state == "debt" else progress.hold
+
+
+def _receipt(asked: _Asked) -> Plan:
+    session = asked.charge()
+    bill = asked.work.session.scalars(select(Bill).where(Bill.session_id == session.id)).first()
+    if bill is None:
+        raise NotPossible("There is no bill for this charge yet; it comes when the charge ends.")
+    return asked.plan(
+        f"Receipt {bill.number}",
+        "The rider gets the receipt with its PDF into the chat again.",
+        ("Total", plain(Money(bill.total_minor, bill.currency))),
+        ("Made", bill.created_at),
+        body={"bill_id": bill.id},
+    )
+
+
+# --- charging
+
+
+def _stop(asked: _Asked) -> Plan:
+    session = asked.charge()
+    if not session.open or session.state == "stopping":
+        raise NotPossible(
+            "This charge is stopping already." if session.open else "This charge has ended."
+        )
+    progress = charging.progress(asked.work, session)
+    facts: list[tuple[str, str | datetime]] = [
+        ("Energy", f"{progress.energy_wh / 1000:.2f} kWh"),
+        ("Cost so far", plain(progress.cost)),
+    ]
+    if progress.meter_at is not None:
+        facts.append(("Last meter reading", progress.meter_at))
+    told = (
+        f"The bill is frozen at {plain(progress.cost)} now, and the pile is told to stop. "
+        if progress.started_at
+        else "The start is called off, and what is held is released. "
+    )
+    pile = asked.evse.pile if asked.evse else None
+    if pile is not None and not pile.online:
+        told += "The pile is out of contact: it stops when it is back. "
+    told += "The rider is told."
+    return asked.plan(f"Charge {session.id} at {asked.at()}", told, *facts)
+
+
+def _start(asked: _Asked) -> Plan:
+    if asked.conversation is None:
+        raise NotPossible("Open the rider's conversation to do this.")
+    rider = asked.work.session.get_one(Rider, asked.conversation.rider_id)
+    if asked.evse is None:
+        if charging.open_session(asked.work, rider.id) is not None:
+            raise NotPossible("This rider has a charge running.")
+        return asked.plan(
+            "A new charge",
+            "The rider gets the price with a button. Charging starts when they tap yes, not "
+            "before.",
+        )
+    offer = charging.offer(asked.work, asked.settings, evse=asked.evse, rider=rider)
+    wh, total = offer.examples[-1]
+    return asked.plan(
+        f"A new charge at {asked.at()}",
+        "The rider gets the price with a button. Charging starts when they tap yes, not before; "
+        "the offer is good for an hour.",
+        ("Held", plain(offer.hold)),
+        (f"{wh / 1000:g} kWh cost about", plain(total)),
+        ("Cable", "plugged in" if offer.plugged else "not plugged in yet"),
+        offer=offer,
+        body={"offer": offer.body},
+    )
+
+
+# --- piles
+
+
+def _unlock(asked: _Asked) -> Plan:
+    evse = asked.evse
+    if evse is None:
+        raise NotPossible("There is no such connector.")
+    if any(each.evse_id == evse.id for each in charging.open_sessions_at(asked.work, evse.pile_id)):
+        raise NotPossible("A charge is running at this connector. Stop it first.")
+    _reachable(asked, evse.pile)
+    _once(asked, StaffAction.body["evse_id"].as_integer() == evse.id)
+    return asked.plan(
+        f"Connector {evse.code}, {evse.pile.station.name}",
+        "The lock opens so that the cable can be pulled out. Tell the rider to pull now.",
+        *_state(evse.pile),
+        body={"evse_id": evse.id},
+    )
+
+
+def _restart(asked: _Asked) -> Plan:
+    pile, hard = asked.the_pile(), asked.kind.name == "hard_restart"
+    mine = asked.conversation.rider_id if asked.conversation else None
+    running = charging.open_sessions_at(asked.work, pile.id)
+    if others := [each for each in running if each.rider_id != mine]:
+        raise NotPossible(
+            f"Somebody else is charging at this pile (charge {others[0].id}), so it cannot be "
+            "restarted now."
+        )
+    if hard and running:
+        raise NotPossible("A charge is running at this pile. Stop it first, or restart when idle.")
+    _reachable(asked, pile)
+    _once(asked, StaffAction.pile_id == pile.id)
+    when = "at once" if hard else "as soon as nothing charges there"
+    return asked.plan(
+        _named(pile),
+        f"The pile restarts {when} and is away for a minute or two. It is done when the pile "
+        "reports that it has booted.",
+        *_state(pile),
+        body={"type": "Immediate" if hard else "OnIdle"},
+    )
+
+
+def _out_of_service(asked: _Asked) -> Plan:
+    pile = asked.the_pile()
+    if not pile.in_service:
+        raise NotPossible("This pile is out of service already.")
+    _once(asked, StaffAction.pile_id == pile.id)
+    running = len(charging.open_sessions_at(asked.work, pile.id))
+    told = "Riders are no longer offered this pile, from now on. "
+    told += "The charge that runs there goes on. " if running else ""
+    told += "" if pile.online else "The pile is out of contact: it is told when it is back."
+    return asked.plan(_named(pile), told.strip(), *_state(pile), body={"status": "Inoperative"})
+
+
+def _in_service(asked: _Asked) -> Plan:
+    pile = asked.the_pile()
+    if pile.in_service:
+        raise NotPossible("This pile is in service already.")
+    incident = select(Incident.id).where(Incident.pile_id == pile.id, Incident.state != "closed")
+    if (number := asked.work.session.scalars(incident).first()) is not None:
+        raise NotPossible(f"Incident {number} about this pile is not closed yet.")
+    _reachable(asked, pile)
+    _once(asked, StaffAction.pile_id == pile.id)
+    return asked.plan(
+        _named(pile),
+        "Riders are offered this pile again as soon as it has said yes.",
+        *_state(pile),
+        body={"status": "Operative"},
+    )
+
+
+def _named(pile: Pile) -> str:
+    return f"Pile {pile.number}, {pile.station.name}"
+
+
+def _state(pile: Pile) -> tuple[tuple[str, str | datetime], ...]:
+    heard: str | datetime = pile.seen_at if pile.seen_at is not None else "never"
+    plugs = ", ".join(f"{each.code} {each.status.lower() or 'unknown'}" for each in pile.evses)
+    return (
+        ("Contact", "online" if pile.online else "offline"),
+        ("Last heard", heard),
+        ("Connectors", plugs),
+    )
+
+
+def _reachable(asked: _Asked, pile: Pile) -> None:
+    if not pile.online:
+        raise NotPossible("This pile is out of contact, so it cannot be told anything now.")
+
+
+def _once(asked: _Asked, same: Any) -> None:
+    """The same order is not given twice while the first is on its way."""
+    if asked.pile is not None:
+        asked.work.session.get_one(Pile, asked.pile.id, with_for_update={"key_share": True})
+    row = asked.work.session.execute(
+        select(StaffAction.asked_at, Staff.name)
+        .join(Staff, Staff.id == StaffAction.asked_by)
+        .where(
+            same,
+            StaffAction.kind == asked.kind.name,
+            StaffAction.state == "running",
+            StaffAction.asked_at > asked.work.now - SOON,
+        )
+        .order_by(StaffAction.id.desc())
+    ).first()
+    if row is not None:
+        raise NotPossible(f"{row[1]} asked for this at {row[0]:%H:%M} UTC; it is on its way.")
+
+
+_PLANS: Final[Mapping[str, Callable[[_Asked], Plan]]] = {
+    "refund": _refund, "stop": _stop, "start": _start, "payment_link": _payment_link,
+    "receipt": _receipt, "unlock": _unlock, "soft_restart": _restart, "hard_restart": _restart,
+    "out_of_service": _out_of_service, "in_service": _in_service,
+}  # fmt: skip
+assert set(_PLANS) == set(KINDS)

@@ -1,0 +1,334 @@
+"""Things staff do with consequences: asked for once, approved by a second person where due.
+
+Previewed and checked by bot/services/action_plans.py, carried on by bot/services/action_results.py
+when the pile or the payment provider has answered. Every step is in the audit log and, as a mark,
+in the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.domain.money import Money
+from bot.domain.staff_actions import KINDS, Kind, plain
+from bot.errors import Refused
+from bot.replies import Choose, Option, Receipt, Say
+from bot.services import action_results, audit, charging, marks, piles, refunds
+from bot.services.action_plans import NotPossible, Plan, Target, make_plan
+from bot.services.audit import Actor
+from bot.services.outbound import tell_rider
+from bot.settings import Settings
+from bot.store.changes import touched
+from bot.store.database import UnitOfWork
+from bot.store.desk import StaffAction
+from bot.store.devices import Command
+from bot.store.riders import Rider
+from bot.store.staff import Staff
+from bot.store.stations import Evse
+
+COMMAND_TTL_S: Final = 120  # an order staff wait for is not carried out much later
+ABSENT_TTL_S: Final = 600  # as in bot/services/safety.py: told when the pile is back
+REASON_MAX: Final = 500
+
+
+def ask(
+    work: UnitOfWork,
+    settings: Settings,
+    actor: Actor,
+    kind: Kind,
+    target: Target,
+    *,
+    reason: str,
+    key: str,
+    amount: Money | None = None,
+) -> StaffAction:
+    """Order an action; a repeat of `key` by the same person returns what stands.
+
+    A refund above the person's limit waits for a second one. Raises NotPossible or Refused.
+    """
+    key = f"form:{actor.staff_id}:{key}"[:160]
+    if (known := _by_key(work, key)) is not None:
+        return known
+    reason = reason.strip()[:REASON_MAX]
+    if not reason:
+        raise NotPossible("Please say why: the reason is kept with the action.")
+    if kind.name == "refund":
+        _lock_money(work, target)
+    plan = make_plan(work, settings, actor, kind, target)
+    waits = _check_amount(plan, amount)
+    action = StaffAction(
+        key=key,
+        kind=kind.name,
+        state="waiting" if waits else "running",
+        conversation_id=plan.conversation.id if plan.conversation else None,
+        rider_id=plan.rider_id,
+        pile_id=plan.pile.id if plan.pile else None,
+        session_id=plan.session.id if plan.session else None,
+        amount_minor=amount.amount_minor if amount else None,
+        currency=amount.currency if amount else None,
+        body=plan.body,
+        reason=reason,
+        asked_by=actor.staff_id,
+        asked_at=work.now,
+    )
+    try:
+        with work.session.begin_nested():
+            work.session.add(action)
+            work.session.flush()
+    except IntegrityError:  # the same form twice at the same moment
+        known = _by_key(work, key)
+        assert known is not None
+        return known
+    audit.record(
+        work, actor, f"action.{kind.name}", f"action:{action.id}", after=_figures(action),
+        reason=reason, key=key,
+    )  # fmt: skip
+    _mark(work, action, actor, _told(action, plan), step="asked")
+    if not waits:
+        _RUNS[kind.name](work, settings, action, plan)
+    return action
+
+
+def _lock_money(work: UnitOfWork, target: Target) -> None:
+    """Whoever decides on the money of a charge decides alone."""
+    hold = refunds.hold_with_money(work, target.session_id or 0)
+    if hold is not None:
+        work.session.refresh(hold, with_for_update=True)
+
+
+def _check_amount(plan: Plan, amount: Money | None) -> bool:
+    """Whether a refund needs a second person."""
+    if plan.left is None or plan.limit is None:
+        return False
+    if amount is None or amount.currency != plan.left.currency:
+        raise NotPossible(f"Please give an amount in {plan.left.currency}, like 12.50.")
+    if amount.amount_minor > plan.left.amount_minor:
+        raise NotPossible(f"At most {plain(plan.left)} can be given back.")
+    return amount.amount_minor > plan.limit.amount_minor
+
+
+def approve(work: UnitOfWork, actor: Actor, action_id: int) -> StaffAction:
+    """A second person says yes, and the money moves. Raises NotPossible: too late, or their own."""
+    action = _decide(work, actor, action_id, "running")
+    assert action.amount_minor is not None and action.currency is not None
+    audit.record(
+        work, actor, "action.approved", f"action:{action.id}",
+        before={"state": "waiting"}, after=_figures(action),
+    )  # fmt: skip
+    amount = Money(action.amount_minor, action.currency)
+    _mark(work, action, actor, f"Approved the refund of {plain(amount)}", step="approved")
+    _send_money(work, action)
+    return action
+
+
+def reject(work: UnitOfWork, actor: Actor, action_id: int, *, reason: str) -> StaffAction:
+    """A second person says no; the one who asked may also take it back. Raises NotPossible."""
+    reason = reason.strip()[:REASON_MAX]
+    if not reason:
+        raise NotPossible("Please say why: whoever asked wants to know.")
+    action = _decide(work, actor, action_id, "refused", own=True)
+    action.outcome = reason
+    withdrawn = action.asked_by == actor.staff_id
+    what = "withdrawn" if withdrawn else "rejected"
+    audit.record(
+        work, actor, f"action.{what}", f"action:{action.id}",
+        before={"state": "waiting"}, after=_figures(action), reason=reason,
+    )  # fmt: skip
+    _mark(work, action, actor, f"{what.capitalize()} the refund: {reason}", step=what)
+    return action
+
+
+def _decide(
+    work: UnitOfWork, actor: Actor, action_id: int, state: str, *, own: bool = False
+) -> StaffAction:
+    """Take a waiting action out of the queue: one statement, so that one person wins."""
+    action = work.session.get(StaffAction, action_id)
+    if action is None:
+        raise NotPossible("There is no such request.")
+    if action.asked_by == actor.staff_id and not own:
+        raise NotPossible("Somebody else has to approve what you asked for yourself.")
+    won = work.session.execute(
+        update(StaffAction)
+        .where(StaffAction.id == action_id, StaffAction.state == "waiting")
+        .values(state=state, decided_by=actor.staff_id, decided_at=work.now)
+        .returning(StaffAction.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    work.session.refresh(action)
+    if won is None:
+        by = work.session.get(Staff, action.decided_by or 0)
+        raise NotPossible(f"{by.name if by else 'Somebody'} was faster: this is decided already.")
+    touched(work, f"action:{action.id}", f"rider:{action.rider_id}")
+    return action
+
+
+def _by_key(work: UnitOfWork, key: str) -> StaffAction | None:
+    return work.session.scalars(select(StaffAction).where(StaffAction.key == key)).first()
+
+
+def _figures(action: StaffAction) -> dict[str, str | int | None]:
+    """What the audit log keeps: references and figures."""
+    told = {
+        "kind": action.kind, "state": action.state, "session": action.session_id,
+        "pile": action.pile_id, "amount_minor": action.amount_minor, "currency": action.currency,
+        "asked_by": action.asked_by,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _told(action: StaffAction, plan: Plan) -> str:
+    """The action as a line of the transcript."""
+    money = ""
+    if action.amount_minor is not None and action.currency is not None:
+        money = f" of {plain(Money(action.amount_minor, action.currency))}"
+    waits = ", waiting for a second person" if action.state == "waiting" else ""
+    return f"{plan.kind.label}{money}: {plan.subject}{waits}. Reason: {action.reason}"
+
+
+def _mark(work: UnitOfWork, action: StaffAction, actor: Actor, text: str, *, step: str) -> None:
+    if action.conversation_id is not None:
+        marks.mark(
+            work, action.conversation_id, "action", text, actor=actor,
+            body={"action_id": action.id}, key=f"action:{action.id}:{step}",
+        )  # fmt: skip
+        touched(work, f"conversation:{action.conversation_id}")
+
+
+# --- carrying out
+
+
+def _refund(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    _send_money(work, action)
+
+
+def _send_money(work: UnitOfWork, action: StaffAction) -> None:
+    hold = refunds.hold_with_money(work, action.session_id or 0)
+    assert hold is not None and action.amount_minor is not None
+    try:
+        refund = refunds.give_back(
+            work, hold.id, action.amount_minor, reason=f"staff action {action.id}"
+        )
+    except refunds.TooMuch as error:  # something else gave money back while this waited
+        left = plain(error.left)
+        action_results.finish(work, action, "failed", f"Only {left} is left to give back.")
+        return
+    assert refund is not None
+    action.refund_id = refund.id
+    action.outcome = "Asked the payment provider"
+
+
+def _stop(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    session = plan.session
+    assert session is not None
+    charging.request_stop(work, settings, session, by="staff", key=f"action:{action.id}")
+    command = work.session.scalars(
+        select(Command)
+        .where(Command.session_id == session.id, Command.kind == "stop")
+        .order_by(Command.id.desc())
+    ).first()
+    if command is None:  # nothing ran at the pile yet
+        action_results.finish(work, action, "done", "The start was called off.")
+        return
+    action.command_id = command.id
+    action.outcome = "Told the pile to stop"
+
+
+def _start(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    if plan.offer is None or plan.rider_id is None:
+        raise NotPossible("Please say at which connector, like 1023-27.")
+    options = [
+        Option(f"agree_start?action={action.id}", Say("Yes, start")),
+        Option("deny", Say("Not now")),
+    ]
+    tell_rider(work, plan.rider_id, Choose(plan.offer.text, options), key=f"action:{action.id}")
+    action.outcome = "Waiting for the rider's yes"
+
+
+def _payment_link(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    session = plan.session
+    assert session is not None
+    if (page := plan.pay_page) is None:
+        action.outcome = "Asked the payment provider"
+        work.session.flush()
+        charging.collect(work, session)
+        return
+    assert plan.rider_id is not None
+    tell_rider(work, plan.rider_id, page, key=f"action:{action.id}")
+    action_results.finish(work, action, "done", "The link was sent again.")
+
+
+def _receipt(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    assert plan.rider_id is not None
+    receipt = Receipt(int(plan.body["bill_id"]))
+    tell_rider(work, plan.rider_id, receipt, key=f"action:{action.id}")
+    action_results.finish(work, action, "done", "Sent into the chat.")
+
+
+def _device(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    assert plan.pile is not None
+    kind, ttl_s = _COMMANDS[action.kind], COMMAND_TTL_S
+    if action.kind == "out_of_service":
+        plan.pile.in_service = False
+        ttl_s = ABSENT_TTL_S
+    command = piles.command(
+        work,
+        key=f"action:{action.id}",
+        pile_id=plan.pile.id,
+        kind=kind,
+        evse_number=plan.evse.number if plan.evse and action.kind == "unlock" else None,
+        body={name: plan.body[name] for name in ("type", "status") if name in plan.body},
+        ttl_s=ttl_s,
+    )
+    action.command_id = command.id
+    action.outcome = "Told the pile"
+
+
+_COMMANDS: Final[Mapping[str, str]] = {
+    "unlock": "unlock", "soft_restart": "reset", "hard_restart": "reset",
+    "out_of_service": "change_availability", "in_service": "change_availability",
+}  # fmt: skip
+_RUNS: Final[Mapping[str, Callable[[UnitOfWork, Settings, StaffAction, Plan], None]]] = {
+    "refund": _refund, "stop": _stop, "start": _start, "payment_link": _payment_link,
+    "receipt": _receipt, **dict.fromkeys(_COMMANDS, _device),
+}  # fmt: skip
+assert set(_RUNS) == set(KINDS)
+
+
+def agreed(
+    work: UnitOfWork, settings: Settings, *, action_id: int, rider_id: int
+) -> Refused | None:
+    """The rider's yes to an offer that staff sent; answers what to tell them if it cannot start."""
+    action = work.session.get(StaffAction, action_id, with_for_update=True)
+    if action is None or action.kind != "start" or action.rider_id != rider_id:
+        return Refused("I do not know that offer. Please send the code of the pile again.")
+    if action.session_id is not None:
+        return None  # tapped twice
+    offer = action.body["offer"]
+    evse = work.session.get_one(Evse, int(offer["evse_id"]))
+    if action.state != "running":
+        return Refused(
+            "That offer is no longer open. Please send {evse} again to see the price that applies "
+            "now.",
+            {"evse": evse.code},
+        )
+    rider = work.session.get_one(Rider, rider_id)
+    key = f"action:{action.id}"
+    try:
+        session = charging.start(work, settings, rider=rider, evse=evse, offer_body=offer, key=key)
+    except Refused as error:
+        why = "The rider said yes, but it could not start any more; they were told why."
+        action_results.finish(work, action, "failed", why)
+        return error
+    action.session_id = session.id
+    action.outcome = "The rider said yes"
+    if action.conversation_id is not None:
+        text = f"The rider said yes: charge {session.id} is being started"
+        marks.mark(
+            work, action.conversation_id, "action", text,
+            body={"action_id": action.id}, key=f"action:{action.id}:agreed",
+        )  # fmt: skip
+    return None
