@@ -90,7 +90,7 @@ def log_in(
     with store.begin() as work:
         if staff is None or not right:
             object_ = f"staff:{staff.id}" if staff else ""
-            audit.record(work, None, "login.failed", object_, after={"network": network.key})
+            audit.record(work, None, "login.failed", object_, after={"from": visitor.ip})
         else:
             login_throttle.forgive(work, account, once=network)
             staff = work.session.get_one(Staff, staff.id)

@@ -96,7 +96,7 @@ def set_week(work: UnitOfWork, actor: Actor, hours: list[Hours] | None) -> None:
         OpeningHours(weekday=day, opens_min=each.opens_min, closes_min=each.closes_min)
         for day, each in enumerate(hours or ())
     )
-    told = [[each.opens_min, each.closes_min] for each in hours] if hours else None
+    told = [_in_words(each) for each in hours] if hours else "always"
     audit.record(work, actor, "team.hours", "week", after={"week": told})
 
 
@@ -108,7 +108,7 @@ def set_special_day(work: UnitOfWork, actor: Actor, day: date, hours: Hours | No
         work.session.add(
             OpeningHours(date=iso, opens_min=hours.opens_min, closes_min=hours.closes_min)
         )
-    told = [hours.opens_min, hours.closes_min] if hours else None
+    told = _in_words(hours) if hours else "as its weekday"
     audit.record(work, actor, "team.hours", f"date:{iso}", after={"hours": told})
 
 
@@ -123,6 +123,12 @@ def read_hours(opens: str, closes: str) -> Hours:
 def clock_time(minutes: int) -> str:
     """Minutes of the day as "08:00"; midnight at the end is "00:00", as a form takes it."""
     return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
+
+
+def _in_words(hours: Hours) -> str:
+    if hours.closed:
+        return "closed"
+    return f"{clock_time(hours.opens_min)}-{clock_time(hours.closes_min)}"
 
 
 def _minutes(text: str) -> int:
