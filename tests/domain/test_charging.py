@@ -137,11 +137,20 @@ def debt() -> Story:
     return story.hears(on.CaptureFailed(at(900)))
 
 
+def debt_lapsed() -> Story:
+    return debt().hears(on.HoldExpired(at(2000)))
+
+
+def collecting() -> Story:
+    return debt_lapsed().hears(on.Collect(at(3000)))
+
+
 SITUATIONS = {
     make.__name__: make
     for make in (
         Story, holding, waiting, starting, accepted, running, charging, suspended, stopping,
         billing, billed_offline, releasing, settled, void, failed, debt,
+        debt_lapsed, collecting,
     )
 }  # fmt: skip
 
@@ -152,7 +161,7 @@ def possible(now: datetime) -> list[Event]:
         on.Yes(now), on.HoldPlaced(now), on.HoldPlaced(now, now + timedelta(days=5)),
         on.HoldNeedsRider(now, "https://pay"), on.HoldFailed(now, "declined"),
         on.HoldExpired(now), on.HoldRunsOut(now), on.Captured(now), on.CaptureFailed(now),
-        on.Voided(now), on.NotMe(now), on.Plugged(now), on.Unplugged(now), on.Fault(now, "X"),
+        on.Voided(now), on.NotMe(now), on.Collect(now), on.Plugged(now), on.Unplugged(now), on.Fault(now, "X"),
         on.PileOffline(now), on.PileOnline(now), on.StopRequested(now),
         on.StopRequested(now, "staff"),
         *(on.TimerFired(now, name) for name in (*TIMERS, "unknown")),
@@ -187,7 +196,7 @@ def check(before: SessionFacts, after: SessionFacts, commands: Sequence[Command]
     for each in money:
         assert after.hold in {"capturing", "voiding"}
         if isinstance(each, on.Capture):
-            assert before.hold == "held"
+            assert before.hold == "held" or before.state == "debt"
             assert 0 < each.amount_minor <= after.terms.hold_minor
         else:
             assert before.hold not in {"capturing", "captured", "voiding"}
@@ -202,6 +211,25 @@ def check(before: SessionFacts, after: SessionFacts, commands: Sequence[Command]
         assert set(after.timers) <= {"stop_retry"}
     if not after.is_open and before.is_open and after.started_at is not None:
         assert after.stop_by, "a charge ends for a reason"
+
+
+def test_a_debt_is_collected_by_a_new_hold_once_the_old_one_is_gone() -> None:
+    story = collecting().hears(on.Collect(at(3001)))
+    bill = story.facts.bill_minor or 0
+    assert story.all(on.PlaceHold)[-1] == on.PlaceHold(bill)
+    assert len(story.all(on.PlaceHold)) == 2, "asked for twice, placed once"
+    story.hears(on.HoldNeedsRider(at(3002), "https://pay"), on.HoldPlaced(at(3010)))
+    assert story.all(on.Capture)[-1].amount_minor == bill
+    assert story.hears(on.Captured(at(3020))).facts.state == "settled"
+    assert story.told()[-2:] == ["pay_debt", "debt_paid"]
+
+
+def test_a_debt_is_taken_of_the_hold_that_still_stands() -> None:
+    story = debt().hears(on.Collect(at(1000)))
+    assert story.facts.state == "billing"
+    assert not story.all(on.PlaceHold)[1:]
+    story.hears(on.CaptureFailed(at(1001)))
+    assert story.facts.state == "debt"
 
 
 def test_the_table_knows_every_event() -> None:
