@@ -73,6 +73,7 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
             "csrf": door.csrf,
             "static": static,
             "relative": lambda at: relative(at, store.clock()),
+            "duration": duration,
         }
         env.globals["ui"] = env.get_template("console/parts.html").module
 
@@ -95,8 +96,12 @@ def relative(at: datetime, now: datetime) -> str:
     ahead, seconds = seconds < 0, abs(seconds)
     if seconds < 45:
         return "just now" if not ahead else "in a moment"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size or unit == "min":
-            told = f"{max(1, seconds // size)} {unit}"
-            break
-    return f"in {told}" if ahead else f"{told} ago"
+    return f"in {duration(seconds)}" if ahead else f"{duration(seconds)} ago"
+
+
+def duration(seconds: int) -> str:
+    """ "3 d", "2 h", "5 min": the largest unit is precise enough to glance at."""
+    for size, unit in ((86_400, "d"), (3_600, "h")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{max(1, seconds // 60)} min"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select, tuple_
 
 from bot.console.view import language_name, shown_name, shown_phones, shown_text
 from bot.domain.desk_rules import answer_due_s
@@ -141,7 +141,8 @@ def pages_back(tab: str) -> bool:
 
 
 def _narrowed(filters: Filters) -> list[ColumnElement[bool]]:
-    chat, conditions = Conversation, []
+    chat = Conversation
+    conditions: list[ColumnElement[bool]] = []
     if filters.label:
         labelled = exists().where(
             ConversationLabel.conversation_id == chat.id, ConversationLabel.label == filters.label
@@ -319,7 +320,7 @@ def _charging(work: UnitOfWork, rider_ids: Sequence[int]) -> dict[int, str]:
         .join(Station, Station.id == Pile.station_id)
         .where(ChargingSession.rider_id.in_(rider_ids), ChargingSession.open)
     )
-    return dict(work.session.execute(rows).all())  # type: ignore[arg-type]  # rows are pairs
+    return dict(work.session.execute(rows).all())
 
 
 def known_labels(work: UnitOfWork) -> list[str]:
@@ -330,4 +331,4 @@ def known_labels(work: UnitOfWork) -> list[str]:
 
 def matching(actor: Actor, ids: Sequence[int]) -> Select[Any]:
     """Those of these conversations that somebody may read (bulk actions, search)."""
-    return select(Conversation).where(Conversation.id.in_(ids), or_(visible(actor)))
+    return select(Conversation).where(Conversation.id.in_(ids), visible(actor))

@@ -25,7 +25,8 @@ function isNews(element, ref) {
 
 function refresh(element) {
   if (due.has(element)) return;
-  const wait = Math.max(DEBOUNCE_MS, (fetched.get(element) ?? 0) + LEAST_MS - Date.now());
+  const least = Number(element.dataset.liveLeast ?? LEAST_MS);
+  const wait = Math.max(DEBOUNCE_MS, (fetched.get(element) ?? 0) + least - Date.now());
   due.set(element, setTimeout(() => {
     due.delete(element);
     fetched.set(element, Date.now());
