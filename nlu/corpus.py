@@ -2,6 +2,7 @@
 
     python -m nlu.corpus report              balance, near-duplicates, label conflicts
     python -m nlu.corpus merge FOLDER        add FOLDER/<language>/<intent>.txt, one message a line
+    python -m nlu.corpus purge               take out what a held-out set contains
 
 A message is a line with its entities inline: `start pile [12](pile_code) please`. What stands in a
 held-out set (nlu/dev, nlu/blind) is refused: a model that has read the exam learns nothing from it.
@@ -39,7 +40,7 @@ _ITEM: Final = "    - "
 _HEAD: Final = 'version: "3.1"\nnlu:\n- intent: {intent}\n  examples: |\n'
 _SIGNS: Final = re.compile(r"[^\w]+")
 _NEAR: Final = 90  # per cent of likeness from which two messages are near-duplicates
-_SHORT: Final = 12  # "stop" and "yes" are everybody's: no evidence of copying
+_SHORT: Final = 16  # letters; "english please" is everybody's: no evidence of copying
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ def key(text: str) -> str:
     """The plain form without punctuation (emoji stay); of nothing but punctuation, all of it."""
     words = plain(text)
     return " ".join(_SIGNS.sub(_emoji, words).split()) or words
+
+
+def is_telling(words: str) -> bool:
+    """Whether a key is long enough that two hands would not write it by chance."""
+    return len(words) + 2 * sum("\u3400" <= c <= "\u9fff" for c in words) > _SHORT
 
 
 def _emoji(signs: re.Match[str]) -> str:
@@ -187,11 +193,30 @@ def _append(
         merged.added[lang, intent] += len(taken)
 
 
+def purge(folder: Path = DATA) -> int:
+    """Take out what a held-out set written later turned out to contain; returns how many."""
+    exam, gone = held_out(), 0
+    for path in sorted(folder.glob("*/*.yml")):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if not _is_copied(line, exam)]
+        if len(kept) < len(lines):
+            gone += len(lines) - len(kept)
+            path.write_text("".join(kept), encoding="utf-8")
+    return gone
+
+
+def _is_copied(line: str, exam: frozenset[str]) -> bool:
+    if not line.startswith(_ITEM):
+        return False
+    words = key(_ENTITY.sub(r"\1", line.removeprefix(_ITEM)))
+    return words in exam and is_telling(words)
+
+
 def _refusal(line: str, intent: str, labels: dict[str, str], exam: frozenset[str]) -> str | None:
     if (reason := fault(line)) is not None:
         return reason
     words = key(_ENTITY.sub(r"\1", line))
-    if words in exam and len(words) > _SHORT:
+    if words in exam and is_telling(words):
         return "held out"
     if words in labels:
         same = labels[words] == intent
@@ -205,7 +230,7 @@ def near_duplicates(
     """Pairs of one language whose frames are alike by `least` per cent or more."""
     by_lang = defaultdict(list)
     for one in messages:
-        if len(one.frame) > _SHORT:
+        if is_telling(one.frame):
             by_lang[one.lang].append(one)
     for rows in by_lang.values():
         rows.sort(key=lambda one: len(one.frame))
@@ -244,7 +269,7 @@ def report(messages: Sequence[Message], pairs: int = 40) -> Iterator[str]:
     yield from _entity_balance(messages)
     faults = [(fault(one.marked), one) for one in messages if fault(one.marked)]
     exam = held_out()
-    copied = sum(len(one.key) > _SHORT and one.key in exam for one in messages)
+    copied = sum(one.key in exam and is_telling(one.key) for one in messages)
     clashes = conflicts(messages)
     near = list(near_duplicates(messages))
     across = [pair for pair in near if pair[0].intent != pair[1].intent]
@@ -283,17 +308,19 @@ def summary(merged: Merged) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str], say: Callable[[str], None]) -> None:
-    """`report`, or `merge FOLDER…`."""
+    """`report`, `merge FOLDER…` or `purge`."""
     match list(arguments):
         case ["merge", *folders] if folders:
             for each in folders:
                 for line in summary(merge(Path(each))):
                     say(line)
+        case ["purge"]:
+            say(f"{purge()} taken out")
         case [] | ["report"]:
             for line in report(read()):
                 say(line)
         case _:
-            raise SystemExit("python -m nlu.corpus report | merge FOLDER…")
+            raise SystemExit("python -m nlu.corpus report | merge FOLDER… | purge")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,15 @@ def test_what_is_held_out_is_refused_and_not_shown(
     assert not any("pennies" in line for line in corpus.summary(merged))
 
 
+def test_what_an_exam_written_later_contains_is_taken_out(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = frozenset([corpus.key("Give me the deposit BACK"), "start pile 12"])
+    monkeypatch.setattr(corpus, "held_out", lambda: exam)
+    assert (corpus.purge(data), corpus.purge(data)) == (1, 0)
+    assert [one.intent for one in corpus.read(data)] == ["start_charge"]
+
+
 def test_near_duplicates_are_found_whatever_their_entities() -> None:
     rows = [
         Message("en", "start_charge", "please switch on pile [12](pile_code) for me"),
