@@ -1,4 +1,4 @@
-# Two images: `service` (web, worker, piles, clock, migrate) and `nlu` (Rasa and its trained model).
+# Two images: `service` (web, console, worker, piles, clock, migrate) and `nlu` (Rasa and its trained model).
 #   docker build --target service -t pilebot .
 #   docker build --target nlu -t pilebot-nlu .
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot import logs
 from bot import settings as settings_module
+from bot.errors import PilebotError
 from bot.jobs import wake
 from bot.settings import Settings, SettingsError
 from bot.store.database import Store, make_engine
@@ -232,6 +233,16 @@ def _settings(process: str) -> Settings:
     return settings
 
 
+def _settings_or_demos(process: str, folder: Path | None) -> Settings:
+    """The settings of the environment; those of a demo beside it when it has none."""
+    if not any(name.startswith("DATABASE_URL") for name in os.environ):
+        from bot.demo.data_dir import settings_in
+
+        if demo := settings_in(folder or ROOT / "var" / "demo"):
+            return settings_module.read(demo)
+    return _settings(process)
+
+
 @command("web", argument("--bind", default="127.0.0.1:8000", help="address to listen on"))
 def run_web(options: argparse.Namespace) -> int:
     """Webhooks, pile pages and the web chat, on gunicorn."""
@@ -285,7 +296,7 @@ def run_clock(_: argparse.Namespace) -> int:
     """Wakes due work, looks after payments, throws away what is past its time."""
     from bot.gateways import inbound, stripe_events
     from bot.jobs import clock
-    from bot.services import housekeeping
+    from bot.services import desk, housekeeping
 
     settings = _settings("clock")
     stop = threading.Event()
@@ -295,6 +306,7 @@ def run_clock(_: argparse.Namespace) -> int:
     chores = [
         clock.Chore("payments", timedelta(minutes=1), lambda: stripe_events.poll_unsettled(store)),
         clock.Chore("catch up", timedelta(minutes=2), lambda: inbound.catch_up(store, settings)),
+        clock.Chore("desk", timedelta(seconds=2), lambda: desk.tick(store, settings)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]
     clock.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)
@@ -365,17 +377,44 @@ def run_labels(options: argparse.Namespace) -> int:
     """Writes pile stickers as a PDF to print; of the demo's piles when nothing else is set."""
     from devices.labels import labels_of, labels_pdf
 
-    if any(name.startswith("DATABASE_URL") for name in os.environ):
-        settings = _settings("labels")
-    else:
-        from bot.demo.data_dir import settings_in
-
-        demo = settings_in(options.demo or ROOT / "var" / "demo")
-        settings = settings_module.read(demo) if demo else _settings("labels")
+    settings = _settings_or_demos("labels", options.demo)
     with Store(make_engine(settings.database_url)).read() as work:
         labels = labels_of(work, settings, options.codes)
     options.out.write_bytes(labels_pdf(labels, settings.brand))
     print(f"{len(labels)} stickers in {options.out}")
+    return 0
+
+
+@command(
+    "staff",
+    argument("do", choices=["add", "reset", "list"], help="reset: new password, new second factor"),
+    argument("login", nargs="?", help="an e-mail address, or one word"),
+    argument("--role", default="admin", help="agent, technician, finance, manager or admin"),
+    argument("--name", help="none: as the login"),
+    argument("--ask", action="store_true", help="ask for the password here instead of a link"),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
+)
+def run_staff(options: argparse.Namespace) -> int:
+    """Makes the first admin's account, lets somebody in again, lists the accounts."""
+    from bot.services import staff_command
+
+    settings = _settings_or_demos("staff", options.demo)
+    store = Store(make_engine(settings.database_url))
+    if options.do == "list":
+        print(staff_command.listed(store))
+        return 0
+    if not options.login:
+        sys.exit("Whose account? Name the login.")
+    try:
+        password = staff_command.ask_password(options.login) if options.ask else None
+        if options.do == "add":
+            name = options.name or options.login
+            link = staff_command.add(store, settings, options.login, name, options.role, password)
+        else:
+            link = staff_command.reset(store, settings, options.login, password)
+    except PilebotError as error:
+        sys.exit(f"{error} Nothing was changed.")
+    print(link or f"{options.login} can log in at {settings.console_url}")
     return 0
 
 

@@ -23,7 +23,7 @@ from bot.demo import ports as free_ports
 from bot.demo import ready, redis_server
 from bot.demo.data_dir import AlreadyRunning, DataDir
 from bot.demo.screen import Guide, LiveScreen, PlainScreen
-from bot.demo.seed import demo_riders
+from bot.demo.seed import STAFF, demo_riders, staff_password
 from bot.demo.supervisor import Service, State, Status, Supervisor
 from bot.services.inventory import broker_passwords
 from bot.settings import read
@@ -33,7 +33,9 @@ from bot.store.stations import Evse, Pile
 ROOT: Final = Path(__file__).resolve().parents[2]
 HOST: Final = free_ports.HOST
 # In this order from --port on.
-PORTS: Final = ("web", "phone", "twilio", "stripe", "mqtt", "mqtt-csms", "simulator", "nlu")
+PORTS: Final = (
+    "web", "phone", "twilio", "stripe", "mqtt", "mqtt-csms", "simulator", "nlu", "console",
+)  # fmt: skip
 ACCOUNT_SID: Final = "AC" + "d" * 32
 VERIFY_SID: Final = "VA" + "d" * 32
 SENDER: Final = "whatsapp:+14155238886"  # the number of Twilio's own sandbox
@@ -89,6 +91,8 @@ class Plan:
         password = quote(self.secrets["mqtt_password"])
         return {
             "PUBLIC_URL": self.url("web"),
+            "CONSOLE_URL": self.url("console"),
+            "SECOND_FACTOR": "off",  # nobody trying the demo has its codes on their phone
             "DATABASE_URL": self.environ.get("DATABASE_URL")
             or f"sqlite:///{self.data.state / 'pilebot.db'}",
             "REDIS_URL": self.environ.get("REDIS_URL") or redis_server.url(self.redis_folder),
@@ -218,6 +222,16 @@ def services(
             after=("migrate",),
             ready=ready.http(f"{web}/healthz"),
         ),
+        service(
+            name="console",
+            command=python(
+                *("-m", "gunicorn", "app:console()", "--bind", f"{HOST}:{plan.ports['console']}"),
+                *("--worker-class", "gthread", "--workers", "1", "--threads", "64"),
+                *("--graceful-timeout", "1", "--no-control-socket"),
+            ),
+            after=("seed",),
+            ready=ready.http(f"{plan.url('console')}/healthz"),
+        ),
         *(
             service(
                 name=f"worker-{number}",
@@ -281,6 +295,7 @@ def services(
 
 def summary(plan: Plan, store: Store) -> dict[str, Any]:
     """What --headless prints when ready, for programs that drive the demo."""
+    password = staff_password(plan.secrets["secret_key"])
     with store.read() as work:
         riders = [
             {"address": f"whatsapp:{address}", "has_card": card}
@@ -305,7 +320,7 @@ def summary(plan: Plan, store: Store) -> dict[str, Any]:
         ]
     return {
         "web": plan.url("web"),
-        "console": None,  # the staff console does not exist yet
+        "console": plan.url("console"),
         "webhook": plan.webhook,
         "twilio": {
             "api": plan.url("twilio"),
@@ -321,7 +336,10 @@ def summary(plan: Plan, store: Store) -> dict[str, Any]:
             "password": plan.secrets["mqtt_password"],
         },
         "demo": plan.url("phone"),
-        "logins": [],  # nor do its accounts
+        "logins": [
+            {"login": each.login, "password": password, "role": each.role, "name": each.name}
+            for each in STAFF
+        ],
         "riders": riders,
         "piles": piles,
     }
@@ -332,7 +350,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         prog="./run demo", description="Run the whole service with a small simulated city."
     )
     parser.add_argument(
-        "--port", type=int, default=8080, help="first of eight ports on this machine (8080)"
+        "--port", type=int, default=8080, help="first of nine ports on this machine (8080)"
     )
     parser.add_argument(
         "--data", type=Path, default=ROOT / "var" / "demo", help="where it keeps its data"
@@ -358,15 +376,21 @@ def _guide(plan: Plan, notes: Sequence[str]) -> Guide:
     return Guide(
         addresses=[
             ("Open this", f"{plan.url('phone')}   a rider's phone and a wall of piles"),
+            ("For staff", f"{plan.url('console')}   the console; logins below"),
             ("For riders", f"{plan.url('web')}   web chat and short addresses of piles"),
             ("Health", f"{plan.url('web')}/readyz"),
             ("Logs", str(plan.data.logs)),
             *more,
         ],
+        logins=[
+            ("Staff logins", ", ".join(f"{each.login} ({each.role})" for each in STAFF)),
+            ("Their password", staff_password(plan.secrets["secret_key"])),
+        ],
         hints=[
             "Plug a car into a pile on the wall, send its sticker's photo, say yes.",
             'Ask "where can I charge near me", share a place on the map.',
             'Ask "how far along", then "stop": the receipt follows within 30 seconds.',
+            'Write "I want a person", log in at the console as anna and take over.',
             "Break a pile or take it offline in the middle, or kill -9 any process below.",
         ],
         notes=[understanding, *(lambda _statuses, text=text: text for text in notes)],

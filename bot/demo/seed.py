@@ -1,13 +1,15 @@
-"""Fills an empty database with the demo city: stations, piles, tariffs and riders."""
+"""Fills an empty database with the demo city: stations, piles, tariffs, riders and staff."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import stripe
+from sqlalchemy import select
 
 from bot.demo.helsinki import (
     COUNTRY,
@@ -18,14 +20,44 @@ from bot.demo.helsinki import (
     TIMEZONE,
     Place,
 )
+from bot.domain.rights import Role
 from bot.gateways.stripe_holds import Card
+from bot.services import passwords, staff_accounts
 from bot.services.inventory import take_in
 from bot.services.riders import find_rider, rider_for
 from bot.store.database import Store, UnitOfWork
+from bot.store.staff import Staff
 
 # Numbers kept free for fiction by Ofcom: 07700 900000 to 900999.
 RIDERS: Final = tuple(f"+4477009001{number:02d}" for number in range(28))
 RIDERS_WITH_CARD: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the demo's staff."""
+
+    login: str
+    name: str
+    role: Role
+    langs: tuple[str, ...]
+    skills: tuple[str, ...] = ()
+
+
+STAFF: Final = (
+    Person("anna", "Anna Korhonen", "agent", ("en", "fi")),
+    Person("li", "Li Wei", "agent", ("en", "zh")),
+    Person("tomi", "Tomi Salo", "technician", ("en", "fi"), ("technical",)),
+    Person("sofia", "Sofia Romero", "finance", ("en", "es"), ("finance",)),
+    Person("mia", "Mia Laine", "manager", ("en", "fi", "de"), ("finance", "technical")),
+    Person("eva", "Eva Lind", "admin", ("en",)),
+)
+_WORDS: Final = (
+    "amber", "birch", "cedar", "copper", "coral", "crane", "ember", "fjord", "harbor", "hazel",
+    "heron", "island", "juniper", "lagoon", "lantern", "maple", "marble", "meadow", "mosaic",
+    "nectar", "ocean", "orchid", "otter", "pebble", "pine", "quartz", "river", "saffron",
+    "spruce", "summit", "velvet", "willow",
+)  # fmt: skip
 
 SaveCard = Callable[[str], Card]  # what to call the customer → the card Stripe now keeps
 
@@ -34,6 +66,12 @@ def pile_secret(secret_key: str, pile_id: str) -> str:
     """What a pile of the demo logs in with: made from SECRET_KEY, so that the simulator knows it
     too while the database keeps only its hash."""
     return hmac.new(secret_key.encode(), f"pile:{pile_id}".encode(), "sha256").hexdigest()[:32]
+
+
+def staff_password(secret_key: str) -> str:
+    """The one password of the demo's staff, another in each demo: four words."""
+    made = hmac.new(secret_key.encode(), b"staff", "sha256").digest()
+    return "-".join(_WORDS[byte % len(_WORDS)] for byte in made[:4])
 
 
 def demo_riders(work: UnitOfWork) -> list[tuple[str, bool]]:
@@ -51,8 +89,25 @@ def seed(store: Store, *, secret_key: str, save_card: SaveCard) -> None:
         take_in(work, inventory(), make_secret=partial(pile_secret, secret_key))
         for address in RIDERS:
             rider_for(work, "whatsapp", address)
+    _add_staff(store, staff_password(secret_key))
     for address in RIDERS[:RIDERS_WITH_CARD]:
         _give_card(store, address, save_card)
+
+
+def _add_staff(store: Store, password: str) -> None:
+    with store.read() as work:
+        known = set(work.session.scalars(select(Staff.login)))
+    for person in STAFF:
+        if person.login in known:
+            continue
+        hashed = passwords.hash_password(password)
+        with store.begin() as work:
+            staff = staff_accounts.create(
+                work, None, login=person.login, name=person.name, role=person.role
+            )
+            staff_accounts.set_password(work, staff, hashed)
+            staff.langs, staff.skills = list(person.langs), list(person.skills)
+            staff.presence = "online"
 
 
 def inventory() -> dict[str, Any]:

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 NAMES = {each.name.upper() for each in FIELDS}
-OURS = ("migrate", "web", "worker", "piles", "clock")
+OURS = ("migrate", "web", "console", "worker", "piles", "clock")
 URLS = {
     "database_url": "postgresql+psycopg://pilebot:p@db/pilebot",
     "redis_url": "redis://redis:6379/0",
@@ -91,7 +91,11 @@ def test_nothing_is_reached_from_outside_but_web_and_piles(compose: dict[str, An
         for name, service in compose["services"].items()
         if "ports" in service
     }
-    assert published == {"web": ["127.0.0.1:8080:8080"], "mosquitto": ["8883:8883"]}
+    assert published == {
+        "web": ["127.0.0.1:8080:8080"],
+        "console": ["127.0.0.1:8081:8001"],
+        "mosquitto": ["8883:8883"],
+    }
     assert compose["networks"]["inside"]["internal"] is True
     for name in ("db", "redis", "nlu"):
         assert compose["services"][name]["networks"] == ["inside"]
