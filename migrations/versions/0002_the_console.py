@@ -399,7 +399,17 @@ def upgrade() -> None:
                 "last_owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
             )
         )
-        batch_op.create_index("ix_conversation_last_at", ["status", "last_at"], unique=False)
+        batch_op.add_column(
+            sa.Column(
+                "offered_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+            )
+        )
+        batch_op.add_column(sa.Column("offered_until", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(
+            sa.Column("declined_by", sa.JSON(), server_default="{}", nullable=False)
+        )
+        batch_op.create_index("ix_conversation_last_at", ["last_at", "id"], unique=False)
+        batch_op.create_index("ix_conversation_owner", ["owner", "last_at"], unique=False)
         batch_op.create_index(
             "ix_conversation_owner_id", ["owner_id", "status", "last_at"], unique=False
         )
@@ -427,7 +437,11 @@ def downgrade() -> None:
     with op.batch_alter_table("conversation", schema=None) as batch_op:
         batch_op.drop_index("ix_conversation_queue")
         batch_op.drop_index("ix_conversation_owner_id")
+        batch_op.drop_index("ix_conversation_owner")
         batch_op.drop_index("ix_conversation_last_at")
+        batch_op.drop_column("declined_by")
+        batch_op.drop_column("offered_until")
+        batch_op.drop_column("offered_to")
         batch_op.drop_column("last_owner_id")
         batch_op.drop_column("resolved_at")
         batch_op.drop_column("snoozed_until")
