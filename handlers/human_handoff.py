@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import handoff
+from bot.services import desk, handoff
 
 
 @intent("human_handoff", words=("agent", "human"))
@@ -13,10 +13,10 @@ def to_person(turn: Turn) -> Replies:
     """At once, no menu in between."""
     handoff.to_queue(turn.work, turn.conversation, reason="asked")
     return Say(
-        "I am getting a person for you. They will answer in this chat (support hours: {hours}). "
-        "You can already write what it is about. Stopping a charge still works at any time. "
-        "Write BOT to come back to me.",
-        {"hours": turn.settings.support_hours},
+        "I am getting a person for you, who will answer in this chat. {wait} You can already "
+        "write what it is about. Stopping a charge still works at any time. Write BOT to come "
+        "back to me.",
+        {"wait": desk.waiting_text(turn.work, turn.settings, turn.conversation)},
     )
 
 
@@ -26,8 +26,8 @@ def money_matter(turn: Turn) -> Replies:
     handoff.to_queue(turn.work, turn.conversation, reason=turn.heard.understanding.intent)
     return Say(
         "I am sorry about that. I have passed your message to a person, who will check your "
-        "charges and answer in this chat (support hours: {hours}). Write BOT to come back to me.",
-        {"hours": turn.settings.support_hours},
+        "charges and answer in this chat. {wait} Write BOT to come back to me.",
+        {"wait": desk.waiting_text(turn.work, turn.settings, turn.conversation)},
     )
 
 
