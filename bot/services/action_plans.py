@@ -17,6 +17,7 @@ from bot.services import charging, refunds, session_effects
 from bot.services.audit import Actor
 from bot.services.notices import notice
 from bot.services.offers import Offer
+from bot.services.outbound import conversation_of
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
@@ -77,16 +78,18 @@ class _Asked:
     session: ChargingSession | None
     pile: Pile | None
     evse: Evse | None
+    deciding: bool
 
     def plan(self, subject: str, consequence: str, *facts: tuple[str, Any], **more: Any) -> Plan:
-        rider_id = self.session.rider_id if self.session else None
-        if self.conversation is not None:
-            rider_id = self.conversation.rider_id
+        conversation, rider_id = self.conversation, None
+        if conversation is not None:
+            rider_id = conversation.rider_id
+        elif self.session is not None:  # asked for from the pile: the rider's chat tells of it
+            rider_id = self.session.rider_id
+            conversation = conversation_of(self.work, rider_id)
         pile = self.pile or (self.evse.pile if self.evse else None)
         given = {"session": self.session, "pile": pile, "evse": self.evse, **more}
-        return Plan(
-            self.kind, subject, consequence, tuple(facts), self.conversation, rider_id, **given
-        )
+        return Plan(self.kind, subject, consequence, tuple(facts), conversation, rider_id, **given)
 
     def charge(self) -> ChargingSession:
         if self.session is None:
@@ -104,11 +107,18 @@ class _Asked:
 
 
 def make_plan(
-    work: UnitOfWork, settings: Settings, actor: Actor, kind: Kind, target: Target
+    work: UnitOfWork,
+    settings: Settings,
+    actor: Actor,
+    kind: Kind,
+    target: Target,
+    *,
+    deciding: bool = False,
 ) -> Plan:
     """What `kind` would do now. Raises NotPossible, or Refused with a rider's words, if it may not.
 
-    The right to the kind is the route's to check; who may touch whose charge is checked here.
+    `deciding`: it is about to be done, so the pile is locked against the same order. The right to
+    the kind is the route's to check; who may touch whose charge is checked here.
     """
     session = _get(work, ChargingSession, target.session_id)
     conversation = _get(work, Conversation, target.conversation_id)
@@ -118,7 +128,7 @@ def make_plan(
     if conversation is not None and session is not None and session.rider_id != rider_id:
         raise NotPossible("This charge is not this rider's.")
     _is_theirs(work, actor, kind, conversation)
-    asked = _Asked(work, settings, actor, kind, conversation, session, pile, evse)
+    asked = _Asked(work, settings, actor, kind, conversation, session, pile, evse, deciding)
     return _PLANS[kind.name](asked)
 
 
@@ -376,7 +386,7 @@ def _reachable(asked: _Asked, pile: Pile) -> None:
 
 def _once(asked: _Asked, same: Any) -> None:
     """The same order is not given twice while the first is on its way."""
-    if asked.pile is not None:
+    if asked.deciding and asked.pile is not None:
         asked.work.session.get_one(Pile, asked.pile.id, with_for_update={"key_share": True})
     row = asked.work.session.execute(
         select(StaffAction.asked_at, Staff.name)

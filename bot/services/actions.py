@@ -58,7 +58,7 @@ def ask(
         raise NotPossible("Please say why: the reason is kept with the action.")
     if kind.name == "refund":
         _lock_money(work, target)
-    plan = make_plan(work, settings, actor, kind, target)
+    plan = make_plan(work, settings, actor, kind, target, deciding=True)
     waits = _check_amount(plan, amount)
     action = StaffAction(
         key=key,

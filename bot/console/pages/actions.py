@@ -1,0 +1,179 @@
+"""Actions with consequences: a preview with its form, then the order; a route for each kind."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import abort, flash, redirect, request, url_for
+from sqlalchemy import select
+
+from bot.console.context import Console
+from bot.console.guard import Routes
+from bot.domain import codes
+from bot.domain.money import Money
+from bot.domain.staff_actions import KINDS, Kind, read_amount
+from bot.errors import PilebotError, Refused
+from bot.gateways.translate import say
+from bot.replies import Say
+from bot.services import actions, reach
+from bot.services.action_plans import NotPossible, Target, make_plan
+from bot.services.audit import Actor
+from bot.store.charging import ChargingSession
+from bot.store.database import UnitOfWork
+from bot.store.riders import Conversation
+from bot.store.stations import Evse
+
+_SAID = {
+    "waiting": "A second person has to approve this; you will see it here.",
+    "running": "It is on its way; how it goes is shown here.",
+    "done": "Done.",
+}
+
+
+def add_routes(routes: Routes, console: Console) -> None:
+    """Routes: GET and POST /actions/<kind>, for each kind of bot/domain/staff_actions.py."""
+    for kind in KINDS.values():
+        _add_kind(routes, console, kind)
+
+
+def _add_kind(routes: Routes, console: Console, kind: Kind) -> None:
+    def form() -> Any:
+        return _form(console, kind, {})
+
+    def order() -> Any:
+        return _order(console, kind)
+
+    form.__name__, order.__name__ = f"{kind.name}_form", kind.name
+    routes.page(f"/actions/{kind.path}", right=kind.right)(form)
+    routes.action(f"/actions/{kind.path}", right=kind.right)(order)
+
+
+def _form(console: Console, kind: Kind, given: dict[str, str], status: int = 200) -> Any:
+    """The preview; `given` is what stood in the form that was refused."""
+    actor, plan, refused = console.me().actor(), None, ""
+    with console.store.read() as work:
+        target = _target(work, actor)
+        try:
+            plan = make_plan(work, console.settings, actor, kind, target)
+        except PilebotError as error:
+            refused = why(error)
+        known = _sockets(work, target) if kind.name == "start" else []
+    return console.page(
+        "action_sheet" if console.wants_fragment() else "action",
+        status,
+        kind=kind,
+        plan=plan,
+        refused=refused,
+        given=given,
+        fields=_fields(target),
+        sockets=known,
+        back=back(target.conversation_id),
+        key=given.get("key") or secrets.token_urlsafe(18),
+    )
+
+
+def _order(console: Console, kind: Kind) -> Any:
+    """Carry it out, or show the form again with the reason why not."""
+    given = {name: request.form.get(name, "").strip() for name in ("reason", "amount", "key")}
+    if not given["key"]:
+        abort(400)
+    me = console.me()
+    try:
+        with console.store.begin() as work:
+            target = _target(work, me.actor())
+            amount = _amount(work, kind, target, given["amount"])
+            action = actions.ask(
+                work, console.settings, me.actor(), kind, target,
+                reason=given["reason"], key=given["key"], amount=amount,
+            )  # fmt: skip
+            state, outcome = action.state, action.outcome
+    except (NotPossible, Refused) as error:
+        flash(why(error), "bad")
+        return _form(console, kind, given, 409)
+    if state in _SAID:
+        flash(f"{kind.label}: {_SAID[state]}", "good")
+    else:
+        flash(f"{kind.label}: {outcome}", "bad")
+    return redirect(back(target.conversation_id), 303)
+
+
+def _amount(work: UnitOfWork, kind: Kind, target: Target, text: str) -> Money | None:
+    if kind.name != "refund":
+        return None
+    session = work.session.get(ChargingSession, target.session_id or 0)
+    currency = str(session.tariff["currency"]) if session is not None else ""
+    return read_amount(text, currency)
+
+
+def why(error: PilebotError) -> str:
+    """Why something cannot be done, for staff; what would be told to riders is told in English."""
+    return say("en", Say(error.text, error.values)) if isinstance(error, Refused) else str(error)
+
+
+def _target(work: UnitOfWork, actor: Actor) -> Target:
+    """What the form is about; what is out of somebody's reach is not found."""
+    values = request.values
+    conversation_id = values.get("conversation", type=int)
+    if conversation_id is not None and not reach.may_read(work, actor, conversation_id):
+        abort(404)
+    session_id = values.get("session", type=int)
+    if session_id is not None and conversation_id is None:
+        conversation_id = _readable_conversation(work, actor, session_id)
+    evse_id = values.get("evse", type=int)
+    if code := values.get("code", ""):
+        evse_id = _evse_of(work, code)
+    return Target(conversation_id, session_id, values.get("pile") or None, evse_id)
+
+
+def _readable_conversation(work: UnitOfWork, actor: Actor, session_id: int) -> int | None:
+    """The conversation of a charge that was opened from its pile; None where it is out of reach."""
+    return work.session.scalars(
+        select(Conversation.id)
+        .join(ChargingSession, ChargingSession.rider_id == Conversation.rider_id)
+        .where(ChargingSession.id == session_id, reach.visible(actor))
+    ).first()
+
+
+def _evse_of(work: UnitOfWork, text: str) -> int | None:
+    code = codes.parse(text)
+    if code is None or code.evse_number is None:
+        return None
+    return work.session.scalars(select(Evse.id).where(Evse.code == str(code))).first()
+
+
+def _fields(target: Target) -> dict[str, str]:
+    """The target as hidden fields."""
+    named = {
+        "conversation": target.conversation_id, "session": target.session_id,
+        "pile": target.pile_id, "evse": target.evse_id,
+    }  # fmt: skip
+    return {name: str(value) for name, value in named.items() if value is not None}
+
+
+def _sockets(work: UnitOfWork, target: Target) -> list[str]:
+    """Codes the rider was at, newest first: to pick from."""
+    conversation = work.session.get(Conversation, target.conversation_id or 0)
+    if conversation is None:
+        return []
+    rows = work.session.scalars(
+        select(Evse.code)
+        .join(ChargingSession, ChargingSession.evse_id == Evse.id)
+        .where(ChargingSession.rider_id == conversation.rider_id)
+        .order_by(ChargingSession.id.desc())
+        .limit(20)
+    )
+    return list(dict.fromkeys(rows))[:5]
+
+
+def back(conversation_id: int | None) -> str:
+    """Where somebody came from: one of our own pages, else the conversation."""
+    wanted = request.values.get("next", "") or request.referrer or ""
+    parts = urlsplit(wanted)
+    ours = parts.netloc in ("", request.host) and parts.path.startswith("/")
+    if ours and not parts.path.startswith(("//", "/actions/")):
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+    if conversation_id is not None:
+        return f"/conversations/{conversation_id}"
+    return url_for("console.inbox_page")
