@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from bot.domain.handoff_reasons import reason as known_reason
 from bot.domain.rights import may
@@ -17,7 +17,7 @@ from bot.services.audit import Actor
 from bot.services.handoff import Beaten, NotPossible, owner_name
 from bot.services.marks import mark
 from bot.store.changes import touched
-from bot.store.database import Store, UnitOfWork
+from bot.store.database import UnitOfWork
 from bot.store.desk import ConversationLabel, Viewer
 from bot.store.outbox import emit
 from bot.store.riders import Conversation
@@ -177,22 +177,6 @@ def wake(work: UnitOfWork, actor: Actor, conversation: Conversation) -> None:
     require_owner(work, actor, conversation)
     if conversation.status == "snoozed":
         conversation.status, conversation.snoozed_until = "open", None
-
-
-def wake_snoozed(store: Store) -> int:
-    """Open what has slept long enough, for the clock; how many there were."""
-    with store.begin() as work:
-        due = work.session.execute(
-            update(Conversation)
-            .where(Conversation.status == "snoozed", Conversation.snoozed_until <= work.now)
-            .values(status="open", snoozed_until=None)
-            .returning(Conversation.id, Conversation.owner_id)
-            .execution_options(synchronize_session=False)
-        ).all()
-        for conversation_id, owner_id in due:
-            mark(work, conversation_id, "reopened", "The snooze is over")
-            touched(work, f"conversation:{conversation_id}", f"staff:{owner_id}")
-    return len(due)
 
 
 def reopen(work: UnitOfWork, actor: Actor, conversation_id: int) -> Conversation:
