@@ -18,6 +18,7 @@ from bot.console.context import Console
 from bot.console.door import Door
 from bot.console.guard import Routes
 from bot.console.stream import newest
+from bot.services import preferences
 from bot.settings import Settings
 from bot.store.database import Store
 
@@ -60,6 +61,7 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
             "brand": settings.brand,
             "me": me,
             "cursor": g.get("cursor", ""),
+            "keys": preferences.keyboard(me.preferences if me else {}),
             "may": me.may if me else lambda right: False,
             "navigation": lambda: navigation.items(me),
             "flashes": lambda: get_flashed_messages(with_categories=True),
@@ -74,6 +76,7 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
             "static": static,
             "relative": lambda at: relative(at, store.clock()),
             "duration": duration,
+            "lasting": lambda at: duration(int((store.clock() - at).total_seconds())),
         }
         env.globals["ui"] = env.get_template("console/parts.html").module
 

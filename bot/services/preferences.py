@@ -58,3 +58,16 @@ def from_form(form: Mapping[str, str]) -> dict[str, Any]:
         "keys": form.get("keys") == "on",
         "keymap": keymap,
     }
+
+
+def keyboard(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page's script needs: whether single keys are on, and each key with what it does.
+
+    `press` is the key to press, `key` the usual one, by which elements of pages are marked.
+    """
+    chosen = of(kept)
+    rows = [
+        {"name": name, "what": what, "key": usual, "press": chosen["keymap"].get(name, usual)}
+        for name, (what, usual) in KEYS.items()
+    ]
+    return {"on": chosen["keys"], "sounds": chosen["sounds"], "rows": rows}

@@ -1,22 +1,27 @@
-"""The console's live line: a stream of events, and the same by polling where streams fail."""
+"""The live line: a stream of events, the same by polling, the bell, and the files of the app."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
-from flask import Response, jsonify, request
-from sqlalchemy import update
+from flask import Response, jsonify, request, send_from_directory, url_for
+from sqlalchemy import func, select, update
 
+from bot.console import worklist
 from bot.console.context import Console
-from bot.console.guard import Routes
+from bot.console.guard import PUBLIC, Routes
 from bot.console.stream import AT_ONCE, Cursor, Hub, frames, replay
+from bot.store.desk import Incident
+from bot.store.riders import Conversation
 from bot.store.staff import Staff, StaffSession
 
+STATIC: Final = Path(__file__).resolve().parents[1] / "static"
 STREAMS: Final = 100  # of one process; each holds a thread
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: /events /events/poll."""
+    """Routes: /events /events/poll /events/bell /console.webmanifest /sw.js."""
     hub = Hub(console.store)
     open_streams: set[object] = set()
 
@@ -48,6 +53,48 @@ def add_routes(routes: Routes, console: Console) -> None:
         refs = [one.ref for one in missed if one.ref not in ("", "hello")]
         resync = any(not one.ref for one in missed)
         return jsonify(cursor=str(missed[-1].cursor), refs=refs, resync=resync)
+
+    @routes.page("/events/bell", right="self")
+    def bell() -> Any:
+        """What sounds hang on: who waits, whether somebody wrote to me, open danger."""
+        me = console.me()
+        with console.store.read() as work:
+            counted = worklist.counts(work, me.actor())
+            mine = select(func.count(), func.max(Conversation.waiting_since)).where(
+                Conversation.owner == "human",
+                Conversation.owner_id == me.staff_id,
+                Conversation.waiting_since.is_not(None),
+            )
+            waiting, newest_wait = work.session.execute(mine).one()
+            alarms = select(func.count()).where(Incident.state == "open")
+            danger = work.session.scalar(alarms) or 0
+        return jsonify(
+            queue=counted["queue"],
+            mine=waiting,
+            mine_mark=newest_wait.isoformat() if newest_wait else "",
+            danger=danger if me.may("incident.read") else 0,
+        )
+
+    @routes.page("/console.webmanifest", right=PUBLIC)
+    def manifest() -> Any:
+        icon = {"src": site_static("icon.svg"), "sizes": "any", "type": "image/svg+xml"}
+        return jsonify(
+            name=f"{console.settings.brand} console", short_name=console.settings.brand,
+            start_url="/", display="standalone", background_color="#f4f6f5",
+            theme_color="#0b6e4f", icons=[icon],
+        )  # fmt: skip
+
+    @routes.page("/sw.js", right=PUBLIC)
+    def service_worker() -> Any:
+        """At the root, so that its scope is the whole console."""
+        answer = send_from_directory(STATIC, "sw.js", mimetype="text/javascript")
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+def site_static(name: str) -> str:
+    """The address of a file of static/."""
+    return url_for("console.static", filename=name)
 
 
 def _seen() -> Cursor | None:

@@ -58,16 +58,16 @@ document.body.addEventListener("htmx:afterSwap", (event) => { if (event.detail.t
 
 /* One menu at a time; Escape closes it and gives the focus back. */
 document.addEventListener("toggle", (event) => {
-  if (!event.target.matches?.(".menu") || !event.target.open) return;
-  for (const other of document.querySelectorAll(".menu[open]")) if (other !== event.target) other.open = false;
+  if (!event.target.matches?.(".chat-menu") || !event.target.open) return;
+  for (const other of document.querySelectorAll(".chat-menu[open]")) if (other !== event.target) other.open = false;
   event.target.querySelector("input:not([type=hidden]), select, button")?.focus();
 }, true);
 document.addEventListener("keydown", (event) => {
-  const menu = document.querySelector(".menu[open]");
+  const menu = document.querySelector(".chat-menu[open]");
   if (event.key === "Escape" && menu) { menu.open = false; menu.querySelector("summary").focus(); }
 });
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll(".chat-menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
 /* The window may close while somebody types: the text stays, the template picker opens. */
