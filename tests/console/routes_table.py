@@ -1,0 +1,75 @@
+"""Who may call which route of the console: written by hand, apart from the code's own table.
+
+A route that is not here fails test_accounts_matrix.py. Put it where people should have it and
+think twice: this is the list that an auditor reads beside docs/console.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ALL: Final = "agent technician finance manager admin"
+
+WHO: Final[dict[str, str]] = {
+    # Nobody's: the door itself, and whether the process lives.
+    "public": """
+        login_form login_enter login_code login_give_code login_enrol login_confirm_enrol
+        login_logout login_set_up login_finish_set_up login_healthz
+        events_manifest events_service_worker
+    """,
+    # One's own, and what everybody reads. Conversations are narrowed by role behind the door.
+    ALL: """
+        account_page account_password account_factor account_enrol account_recovery_codes
+        account_end_device account_end_others account_acknowledge account_prefer
+        more_page events_stream events_poll events_bell incidents_bar
+        inbox_page inbox_count inbox_offers inbox_presence inbox_save_view inbox_delete_view
+        search_page rider_panel
+        conversation_page conversation_head conversation_transcript conversation_window
+        conversation_media conversation_viewers conversation_viewing conversation_canned_list
+        composer_note takeover_label
+    """,
+    # Work on conversations.
+    "agent finance manager": """
+        inbox_bulk inbox_decline
+        composer_preview composer_send composer_retry composer_template
+        takeover_claim takeover_hand_back takeover_reopen takeover_requeue takeover_resolve
+        takeover_snooze takeover_transfer takeover_wake
+        actions_refund actions_refund_form actions_payment_link actions_payment_link_form
+        actions_receipt actions_receipt_form approvals_withdraw
+    """,
+    # Piles: agents may make them safe, technicians and managers bring them back.
+    "agent technician manager": """
+        actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
+        actions_out_of_service actions_out_of_service_form
+    """,
+    "technician manager": """
+        actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
+        actions_in_service actions_in_service_form
+    """,
+    "agent manager": "actions_start actions_start_form",
+    # A second person for money, never an admin.
+    "finance manager": """
+        approvals_page approvals_list approvals_count approvals_one approvals_approve
+        approvals_reject
+    """,
+    "finance admin": "audit_page audit_check audit_export",
+    "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
+    "manager": "takeover_force",
+    "manager admin": """
+        team_page team_person team_save_person team_hours team_save_hours team_save_day
+    """,
+    "admin": "team_new team_create team_role team_active team_reset_factor team_new_link",
+}
+
+# Routes that move money or change a bill: an admin has none of them.
+MONEY: Final = ("refund", "payment_link", "credit", "approv", "tariff")
+
+
+def table() -> dict[str, frozenset[str]]:
+    """Roles by endpoint; "public" stands alone."""
+    found: dict[str, frozenset[str]] = {}
+    for who, endpoints in WHO.items():
+        for endpoint in endpoints.split():
+            assert endpoint not in found, f"{endpoint} is listed twice"
+            found[endpoint] = frozenset(who.split())
+    return found
