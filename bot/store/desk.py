@@ -158,10 +158,15 @@ class Incident(Base):
     closed_at: Mapped[datetime | None]
     cause: Mapped[str] = mapped_column(Text, default="")
     fix: Mapped[str] = mapped_column(Text, default="")
+    rounds: Mapped[int] = mapped_column(default=0)  # how often everybody on call was paged
 
 
 class IncidentEntry(Base):
-    """A line of an incident's log: pages sent, stops confirmed or failed, what people did."""
+    """A line of an incident's log: pages sent, stops confirmed or failed, what people did.
+
+    `kind`: opened, again (reported once more), page, page_sent, page_failed, escalated, order (to
+    the pile), order_done, order_failed, photo, acknowledged, note, closed.
+    """
 
     __tablename__ = "incident_entry"
 
@@ -171,6 +176,7 @@ class IncidentEntry(Base):
     kind: Mapped[str] = mapped_column(String(24))
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     text: Mapped[str] = mapped_column(Text, default="")
+    media_id: Mapped[int | None] = mapped_column(BigId)  # a photo kept as evidence
 
 
 class OpeningHours(Base):

@@ -30,6 +30,7 @@ class Station(Base):
     rating_tenths: Mapped[int | None]  # 46 = 4.6 of 5
     rating_count: Mapped[int] = mapped_column(default=0)
     open_hours: Mapped[str] = mapped_column(String(60), default="24/7")
+    emergency_note: Mapped[str] = mapped_column(Text, default="")  # isolator, whom to call there
     photo_media_id: Mapped[int | None] = mapped_column(ForeignKey("media.id"))
 
     piles: Mapped[list[Pile]] = relationship(back_populates="station", order_by="Pile.id")
@@ -105,3 +106,26 @@ class TariffVersion(Base):
     body: Mapped[dict[str, Any]]
 
     __table_args__ = (Index("ix_tariff_version_tariff_id", "tariff_id", "valid_from"),)
+
+
+class TariffProposal(Base):
+    """Prices somebody wants from a moment on; they count when a second person has approved them.
+
+    `state`: waiting → approved (then `version_id` is what charges use) | rejected | withdrawn.
+    """
+
+    __tablename__ = "tariff_proposal"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(160), unique=True)
+    tariff_id: Mapped[int] = mapped_column(ForeignKey("tariff.id"), index=True)
+    state: Mapped[str] = mapped_column(String(12), default="waiting", index=True)
+    valid_from: Mapped[datetime]
+    body: Mapped[dict[str, Any]]  # as TariffVersion.body
+    reason: Mapped[str] = mapped_column(Text, default="")
+    asked_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str] = mapped_column(Text, default="")  # why it was rejected
+    version_id: Mapped[int | None] = mapped_column(ForeignKey("tariff_version.id"))
