@@ -88,7 +88,7 @@ function copyDraft() {
 }
 
 /* Counting, preview, more rows. */
-const mode = () => form.querySelector("[name=mode]:checked")?.value ?? "note";
+const mode = () => form.elements.mode?.value || "note";
 function count() {
   const used = [...form.querySelectorAll("[name=option_title]")].filter((each) => each.value.trim()).length;
   const limit = mode() === "note" ? 4000 : used ? 1024 : 1600;
