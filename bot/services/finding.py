@@ -44,7 +44,7 @@ class Found:
 def search(work: UnitOfWork, actor: Actor, asked: str) -> Found:
     """Everything that fits `asked`, newest first; all times, any script. `work` is a reading one:
     a search by phone number must be noted with `note_phone_search` in a writing one."""
-    asked = " ".join(asked.split())[:200]
+    asked = clean(asked)
     found = Found()
     if not asked:
         return found
@@ -56,6 +56,11 @@ def search(work: UnitOfWork, actor: Actor, asked: str) -> Found:
     if not found.by_phone:
         _messages(work, actor, asked, found)
     return found
+
+
+def clean(asked: str) -> str:
+    """What was typed, fit for a search: one line, no control characters, at most 200."""
+    return " ".join("".join(c if c.isprintable() else " " for c in asked).split())[:200]
 
 
 def note_phone_search(work: UnitOfWork, actor: Actor, hits: int) -> None:

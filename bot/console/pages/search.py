@@ -40,7 +40,7 @@ def add_routes(routes: Routes, console: Console) -> None:
 
     @routes.page("/search", right="conversation.read")
     def page() -> Any:
-        asked = " ".join(request.args.get("q", "").split())[:200]
+        asked = finding.clean(request.args.get("q", ""))
         actor = console.me().actor()
         with console.store.read() as work:
             found = finding.search(work, actor, asked)
