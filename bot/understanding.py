@@ -30,6 +30,9 @@ class Understanding:
     secondary: str | None = None
     lang: str | None = None  # a guess from the text; None when it does not tell
     engine: str = "keywords"
+    # Further requests of the same message, to be served after `intent`; `secondary` may be no more
+    # than a second guess.
+    also: tuple[str, ...] = ()
 
     def entity(self, type_: str) -> str | None:
         """The last value of an entity type (a later correction wins), or None."""

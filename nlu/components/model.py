@@ -6,8 +6,9 @@ Free of Rasa, so that it can be measured alone; classifier.py puts it into Rasa'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,6 +16,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from nlu.components import features, network
+
+_CORES: Final = 2  # the parts learn side by side; each is as it would be alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,13 @@ class Featurizer:
         self._weights = (1.0, 1.0, concept_weight)
         self._parts = (
             TfidfVectorizer(
-                tokenizer=str.split, ngram_range=(1, 2), sublinear_tf=True, token_pattern=None
+                tokenizer=str.split,
+                ngram_range=(1, 2),
+                sublinear_tf=True,
+                token_pattern=None,
+                min_df=2,  # half the features, the same accuracy
             ),
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2),
             TfidfVectorizer(analyzer=_as_given, sublinear_tf=True),
         )
 
@@ -89,24 +96,37 @@ class IntentModel:
         labels = np.array([number[intent] for intent in intents])
         rows = self._featurizer.fit(texts)
         say(f"{rows.shape[0]} messages, {rows.shape[1]} features")
-        svm = LinearSVC(C=chosen.C, class_weight="balanced", random_state=chosen.seed)
-        self._svm = svm.fit(rows, labels)
-        self._svm.coef_ = self._svm.coef_.astype(np.float32)
-        for at in range(chosen.networks):
-            self._networks.append(
-                network.learn(
-                    rows,
-                    labels,
-                    len(self.intents),
-                    seed=chosen.seed + at,
-                    hidden=chosen.hidden,
-                    epochs=chosen.epochs,
-                    input_dropout=chosen.input_dropout,
-                    hidden_dropout=chosen.hidden_dropout,
-                    say=lambda line, at=at: say(f"network {at + 1}: {line}"),  # type: ignore[misc]
-                )
-            )
+        with ThreadPoolExecutor(_CORES) as pool:
+            svm = pool.submit(self._fit_svm, rows, labels)
+            nets = [
+                pool.submit(self._fit_network, rows, labels, at, say)
+                for at in range(chosen.networks)
+            ]
+            self._svm, self._networks = svm.result(), [net.result() for net in nets]
         return self
+
+    def _fit_svm(self, rows: sp.csr_matrix, labels: Any) -> LinearSVC:
+        chosen = self._options
+        svm = LinearSVC(C=chosen.C, class_weight="balanced", random_state=chosen.seed)
+        svm.fit(rows, labels)
+        svm.coef_ = svm.coef_.astype(np.float32)
+        return svm
+
+    def _fit_network(
+        self, rows: sp.csr_matrix, labels: Any, at: int, say: Callable[[str], None]
+    ) -> network.Network:
+        chosen = self._options
+        return network.learn(
+            rows,
+            labels,
+            len(self.intents),
+            seed=chosen.seed + at,
+            hidden=chosen.hidden,
+            epochs=chosen.epochs,
+            input_dropout=chosen.input_dropout,
+            hidden_dropout=chosen.hidden_dropout,
+            say=lambda line: say(f"network {at + 1}: {line}"),
+        )
 
     def probabilities(self, texts: Sequence[str]) -> Any:
         """An array of texts x intents; each row adds up to 1."""

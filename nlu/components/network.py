@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
-_BATCH: Final = 128
+_BATCH: Final = 256
 _DECAY: Final = (0.9, 0.999)  # of Adam's two moments
 
 
@@ -36,20 +36,21 @@ class _Adam:
 
 
 class _Rows:
-    """Adam for the input weights: only the rows of features that occur in a batch move."""
+    """Adam without momentum for the input weights, one scale a row: only the rows of features
+    that occur in a batch move."""
 
     def __init__(self, values: Array) -> None:
         self.values = values
-        self._mean = np.zeros_like(values)
         self._square = np.zeros(len(values), np.float32)
 
     def step(self, rows: Any, gradient: Array, rate: float, at: int) -> None:
-        first, second = _DECAY
-        mean = self._mean[rows] * first + (1 - first) * gradient
-        square = self._square[rows] * second + (1 - second) * (gradient * gradient).mean(1)
-        self._mean[rows], self._square[rows] = mean, square
-        scale = np.sqrt(square / (1 - second**at))[:, None] + 1e-8
-        self.values[rows] -= rate * (mean / (1 - first**at)) / scale
+        second = _DECAY[1]
+        square = self._square[rows] * second
+        square += (1 - second) * np.einsum("ij,ij->i", gradient, gradient) / gradient.shape[1]
+        self._square[rows] = square
+        scale = rate / (np.sqrt(square / (1 - second**at)) + 1e-8)
+        gradient *= scale[:, None]
+        self.values[rows] -= gradient
 
 
 class Network:
