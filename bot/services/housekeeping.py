@@ -6,14 +6,17 @@ from datetime import timedelta
 
 from sqlalchemy import delete
 
+from bot.services import login_throttle
 from bot.store.database import Store
 from bot.store.devices import PileEvent
 from bot.store.limits import forget_old
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Media, WebLogin, WebSession
+from bot.store.staff import StaffSession
 
 # Failed rows stay until staff have dealt with them.
 QUEUES_KEPT = timedelta(days=30)
+STAFF_SESSIONS_KEPT = timedelta(days=90)  # tells a known account from its very first login
 PILE_EVENTS_KEPT = timedelta(days=400)  # a disputed bill is recomputed from these
 
 
@@ -34,8 +37,10 @@ def tidy(store: Store) -> None:
         delete(Media).where(Media.expires_at < now),
         delete(WebLogin).where(WebLogin.expires_at < now),
         delete(WebSession).where(WebSession.expires_at < now),
+        delete(StaffSession).where(StaffSession.expires_at < now - STAFF_SESSIONS_KEPT),
     ):
         with store.begin() as work:
             work.session.execute(statement)
     with store.begin() as work:
         forget_old(work)
+        login_throttle.tidy(work)
