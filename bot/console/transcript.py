@@ -150,7 +150,7 @@ def _names(
     ids = {each.staff_id for each in rows} | {each.staff_id for each in marks}
     ids |= {row.body.get("staff_id") for row in pending}
     found = select(Staff.id, Staff.name).where(Staff.id.in_(ids - {None}))
-    return dict(work.session.execute(found).tuples().all())
+    return {row.id: row.name for row in work.session.execute(found)}
 
 
 def _message(

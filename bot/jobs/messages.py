@@ -14,6 +14,7 @@ from sqlalchemy import select
 from bot.dialog.engine import Engine
 from bot.dialog.turn import Heard, Turn
 from bot.domain.codes import PileCode, parse
+from bot.domain.handoff_rules import call_person
 from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.media import media_url, new_file, store_file
@@ -21,7 +22,8 @@ from bot.gateways.qr import Reading
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
-from bot.services import handoff, riders, threads
+from bot.services import desk, handoff, riders, threads
+from bot.services.handoff_signals import signals
 from bot.services.outbound import tell
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
@@ -38,6 +40,8 @@ MAX_PHOTOS = 3
 URGENT = frozenset({"safety_emergency", "stop_charge"})
 # Payload of a button that somebody of the staff made: its tap is a word to them.
 STAFF_ANSWER = "staff_answer"
+# Has an answer of its own that must not wait for a person.
+NEVER_PASSED_ON = URGENT | {"privacy_request", "human_handoff", "agree_start", "thanks_bye"}
 # Words that bring a waiting rider back to the bot (they are told "Write BOT").
 BACK_TO_BOT = frozenset({"bot", "robot", "机器人", "機器人"})
 
@@ -238,7 +242,7 @@ class Serving:
             heard = replace(heard, understanding=meant)
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
-            replies = [*self._welcome(turn), *self.engine.serve(turn)]
+            replies = [*self._welcome(turn), *(_pass_on(turn) or self.engine.serve(turn))]
             # A goodbye to the queue is the last thing the bot may say: it goes out unfenced.
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
@@ -332,6 +336,28 @@ class Serving:
             ),
             key=f"lost:{row.source}:{row.source_id}",
         )
+
+
+def _pass_on(turn: Turn) -> list[Reply]:
+    """Fetches a person where the rules of an automatic handoff say so; else nothing."""
+    conversation, heard = turn.conversation, turn.heard
+    intent = heard.understanding.intent
+    if conversation.owner != "bot" or intent in NEVER_PASSED_ON:
+        return []
+    typed = heard.payload is None and heard.place is None and bool(heard.text.strip())
+    seen = signals(turn.work, conversation, text=heard.text, intent=intent, typed=typed)
+    reason = call_person(seen)
+    if reason is None:
+        return []
+    handoff.to_queue(turn.work, conversation, reason=reason)
+    wait = desk.waiting_text(turn.work, turn.settings, conversation)
+    return [
+        Say(
+            "I am passing this to a person from our team, who will answer in this chat. {wait} "
+            "Write BOT to come back to me.",
+            {"wait": wait},
+        )
+    ]
 
 
 def _serves_itself(heard: Heard) -> bool:
