@@ -1,0 +1,269 @@
+"""The console in a real browser: takeover by mouse, keyboard and on a phone; live; broken lines."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import update
+
+from bot.store.riders import Conversation
+from tests.console.desk import Desk
+from tests.console.journey import PHONE, charging
+from tests.console.test_inbox import PHONES, waits
+
+pytestmark = pytest.mark.browser
+AXE = (Path(__file__).parents[1] / "screens/vendor/axe.min.js").read_text(encoding="utf-8")
+WAIT_MS = 20_000  # machines here are shared; nothing is timed
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium,
+        "chromium_sandbox": False,
+        "args": ["--disable-gpu", "--no-first-run", "--disable-background-networking"],
+    }
+
+
+@pytest.fixture
+def browse(desk: Desk, browser: Browser) -> Any:
+    """browse("agent", "Anna", size=(360, 780)): a browser with somebody logged in, at the inbox."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def enter(
+        role: str = "agent", name: str = "", *, size: tuple[int, int] = (1440, 900),
+        scheme: str = "light", **values: Any,
+    ) -> Page:  # fmt: skip
+        agent = desk.agent(role, name, **values)
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,  # type: ignore[arg-type]  # "light" or "dark"
+        )
+        context.add_cookies([{"name": "pilebot-staff", "value": agent.token, "url": desk.url}])
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(desk.url)
+        return page
+
+    expect.set_options(timeout=WAIT_MS)
+    yield enter
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def last_on_phone(desk: Desk, phone: str, text: str) -> None:
+    """The rider's phone got this."""
+    desk.world.until(
+        lambda: any(text in m.get("text", "") for m in desk.world.phone(phone)), f"no {text!r}"
+    )
+
+
+def test_two_browsers_see_the_same_at_once(desk: Desk, browse: Open) -> None:
+    anna, boris = browse(name="Anna"), browse(name="Boris")
+    expect(anna.get_by_role("heading", name="Nobody is waiting")).to_be_visible()
+    number = waits(desk.world, "Aino", "asked", "Please help me")
+    for page in (anna, boris):
+        expect(page.get_by_role("link", name="Please help me")).to_be_visible()
+    anna.get_by_role("link", name="Please help me").click()
+    anna.get_by_role("button", name="Take over").click()
+    expect(anna.locator("#chat-state")).to_contain_text("Yours")
+    expect(boris.get_by_role("heading", name="Nobody is waiting")).to_be_visible()
+    boris.goto(f"{desk.url}/conversations/{number}")  # an agent does not read what Anna has
+    expect(boris.locator("body")).to_contain_text("Not Found")
+
+
+def test_a_rider_is_helped_and_handed_back(desk: Desk, browse: Open) -> None:
+    phone = PHONES["Aino"]
+    desk.world.rider_says(phone, "agent")
+    page = browse(name="Anna")
+    page.locator(".row-link").first.click()
+    page.get_by_role("button", name="Take over").click()
+    page.get_by_label("Message to the rider").fill("Hello, this is Anna. What happened?")
+    page.get_by_role("button", name="Send", exact=False).last.click()
+    last_on_phone(desk, phone, "this is Anna")
+    said = len(desk.world.bot_said(phone))
+    desk.world.rider_says(phone, "the cable is stuck")
+    expect(page.locator("#transcript")).to_contain_text("the cable is stuck")
+    assert len(desk.world.bot_said(phone)) == said  # the bot is silent
+    page.get_by_text("Back to bot").click()
+    page.get_by_label("Question answered").check()
+    page.get_by_role("button", name="Back to the bot").click()
+    expect(page.locator("#chat-state")).to_contain_text("With the bot")
+    desk.world.rider_says(phone, "help")
+    desk.world.bot_says(phone, "")
+
+
+def test_the_whole_takeover_by_keyboard_alone(desk: Desk, browse: Open) -> None:
+    phone = PHONES["Aino"]
+    desk.world.rider_says(phone, "agent")
+    page = browse(name="Anna")
+    expect(page.locator(".row-link")).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Take over")).to_be_visible()
+    page.keyboard.press("t")
+    expect(page.locator("#chat-state")).to_contain_text("Yours")
+    page.keyboard.press("r")
+    page.keyboard.type("Typed without a mouse")
+    page.keyboard.press("Control+Enter")
+    last_on_phone(desk, phone, "Typed without a mouse")
+    page.wait_for_load_state()
+    expect(page.locator("#transcript")).to_contain_text("Typed without a mouse")
+    page.keyboard.press("e")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox")).to_be_focused()
+    page.keyboard.type("inbox")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+def test_keys_are_off_while_typing_and_when_turned_off(desk: Desk, browse: Open) -> None:
+    number = waits(desk.world, "Aino", "asked", "hello")
+    page = browse(name="Anna")
+    page.goto(f"{desk.url}/conversations/{number}")
+    page.get_by_label("Note, only staff see it").fill("")
+    page.keyboard.type("at ten to two")
+    assert desk.conversation(PHONES["Aino"]).owner == "queue"
+    off = browse(name="Boris", preferences={"keys": False})
+    off.goto(f"{desk.url}/conversations/{number}")
+    off.keyboard.press("t")
+    off.keyboard.press("?")
+    expect(off.locator("dialog[open]")).to_have_count(0)
+    assert desk.conversation(PHONES["Aino"]).owner == "queue"
+
+
+def test_a_takeover_on_a_phone(desk: Desk, browse: Open) -> None:
+    phone = PHONES["Aino"]
+    desk.world.rider_says(phone, "agent")
+    page = browse(name="Anna", size=(360, 780))
+    page.locator(".row-link").first.click()
+    page.get_by_role("button", name="Take over").click()
+    page.get_by_label("Message to the rider").fill("From my phone")
+    page.get_by_role("button", name="Send", exact=False).last.click()
+    last_on_phone(desk, phone, "From my phone")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_after_a_broken_line_the_screen_is_the_same_as_a_fresh_one(
+    desk: Desk, browse: Open
+) -> None:
+    waits(desk.world, "Aino", "asked", "first")
+    page = browse(name="Anna")
+    expect(page.locator(".row-link")).to_have_count(1)
+    page.context.set_offline(True)
+    waits(desk.world, "Carlos", "refund", "second")
+    waits(desk.world, "王芳", "safety", "third")
+    desk.world.rider_says(PHONES["Aino"], "fourth")
+    page.context.set_offline(False)
+    expect(page.locator("#inbox")).to_contain_text("fourth")
+    fresh = browse(name="Boris")
+    seen = [each.locator("ul.rows").inner_text() for each in (page, fresh)]
+    expect(page.locator(".row-link")).to_have_count(3)
+    assert _without_moments(seen[0]) == _without_moments(seen[1])
+
+
+def _without_moments(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "Waiting" not in line and "answer" not in line]
+
+
+def test_the_window_closes_while_somebody_types(desk: Desk, browse: Open) -> None:
+    phone = PHONES["Aino"]
+    desk.world.rider_says(phone, "agent")
+    page = browse(name="Anna")
+    page.locator(".row-link").first.click()
+    page.get_by_role("button", name="Take over").click()
+    page.get_by_label("Message to the rider").fill("A long and careful answer")
+    desk.world.settle()
+    before = len(desk.world.phone(phone))
+    with desk.world.store.begin() as work:
+        work.session.execute(update(Conversation).values(last_whatsapp_at=None))
+    page.get_by_role("button", name="Send", exact=False).last.click()
+    expect(page.locator("#problem, .window")).not_to_have_count(0)
+    expect(page.get_by_label("Message to the rider")).to_have_value("A long and careful answer")
+    desk.world.settle()
+    assert len(desk.world.phone(phone)) == before
+
+
+def test_what_is_typed_survives_a_reload_and_goes_with_the_logout(desk: Desk, browse: Open) -> None:
+    number = waits(desk.world, "Aino", "asked", "hello")
+    page = browse(name="Anna")
+    page.goto(f"{desk.url}/conversations/{number}")
+    note = page.get_by_label("Note, only staff see it")
+    note.fill("half a thought")
+    page.reload()
+    expect(note).to_have_value("half a thought")
+    page.goto(f"{desk.url}/account")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login**")
+    kept = page.evaluate("Object.keys(localStorage).filter(k => k.startsWith('pilebot-draft'))")
+    assert kept == []
+
+
+def test_the_light_tells_the_truth(desk: Desk, browse: Open) -> None:
+    page = browse(name="Anna")
+    light = page.locator("#light")
+    expect(light).to_contain_text("Live")
+    page.route("**/events**", lambda route: route.abort())
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(light).to_contain_text("Reconnecting", timeout=60_000)
+
+
+def test_a_siren_that_no_mute_silences(desk: Desk, browse: Open) -> None:
+    charging(desk.world)
+    page = browse(name="Anna", preferences={"sounds": "off"})
+    page.evaluate("document.addEventListener('pilebot:rang', (e) => (window.rang = e.detail))")
+    page.mouse.click(600, 500)  # browsers allow sound after the first click
+    desk.world.rider_says(PHONE, "there is smoke coming out of the charger!")
+    expect(page.locator("#incidents")).not_to_be_empty()
+    desk.world.until(lambda: page.evaluate("window.rang") == "danger", "no siren")
+
+
+PAGES = ("/", "/?tab=all", "/search?q=help", "/account", "/more", "/approvals", "/team",
+         "/incidents", "/piles", "/stations", "/tariffs", "/canned")  # fmt: skip
+VIEWS = [
+    pytest.param((360, 740), "light", id="360-light"),
+    pytest.param((360, 740), "dark", id="360-dark"),
+    pytest.param((1440, 900), "light", id="1440-light"),
+    pytest.param((1440, 900), "dark", id="1440-dark"),
+]
+
+
+@pytest.mark.parametrize(("size", "scheme"), VIEWS)
+def test_pages_fit_and_are_accessible(
+    desk: Desk, browse: Open, size: tuple[int, int], scheme: str
+) -> None:
+    charging(desk.world)
+    number = waits(desk.world, "Aino", "asked", "Please help me")
+    page = browse("manager", "Mia", size=size, scheme=scheme)
+    bad = []
+    for path in (*PAGES, f"/conversations/{number}"):
+        answer = page.goto(f"{desk.url}{path}")
+        assert answer is not None
+        assert answer.status == 200, path
+        if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+            bad.append(f"{path}: wider than the screen")
+        page.evaluate(AXE)
+        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+        found = page.evaluate(
+            "tags => axe.run({runOnly: tags}).then(r => r.violations.map("
+            "v => `${v.id}: ${v.nodes.map(n => n.target.join(' ')).join(', ')}`))",
+            tags,
+        )
+        bad += [f"{path}: {each}" for each in found]
+    assert bad == []
