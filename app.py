@@ -133,7 +133,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     """Which function serves which kind of inbox row."""
     from bot.gateways import stripe_events
     from bot.jobs.drain import Route
-    from bot.services import action_results, charging
+    from bot.services import action_results, charging, paging, safety
 
     def fact(serve_: Callable[[Any, Settings, Any], None]) -> Route:
         def apply(work: Any, row: Any, _: Any) -> None:
@@ -149,9 +149,10 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "pile.transaction": fact(charging.on_transaction),
         "pile.status": fact(charging.on_pile_status),
         "pile.presence": fact(charging.on_pile_presence),
-        "pile.alarm": fact(charging.on_alarm),
+        "pile.alarm": fact(safety.on_alarm),
         "session.timer": fact(charging.on_timer),
         "action.timer": fact(action_results.on_timer),
+        "incident.timer": fact(paging.on_timer),
         # Nobody reserves piles yet; the pile's word is kept in pile_event.
         "pile.reservation": fact(lambda work, settings_, body: None),
     }
@@ -162,6 +163,7 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     from bot.gateways import payments
     from bot.gateways.delivery import Delivery
     from bot.gateways.maps import draw
+    from bot.gateways.pager import Pager
     from bot.gateways.receipts import Receipts
 
     def pay_(kind: str, key: str, body: Mapping[str, Any]) -> str:
@@ -171,6 +173,7 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     receipts = Receipts(store, settings)
     return {
         "message": Delivery(store, settings, draw, receipts),
+        "page": Pager(store, settings),
         **{kind: partial(pay_, kind) for kind in payments.KINDS},
     }
 

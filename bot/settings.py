@@ -74,6 +74,31 @@ class Settings:
     desk_assignment: str = setting(
         "pull: people take riders from the queue; push: the desk offers them one by one", "pull"
     )
+    page_on_call: str = setting(
+        "Who is paged when danger is reported, with commas: whatsapp:+358401234567, "
+        "sms:+358401234567, mailto:name@example.com, https://… (JSON by POST); besides staff who "
+        "have an address for emergencies. Every minute until somebody acknowledges",
+        "", secret=True,
+    )  # fmt: skip
+    page_managers: str = setting(
+        "Who is paged as well when nobody has acknowledged for three minutes; as PAGE_ON_CALL",
+        "", secret=True,
+    )  # fmt: skip
+    sms_from: str = setting(
+        "Twilio number for emergency SMS to staff; empty: their numbers are paged by WhatsApp", ""
+    )
+    smtp_url: str = setting(
+        "Mail server for emergency e-mail to staff: smtp://user:password@host:587 (STARTTLS where "
+        "offered) or smtps://host:465; empty: no e-mail",
+        "", secret=True, url=("smtp", "smtps"),
+    )  # fmt: skip
+    mail_from: str = setting("Sender of e-mail", "Pilebot <pilebot@localhost>")
+    map_tiles: str = setting(
+        "Tiles of the console's map, as https://tile.example.com/{z}/{x}/{y}.png; empty: the "
+        "bundled streets of central Helsinki",
+        "", url=("https", "http"),
+    )  # fmt: skip
+    map_credit: str = setting("Whom the map's tiles are by", "© OpenStreetMap contributors")
     support_hours: str = setting("What riders are told of the hours of the support staff", "24/7")
 
     twilio_account_sid: str = setting("Twilio account SID (AC…)")
@@ -166,6 +191,9 @@ def read(environ: Mapping[str, str]) -> Settings:
             values[each.name] = int(raw) if each.type == "int" else raw
     if len(values.get("secret_key", "x" * 32)) < 32:
         problems.append("SECRET_KEY is shorter than 32 characters")
+    console = urlsplit(values.get("console_url", "http://127.0.0.1")).hostname
+    if values.get("second_factor") == "off" and console not in ("127.0.0.1", "localhost", "::1"):
+        problems.append("SECOND_FACTOR may be off only where CONSOLE_URL is this machine (demos)")
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)

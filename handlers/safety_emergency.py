@@ -48,6 +48,7 @@ def danger(turn: Turn, _: Danger) -> Replies:
         turn.conversation,
         named=_named(turn),
         key=turn.heard.key,
+        text=turn.heard.text,
     )
     first = _warning(incident.emergency_number)
     if incident.pile is None:

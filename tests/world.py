@@ -317,8 +317,8 @@ class World:
                 lanes = outbox.due_lanes(work)
                 busy = self.commands.is_due(work)
             done = sum(drain(self.store, self.routes, stream) for stream in streams)
-            if "worker" in lanes:
-                done += relay(self.store, self.deliveries, "worker")
+            for lane in {"worker", "pages"} & set(lanes):
+                done += relay(self.store, self.deliveries, lane)
             if busy:
                 with self.store.begin() as work:
                     out = self.commands.tick(work, connected=True)

@@ -1,7 +1,8 @@
 """Approved templates: the only thing WhatsApp takes outside the 24-hour window.
 
-Three templates carry everything. Their texts are translated like all others; `register` makes
-them at Twilio, asks for approval and answers the value for TWILIO_TEMPLATES.
+Three templates carry everything for riders, a fourth pages staff. Their texts are translated like
+all others; `register` makes them at Twilio, asks for approval and answers the value for
+TWILIO_TEMPLATES.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _BODIES: Final = {
     "notice": Say("News about your charging: {text} Answer this message to go on."),
     "receipt": Say("Your receipt is ready. {text} You can open it here: {url} and keep it."),
     "link": Say("Your charging needs you: {text} Please open {url} to go on."),
+    "alarm": Say("Safety alarm: {text} Please open {url} and acknowledge it."),
 }
+_FOR_STAFF: Final = "alarm"  # never for riders
 _SAMPLES: Final = {
     "text": "Charging at pile 1023 has ended.",
     "url": "https://example.com/media/abc/receipt.pdf",
@@ -75,7 +78,7 @@ def offered(settings: Settings, lang: str | None) -> list[Offered]:
     found = []
     for name, body in _BODIES.items():
         for spoken in dict.fromkeys([language(lang), "en"]):
-            if (name, spoken) in mapped:
+            if name != _FOR_STAFF and (name, spoken) in mapped:
                 text = translate(spoken, body.text)
                 found.append(Offered(name, spoken, text, tuple(numbered(text)[1])))
                 break
@@ -90,6 +93,13 @@ def chosen(settings: Settings, choice: Mapping[str, Any]) -> Filled | None:
         return None
     values = {key: shorten(str(value), VALUE_MAX) for key, value in choice["variables"].items()}
     return _filled(sid, name, lang, {"text": "-", "url": "-"} | values)
+
+
+def alarm(settings: Settings, text: str, url: str) -> Filled | None:
+    """The approved template that pages staff, in English; None when none is mapped."""
+    sid = read_mapping(settings.twilio_templates).get((_FOR_STAFF, "en"))
+    values = {"text": shorten(text, VALUE_MAX), "url": url}
+    return _filled(sid, _FOR_STAFF, "en", values) if sid else None
 
 
 def read_mapping(raw: str) -> dict[tuple[str, str], str]:

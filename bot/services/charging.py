@@ -23,7 +23,7 @@ from bot.domain.pricing import Reading
 from bot.domain.session import Event, Limits, SessionFacts, Terms, dump_facts, load_facts
 from bot.domain.tariffs import dump_tariff, load_tariff
 from bot.errors import Refused
-from bot.services import action_results, billing, session_effects
+from bot.services import action_results, billing, incidents, session_effects
 from bot.services.offers import (
     Offer,
     make_offer,
@@ -284,6 +284,7 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     if command is None:
         return
     action_results.command_answered(work, command, body)
+    incidents.command_answered(work, command, body)
     if command.session_id is None:
         return
     session = work.session.get(ChargingSession, command.session_id)

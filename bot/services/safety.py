@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bot.services import charging, handoff, piles
+from bot.domain.paging import is_dangerous
+from bot.services import charging, handoff, incidents, piles
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
@@ -29,8 +32,10 @@ def raise_alarm(
     *,
     named: Pile | None,
     key: str,
+    text: str = "",
 ) -> Incident:
-    """Stop the rider's charge, take the pile out of service, put the chat first in the queue.
+    """Stop the rider's charge, take the pile out of service, put the chat first in the queue,
+    page people; `text` is what the rider said.
 
     The pile is the one the rider named and the one of the open session, else of a session that
     ended in the last hour.
@@ -46,11 +51,30 @@ def raise_alarm(
         if used is not named:
             lock_out(work, settings, used, key=key)
         pile = named or used
+    incidents.open_incident(
+        work, settings, key=f"rider:{key}", source="rider", text=text,
+        conversation=conversation, pile=pile, session=session,
+    )  # fmt: skip
     country = pile.station.country if pile else settings.default_country
     if conversation.owner == "queue":
         conversation.handoff_reason = "safety"
     handoff.to_queue(work, conversation, reason="safety")
     return Incident(pile, emergency_number(settings, country))
+
+
+def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Kind "pile.alarm" (AlarmFact): charges there end; what can hurt people is an incident."""
+    charging.on_alarm(work, settings, body)
+    code = str(body.get("code") or "")
+    pile = work.session.get(Pile, body["pile_id"])
+    if body.get("cleared") or pile is None or not is_dangerous(code):
+        return
+    key = f"alarm:{pile.id}:{body['at']}"
+    lock_out(work, settings, pile, key=key)
+    evse, value = body.get("evse_number"), body.get("value")
+    where = f" at socket {evse}" if evse else ""
+    told = f"{code}{where}{f', reading {value}' if value else ''}"
+    incidents.open_incident(work, settings, key=key, source="pile", text=told, pile=pile)
 
 
 def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> None:

@@ -35,7 +35,7 @@ from bot.store.riders import (
     WebSession,
 )
 from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
-from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
+from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, TariffVersion
 
 __all__ = [
     "Audit", "Base", "Bill", "CannedReply", "ChargingSession", "Command", "ConsoleEvent",
@@ -43,5 +43,5 @@ __all__ = [
     "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media", "Message",
     "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode", "Refund", "Rider",
     "RiderAddress", "SavedView", "Series", "Staff", "StaffAction", "StaffSession", "Station",
-    "Tariff", "TariffVersion", "Viewer", "WebLogin", "WebSession",
+    "Tariff", "TariffProposal", "TariffVersion", "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip
