@@ -23,7 +23,7 @@ WHO: Final[dict[str, str]] = {
         account_end_device account_end_others account_acknowledge account_prefer
         more_page events_stream events_poll events_bell incidents_bar
         inbox_page inbox_count inbox_offers inbox_presence inbox_save_view inbox_delete_view
-        search_page rider_panel
+        search_page rider_panel actions_of_pile
         conversation_page conversation_head conversation_transcript conversation_window
         conversation_media conversation_viewers conversation_viewing conversation_canned_list
         composer_note takeover_label

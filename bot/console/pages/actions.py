@@ -6,9 +6,11 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
+from markupsafe import Markup
 from sqlalchemy import select
 
+from bot.console.action_view import recent
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.domain import codes
@@ -23,7 +25,7 @@ from bot.services.audit import Actor
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation
-from bot.store.stations import Evse
+from bot.store.stations import Evse, Pile
 
 _SAID = {
     "waiting": "A second person has to approve this; you will see it here.",
@@ -33,9 +35,39 @@ _SAID = {
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: GET and POST /actions/<kind>, for each kind of bot/domain/staff_actions.py."""
+    """Routes: GET and POST /actions/<kind> for each kind, and what is done to a pile."""
     for kind in KINDS.values():
         _add_kind(routes, console, kind)
+
+    @routes.page("/piles/<pile_id>/actions", right="pile.read")
+    def of_pile(pile_id: str) -> Any:
+        seen = _pile(console, pile_id)
+        return (seen, 200) if seen else abort(404)
+
+
+def shared(console: Console) -> dict[str, Any]:
+    """For all templates: `pile_actions(pile_id)`, what may be done to a pile and what was."""
+    return {"pile_actions": lambda pile_id: _pile(console, pile_id)}
+
+
+def _pile(console: Console, pile_id: str) -> Markup:
+    me = console.me()
+    with console.store.read() as work:
+        pile = work.session.get(Pile, pile_id)
+        if pile is None:
+            return Markup("")
+        switch = "out_of_service" if pile.in_service else "in_service"
+        possible = [KINDS[switch]]
+        if pile.online:
+            possible = [KINDS["soft_restart"], KINDS["hard_restart"], *possible]
+        html = render_template(
+            "console/pile_actions.html",
+            pile_id=pile_id,
+            kinds=[kind for kind in possible if me.may(kind.right)],
+            evses=list(pile.evses) if pile.online and me.may("pile.unlock") else [],
+            items=recent(work, me, pile_id=pile_id),
+        )
+    return Markup(html)  # noqa: S704 - a template's, escaped there
 
 
 def _add_kind(routes: Routes, console: Console, kind: Kind) -> None:
