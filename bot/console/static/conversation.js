@@ -116,10 +116,7 @@ form.querySelector("[data-more]")?.addEventListener("click", (event) => {
   row.querySelector("input").focus();
 });
 
-/* Ctrl-Enter sends; a second press while it leaves does nothing (the server would refuse it too). */
-form.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(document.getElementById("send")); }
-});
+/* A second press while it leaves does nothing; the key guards it on the server too. */
 form.addEventListener("submit", (event) => {
   if (event.submitter?.name === "do") return;
   if (form.dataset.leaving) { event.preventDefault(); return; }
