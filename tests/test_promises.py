@@ -22,7 +22,8 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
 # Not said by riders: the engine or the message job name these themselves.
 INTERNAL = {
-    "agree_start", "answer", "unclear", "unsupported", "photo_unread", "photo_choice", "web_login"
+    "agree_start", "answer", "card_number", "unclear", "unsupported", "photo_unread",
+    "photo_choice", "web_login",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {

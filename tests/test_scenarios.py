@@ -6,14 +6,18 @@ that holds both parts; what stands between is read over. The words of each step 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from bot.demo.photos import Style
+from bot.store.queues import Inbox, Outbox
+from bot.store.riders import Message
 from tests.world import World, add_station, open_world
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -159,6 +163,16 @@ def repeats(world: World) -> None:
     pile = world.pile("1023")
     pile.seq -= 1
     pile.transaction_event(pile.evse, "Updated", chargingState="Charging")
+
+
+@step(r"nothing kept holds (.+)")
+def not_kept(world: World, text: str) -> None:
+    digits = "".join(sign for sign in text if sign.isdigit())
+    with world.store.read() as work:
+        for table in (Inbox, Message, Outbox):
+            for row in work.session.scalars(select(table)):
+                kept = json.dumps([row.body, getattr(row, "text", "")], ensure_ascii=False)
+                assert text not in kept and digits not in kept, kept
 
 
 @step(r"clock passes (\d+) (s|min|h)")

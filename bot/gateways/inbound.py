@@ -11,6 +11,7 @@ from requests import RequestException
 from sqlalchemy import select
 from twilio.base.exceptions import TwilioRestException
 
+from bot.domain.cards import hide_cards
 from bot.errors import TryAgain
 from bot.gateways.whatsapp import client, read_inbound, sender_addresses
 from bot.services.riders import note_inbound, rider_for_any
@@ -25,11 +26,14 @@ log = structlog.get_logger()
 # A webhook may take Twilio's 15 seconds and its retries; before that nothing is missing.
 _ON_ITS_WAY: Final = timedelta(seconds=60)
 _LISTED_MAX: Final = 500
+# Where Twilio puts words of the rider. A card number in them is never kept.
+_WORDS: Final = ("Body", "ButtonText", "ListTitle", "ProfileName", "Label", "Address")
 
 
 def record(work: UnitOfWork, params: Mapping[str, Any]) -> bool:
     """One inbox row for a message with a MessageSid and a WhatsApp sender, and its rider's
-    window opened; False when the message is known already."""
+    window opened; False when the message is known already. Card numbers are hidden before."""
+    params = _without_cards(params)
     inbound = read_inbound(params)
     rider = rider_for_any(work, sender_addresses(params), name=inbound.profile_name)
     new = inbox.put(
@@ -43,6 +47,15 @@ def record(work: UnitOfWork, params: Mapping[str, Any]) -> bool:
     if new:
         note_inbound(work, rider.id, "whatsapp", sid=inbound.sid)
     return new
+
+
+def _without_cards(params: Mapping[str, Any]) -> dict[str, Any]:
+    kept, found = dict(params), False
+    for name in _WORDS:
+        if isinstance(params.get(name), str):
+            kept[name], hidden = hide_cards(params[name])
+            found = found or hidden
+    return {**kept, "CardHidden": "true"} if found else kept
 
 
 def catch_up(store: Store, settings: Settings, *, back: timedelta = timedelta(hours=2)) -> int:

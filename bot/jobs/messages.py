@@ -41,7 +41,9 @@ URGENT = frozenset({"safety_emergency", "stop_charge"})
 # Payload of a button that somebody of the staff made: its tap is a word to them.
 STAFF_ANSWER = "staff_answer"
 # Has an answer of its own that must not wait for a person.
-NEVER_PASSED_ON = URGENT | {"privacy_request", "human_handoff", "agree_start", "thanks_bye"}
+NEVER_PASSED_ON = URGENT | {
+    "privacy_request", "human_handoff", "agree_start", "thanks_bye", "card_number"
+}  # fmt: skip
 # Words that bring a waiting rider back to the bot (they are told "Write BOT").
 BACK_TO_BOT = frozenset({"bot", "robot", "机器人", "機器人"})
 
@@ -59,6 +61,7 @@ class Incoming:
     name: str = ""
     sid: str | None = None
     opted_out: bool = False  # Twilio has blocked our answers already
+    card_hidden: bool = False  # the rider typed a card number; the text is without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class Serving:
             name=inbound.profile_name,
             sid=row.source_id,
             opted_out=inbound.opt_out_type == "STOP",
+            card_hidden="CardHidden" in row.body,
         )
 
     def _from_web(self, row: Inbox) -> Incoming:
@@ -121,6 +125,7 @@ class Serving:
             payload=row.body.get("payload"),
             place=(float(location["lat"]), float(location["lng"])) if location else None,
             photos=(partial(self._stored, int(media_id)),) if media_id else (),
+            card_hidden=bool(row.body.get("card_hidden")),
         )
 
     def _stored(self, media_id: int) -> bytes:
@@ -215,6 +220,8 @@ class Serving:
         understood = self.understand(
             incoming.text, payload=incoming.payload, codes=codes, lang=lang, context=context
         )
+        if incoming.card_hidden and understood.intent not in URGENT:
+            return replace(understood, intent="card_number", confidence=1.0)
         if problem is not None and not incoming.text:
             return replace(understood, intent="photo_unread", confidence=1.0)
         return understood
@@ -287,7 +294,8 @@ class Serving:
         conversation, heard = turn.conversation, turn.heard
         if conversation.owner == "bot":
             return True
-        if heard.understanding.intent in URGENT | {"agree_start"}:  # staff asked, by a button
+        # Staff asked for a start, by a button; a card number is warned of whoever reads along.
+        if heard.understanding.intent in URGENT | {"agree_start", "card_number"}:
             return True
         if heard.understanding.intent == "privacy_request" and heard.understanding.confidence >= 1:
             return True  # "stop" without a charge is never answered with silence

@@ -16,6 +16,7 @@ from flask import Blueprint, Response, abort, jsonify, make_response, redirect, 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from werkzeug.wrappers import Response as AnyResponse
 
+from bot.domain.cards import hide_cards
 from bot.errors import Refused
 from bot.gateways.media import new_file, store_file
 from bot.replies import Say
@@ -238,6 +239,10 @@ def _read(site: Site) -> tuple[str, dict[str, Any], bytes | None]:
         if len(value) > longest:
             raise Refused("That message is too long. Please send it in parts.")
         body[name] = value
+    if "text" in body:
+        body["text"], hidden = hide_cards(body["text"])
+        if hidden:
+            body["card_hidden"] = True
     if sent.get("lat") is not None or sent.get("lng") is not None:
         body["location"] = _location(sent.get("lat"), sent.get("lng"))
     photo = upload.read() if upload is not None else None
