@@ -361,6 +361,30 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "credit_note",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("refund_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("number", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=120), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("total_minor", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["bill_id"], ["bill.id"], name=op.f("fk_credit_note_bill_id_bill")),
+        sa.ForeignKeyConstraint(
+            ["refund_id"], ["refund.id"], name=op.f("fk_credit_note_refund_id_refund")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_note")),
+        sa.UniqueConstraint("key", name=op.f("uq_credit_note_key")),
+        sa.UniqueConstraint("number", name=op.f("uq_credit_note_number")),
+    )
+    with op.batch_alter_table("credit_note", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credit_note_bill_id"), ["bill_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_credit_note_refund_id"), ["refund_id"], unique=False)
+
+    op.create_table(
         "staff_action",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
@@ -463,6 +487,11 @@ def upgrade() -> None:
             "ix_conversation_queue", ["owner", "status", "priority", "queued_at"], unique=False
         )
 
+    with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("purpose", sa.String(length=8), server_default="", nullable=False)
+        )
+
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -487,6 +516,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_column("staff_id")
+
+    with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.drop_column("purpose")
 
     with op.batch_alter_table("conversation", schema=None) as batch_op:
         batch_op.drop_index("ix_conversation_queue")
@@ -514,6 +546,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_staff_action_command_id"))
 
     op.drop_table("staff_action")
+    with op.batch_alter_table("credit_note", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_credit_note_refund_id"))
+        batch_op.drop_index(batch_op.f("ix_credit_note_bill_id"))
+
+    op.drop_table("credit_note")
     with op.batch_alter_table("incident_entry", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_incident_entry_incident_id"))
 
