@@ -71,6 +71,7 @@ class Do:
     icon: str
     url: str
     danger: bool
+    id: str  # keeps the focus when the panel is fetched anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,8 @@ class _Links:
         if not self.able or not self.me.may(kind.right):
             return None
         url = url_for(f"console.actions_{name}_form", conversation=self.conversation_id, **target)
-        return Do(kind.label, kind.icon, url, kind.danger)
+        about = "-".join(str(value) for value in target.values())
+        return Do(kind.label, kind.icon, url, kind.danger, f"do-{kind.path}-{about}".rstrip("-"))
 
 
 def _pile(

@@ -36,6 +36,7 @@ WHO: Final[dict[str, str]] = {
         takeover_snooze takeover_transfer takeover_wake
         actions_refund actions_refund_form actions_payment_link actions_payment_link_form
         actions_receipt actions_receipt_form approvals_withdraw
+        approvals_withdraw_form
     """,
     # Piles: agents may make them safe, technicians and managers bring them back.
     "agent technician manager": """

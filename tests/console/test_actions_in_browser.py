@@ -62,7 +62,7 @@ def test_a_refund_is_asked_for_and_approved_by_another(
     expect(action(anna, "Refund 3.00 EUR")).to_contain_text("Needs approval")
     expect(anna.get_by_label("Message to the rider")).to_have_value("One moment please")
     # It comes to the other's open page by itself.
-    mia.get_by_role("link", name="Look at the refund of 3.00 EUR").click()
+    mia.get_by_role("link", name="Look at it refund of 3.00 EUR").click()
     expect(mia.locator("#sheet")).to_contain_text("The cable fell out twice")
     mia.locator("#sheet").get_by_role("button", name="Approve 3.00 EUR").click()
     expect(mia.get_by_text("Approved. The money is on its way.")).to_be_visible()
@@ -159,3 +159,25 @@ def test_panel_and_sheets_fit_and_are_accessible(
         )
         bad += [f"{path}: {each}" for each in found]
     assert bad == []
+
+
+def test_what_is_unfolded_and_focused_stays_so_while_the_panel_lives(
+    desk: Desk,
+    world: World,
+    browse: Open,  # noqa: F811
+) -> None:
+    charge(world)
+    charging(world, wh=1000)
+    anna = browse("agent", "Anna")
+    chat = taken_over(world, PHONE, me(anna))
+    anna.goto(f"{desk.url}/conversations/{chat}")
+    past = anna.locator("#rider-panel .past summary")
+    past.click()
+    anna.locator("#rider-panel").get_by_role("link", name="Stop charging").focus()
+    pile = world.pile("1023")
+    pile.meter_wh += 2000
+    world.clock_passes(60)
+    pile.transaction_event(2, "Updated", chargingState="Charging")
+    expect(anna.locator("#rider-panel .figure").first).to_have_text("3.00 kWh")
+    expect(anna.locator("#rider-panel .past details")).to_have_attribute("open", "")
+    expect(anna.locator("#rider-panel").get_by_role("link", name="Stop charging")).to_be_focused()

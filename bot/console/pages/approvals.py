@@ -78,6 +78,10 @@ def add_routes(routes: Routes, console: Console) -> None:
     def reject(action_id: int) -> Any:
         return _say_no(console, action_id, url_for("console.approvals_page"))
 
+    @routes.page("/approvals/<int:action_id>/withdraw", right="refund.request")
+    def withdraw_form(action_id: int) -> Any:
+        return _one(console, action_id, own=True)
+
     @routes.action("/approvals/<int:action_id>/withdraw", right="refund.request")
     def withdraw(action_id: int) -> Any:
         with console.store.read() as work:
@@ -117,14 +121,14 @@ def _lists(console: Console) -> dict[str, Any]:
         return {"waiting": waiting[::-1], "decided": listed(work, me, decided, DECIDED)}
 
 
-def _one(console: Console, action_id: int, status: int = 200) -> Any:
+def _one(console: Console, action_id: int, status: int = 200, *, own: bool = False) -> Any:
     with console.store.read() as work:
         found = listed(work, console.me(), StaffAction.id == action_id, 1)
-        if not found or not found[0].amount:
+        if not found or not found[0].amount or (own and not found[0].mine):
             abort(404)
         case = _case(console, work, found[0])
     name = "approval_sheet" if console.wants_fragment() else "approval"
-    return console.page(name, status, case=case)
+    return console.page(name, status, case=case, back=back(case.asked.conversation_id))
 
 
 def _case(console: Console, work: UnitOfWork, asked: Asked) -> Case:

@@ -17,8 +17,21 @@ async function open(link) {
   (sheet.querySelector("input:not([type=hidden]), textarea") ?? sheet.querySelector("a, button"))?.focus();
 }
 
+// What somebody has unfolded stays so when the panel around it is fetched anew.
+function keepUnfolded() {
+  let open = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    open = [...event.detail.target.querySelectorAll("details[id][open]")].map((each) => each.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    open = [];
+  });
+}
+
 export function startSheet() {
   if (!sheet) return;
+  keepUnfolded();
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-sheet]");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
