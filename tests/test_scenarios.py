@@ -170,7 +170,8 @@ def not_kept(world: World, text: str) -> None:
     digits = "".join(sign for sign in text if sign.isdigit())
     with world.store.read() as work:
         for table in (Inbox, Message, Outbox):
-            for row in work.session.scalars(select(table)):
+            rows: list[Any] = list(work.session.scalars(select(table)))
+            for row in rows:
                 kept = json.dumps([row.body, getattr(row, "text", "")], ensure_ascii=False)
                 assert text not in kept and digits not in kept, kept
 

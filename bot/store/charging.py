@@ -63,7 +63,8 @@ class Hold(Base):
     """Money held for a session (or later a deposit) with the payment provider.
 
     `state`: creating → waiting (for the rider on the pay page) → held → capturing → captured |
-    voiding → void | failed | expired.
+    voiding → void | failed | expired. `purpose` "hold" is captured later, in part; "debt" pays a
+    bill: it is taken at once and whole, creating → waiting → captured.
     """
 
     __tablename__ = "hold"
@@ -72,6 +73,7 @@ class Hold(Base):
     session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), index=True)
     rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"))
     seq: Mapped[int] = mapped_column(default=1)
+    purpose: Mapped[str] = mapped_column(String(8), default="hold")
     attempt: Mapped[int] = mapped_column(default=1)
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
@@ -112,6 +114,27 @@ class Bill(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), unique=True)
     number: Mapped[str] = mapped_column(String(32), unique=True)  # gap-free series
+    created_at: Mapped[datetime]
+    currency: Mapped[str] = mapped_column(String(3))
+    total_minor: Mapped[int]
+    body: Mapped[dict[str, Any]]
+
+
+class CreditNote(Base):
+    """What is taken back of a bill, which itself is never edited; in a series of its own.
+
+    `body` is the bill as it should have been; `total_minor` the difference. `refund_id` is the
+    money given back, None where nothing had been taken yet.
+    """
+
+    __tablename__ = "credit_note"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)  # what called for it
+    bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"), index=True)
+    refund_id: Mapped[int | None] = mapped_column(ForeignKey("refund.id"), index=True)
+    number: Mapped[str] = mapped_column(String(32), unique=True)  # gap-free series
+    reason: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime]
     currency: Mapped[str] = mapped_column(String(3))
     total_minor: Mapped[int]

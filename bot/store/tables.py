@@ -4,6 +4,7 @@ from bot.store.base import Base
 from bot.store.charging import (
     Bill,
     ChargingSession,
+    CreditNote,
     Hold,
     LedgerEntry,
     Refund,
@@ -39,9 +40,10 @@ from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, Tari
 
 __all__ = [
     "Audit", "Base", "Bill", "CannedReply", "ChargingSession", "Command", "ConsoleEvent",
-    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Evse", "Hold",
-    "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media", "Message",
-    "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode", "Refund", "Rider",
-    "RiderAddress", "SavedView", "Series", "Staff", "StaffAction", "StaffSession", "Station",
-    "Tariff", "TariffProposal", "TariffVersion", "Viewer", "WebLogin", "WebSession",
+    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "CreditNote",
+    "Evse", "Hold", "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media",
+    "Message", "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode",
+    "Refund", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
+    "StaffSession", "Station", "Tariff", "TariffProposal", "TariffVersion", "Viewer", "WebLogin",
+    "WebSession",
 ]  # fmt: skip
