@@ -219,6 +219,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_conversation_mark_conversation_id", ["conversation_id", "id"], unique=False
         )
+        batch_op.create_index("ix_conversation_mark_staff_id", ["staff_id", "kind"], unique=False)
 
     op.create_table(
         "tariff_proposal",
@@ -568,6 +569,7 @@ def downgrade() -> None:
 
     op.drop_table("tariff_proposal")
     with op.batch_alter_table("conversation_mark", schema=None) as batch_op:
+        batch_op.drop_index("ix_conversation_mark_staff_id")
         batch_op.drop_index("ix_conversation_mark_conversation_id")
 
     op.drop_table("conversation_mark")
