@@ -78,9 +78,11 @@ def _warning(number: str) -> Say:
 
 
 def _named(turn: Turn) -> Pile | None:
-    """The pile in the message; a code that is none must not stand in the way of the warning."""
-    code = parse(turn.heard.understanding.entity("pile_code") or "")
-    if code is not None:
-        with suppress(Refused):
-            return stations.by_code(turn.work, code)[0]
+    """The last pile in the message that exists; digits that are none (of a phone number) must not
+    stand in its way, nor in that of the warning."""
+    for entity in reversed(turn.heard.understanding.entities):
+        code = parse(entity.value) if entity.type == "pile_code" else None
+        if code is not None:
+            with suppress(Refused):
+                return stations.by_code(turn.work, code)[0]
     return None

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -394,8 +394,11 @@ def add_station(
 
 
 @contextmanager
-def open_world(tmp_path: Path, database_url: str | None = None) -> Iterator[World]:
-    """A world on a fresh database with one station, Kamppi: pile 1023 with two EVSEs, online."""
+def open_world(tmp_path: Path, database_url: str | None = None, **changed: Any) -> Iterator[World]:
+    """A world on a fresh database with one station, Kamppi: pile 1023 with two EVSEs, online.
+
+    `changed`: settings that differ.
+    """
     with ExitStack() as stack:
         engine = make_engine(database_url or f"sqlite:///{tmp_path / 'world.db'}")
         stack.callback(engine.dispose)
@@ -426,6 +429,7 @@ def open_world(tmp_path: Path, database_url: str | None = None) -> Iterator[Worl
             twilio_api_url=config.base_url, stripe_secret_key="sk_test_world",
             stripe_webhook_secret="whsec_world", stripe_api_url=f"http://127.0.0.1:{stripe_port}",
         )  # fmt: skip
+        settings = replace(settings, **changed)
         late.wsgi_app = app.make_web(settings, store).wsgi_app  # type: ignore[method-assign]
         eyes = stack.enter_context(Eyes(photos.own_hosts(settings), photos.own_numbers(settings)))
         serving = app.make_serving(settings, store, eyes)

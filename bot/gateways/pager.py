@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 TIMEOUT_S: Final = 5.0  # many addresses may be waiting behind one that hangs
 SMS_MAX: Final = 459  # three parts
+_ALARM: Final = "DANGER"  # how bot/services/paging.py begins
 
 
 class NotSent(Exception):
@@ -35,6 +36,8 @@ class NotSent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Page:
+    """A page on its way; who sends it answers what went wrong with the one before, or ""."""
+
     settings: Settings
     to: str
     text: str
@@ -60,24 +63,29 @@ class Pager:
                 return "dropped"
             text = paging.page_text(work, self.settings, incident)
         url = paging.incident_url(self.settings, incident_id)
-        error = ""
+        error = trouble = ""
         try:
-            _SEND[address.channel](_Page(self.settings, address.to, text, url, incident_id))
+            trouble = _SEND[address.channel](
+                _Page(self.settings, address.to, text, url, incident_id)
+            )
         except NotSent as why:
             error = str(why)
         except (OSError, smtplib.SMTPException, httpx.HTTPError, RequestException) as away:
-            error = f"{type(away).__name__}"
+            error = type(away).__name__
         except TwilioRestException as refused:
             error = f"{refused.code or refused.status}: {refused.msg}"
-        if error:
-            log.error("page_failed", incident_id=incident_id, channel=address.channel, why=error)
+        if error or trouble:
+            log.error(
+                "page_failed", incident_id=incident_id, channel=address.channel,
+                why=error or trouble,
+            )  # fmt: skip
         with self.store.begin() as work:
             incident = work.session.get_one(Incident, incident_id)
-            paging.delivered(work, incident, address, error[:200])
+            paging.delivered(work, incident, address, (error or trouble)[:200])
         return "failed" if error else "done"
 
 
-def _whatsapp(page: _Page) -> None:
+def _whatsapp(page: _Page) -> str:
     """By the approved template "alarm" where there is one: staff rarely wrote to us today, and
     WhatsApp takes free words only within a day."""
     said: dict[str, Any] = {"body": page.text}
@@ -87,21 +95,32 @@ def _whatsapp(page: _Page) -> None:
             "content_sid": filled.sid,
             "content_variables": templates.variables_json(filled.variables),
         }
-    client(page.settings).messages.create(
-        to=f"whatsapp:{page.to}", from_=page.settings.twilio_from, **said
-    )
+    return _twilio(page.settings, f"whatsapp:{page.to}", page.settings.twilio_from, said)
 
 
-def _sms(page: _Page) -> None:
+def _sms(page: _Page) -> str:
     if not page.settings.sms_from:
         raise NotSent("SMS_FROM is not set")
     text = page.text
     if len(text) > SMS_MAX:
         text = f"{text[: SMS_MAX - len(page.url) - 3]}… {page.url}"
-    client(page.settings).messages.create(to=page.to, from_=page.settings.sms_from, body=text)
+    return _twilio(page.settings, page.to, page.settings.sms_from, {"body": text})
 
 
-def _email(page: _Page) -> None:
+def _twilio(settings: Settings, to: str, sender: str, said: Mapping[str, Any]) -> str:
+    """Twilio takes a message first and tells later that it could not be delivered."""
+    messages = client(settings).messages
+    made = messages.create(to=to, from_=sender, **said)
+    for earlier in messages.list(to=to, limit=3):
+        if earlier.sid == made.sid or _ALARM not in (earlier.body or ""):
+            continue
+        if earlier.status in ("failed", "undelivered"):
+            return f"the page before was not delivered (Twilio error {earlier.error_code})"
+        break
+    return ""
+
+
+def _email(page: _Page) -> str:
     if not page.settings.smtp_url:
         raise NotSent("SMTP_URL is not set")
     mail = EmailMessage()
@@ -118,6 +137,7 @@ def _email(page: _Page) -> None:
         if server.username:
             smtp.login(unquote(server.username), unquote(server.password or ""))
         smtp.send_message(mail)
+    return ""
 
 
 def _open(scheme: str, host: str, port: int | None, safe: ssl.SSLContext) -> smtplib.SMTP:
@@ -126,15 +146,16 @@ def _open(scheme: str, host: str, port: int | None, safe: ssl.SSLContext) -> smt
     return smtplib.SMTP(host, port or 587, timeout=TIMEOUT_S)
 
 
-def _webhook(page: _Page) -> None:
+def _webhook(page: _Page) -> str:
     """`text` is what chat tools show; the rest is for alerting tools."""
     body = {"text": page.text, "incident": page.incident_id, "url": page.url, "severity": "P1"}
     answer = httpx.post(page.to, json=body, timeout=TIMEOUT_S)
     if answer.status_code >= 300:
         raise NotSent(f"HTTP {answer.status_code}")
+    return ""
 
 
-_SEND: Final[Mapping[Channel, Callable[[_Page], None]]] = {
+_SEND: Final[Mapping[Channel, Callable[[_Page], str]]] = {
     "whatsapp": _whatsapp,
     "sms": _sms,
     "email": _email,

@@ -17,30 +17,31 @@ import pytest
 from sqlalchemy import select
 
 from bot.domain.paging import WrongAddress, is_dangerous, read_address
+from bot.gateways import templates
 from bot.gateways.pager import Pager
-from bot.services import paging
-from bot.settings import Settings
-from bot.store.desk import Incident, IncidentEntry
+from bot.store.desk import ConsoleEvent, Incident, IncidentEntry
 from bot.store.stations import Pile
-from tests.console.desk import Desk
-from tests.world import World
+from tests.console.desk import Desk, open_desk
+from tests.world import World, open_world
 
 ANNA, CHEF = "+358401110001", "+358401110002"
 
 
-def page(world: World, **settings: Any) -> Settings:
-    """The world pages by these settings from now on."""
-    world.settings = replace(world.settings, **settings)
-    world.deliveries = {**world.deliveries, "page": Pager(world.store, world.settings)}
+@contextmanager
+def paging_world(tmp_path: Path, **settings: Any) -> Iterator[World]:
+    """A world that pages by these settings; Anna and the chef have written to us today."""
+    with open_world(tmp_path, **settings) as world:
+        for phone in (ANNA, CHEF):
+            world.rider_says(phone, "hello")
+        yield world
 
-    def timer(work: Any, row: Any, _: Any) -> None:
-        paging.on_timer(work, world.settings, row.body)
 
-    world.routes = {
-        **world.routes,
-        "incident.timer": replace(world.routes["incident.timer"], apply=timer),
-    }
-    return world.settings
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[World]:
+    """Anna is on call, the chef is the manager behind her."""
+    on_call = {"page_on_call": f"whatsapp:{ANNA}", "page_managers": f"whatsapp:{CHEF}"}
+    with paging_world(tmp_path, **on_call) as world:
+        yield world
 
 
 def one(world: World) -> Incident:
@@ -56,7 +57,7 @@ def log(world: World, *kinds: str) -> list[str]:
 
 
 def pages_on(world: World, phone: str) -> list[str]:
-    return [each["text"] for each in world.phone(phone) if each["text"].startswith("DANGER")]
+    return [each["text"] for each in world.phone(phone) if "DANGER" in each["text"]]
 
 
 # --- addresses and alarms ------------------------------------------------------------------------
@@ -94,8 +95,8 @@ def test_what_can_hurt_people_is_danger_a_broken_screen_is_not() -> None:
 # --- with nobody logged in -----------------------------------------------------------------------
 
 
-def test_smoke_at_night_pages_until_somebody_is_on_it(world: World, desk: Desk) -> None:
-    page(world, page_on_call=f"whatsapp:{ANNA}", page_managers=f"whatsapp:{CHEF}")
+def test_smoke_at_night_pages_until_somebody_is_on_it(night: World) -> None:
+    world = night
     world.rider_says("+358409990001", "smoke is coming out of pile 1023! call +358 40 765 4321")
     (text,) = pages_on(world, ANNA)
     assert "pile 1023" in text
@@ -113,10 +114,9 @@ def test_smoke_at_night_pages_until_somebody_is_on_it(world: World, desk: Desk) 
     assert len(pages_on(world, CHEF)) == 1
     assert log(world, "escalated") == ["Nobody has acknowledged: managers are paged too."]
 
-    anna = desk.agent("technician", "Anna")
-    incident = one(world)
-    answer = anna.post(f"/incidents/{incident.id}/acknowledge")
-    assert answer.status_code == 303
+    with open_desk(world) as desk:
+        anna = desk.agent("technician", "Anna")
+        assert anna.post(f"/incidents/{one(world).id}/acknowledge").status_code == 303
     world.clock_passes(200)
     assert len(pages_on(world, ANNA)) == 4
     assert one(world).acknowledged_by == anna.staff_id
@@ -126,6 +126,7 @@ def test_staff_with_an_address_are_paged_managers_at_once_when_they_are_alone(
     world: World, desk: Desk
 ) -> None:
     desk.agent("manager", "Chef", page_address=CHEF)
+    world.rider_says(CHEF, "hello")
     world.rider_says("+358409990001", "fire at pile 1023")
     assert len(pages_on(world, CHEF)) == 1
 
@@ -137,10 +138,11 @@ def test_nobody_to_page_is_told_where_it_is_seen(world: World, desk: Desk) -> No
     assert "Nobody is set to be paged" in log(world, "page_failed")[0]
 
 
-def test_an_acknowledged_page_that_still_waits_is_dropped(world: World, desk: Desk) -> None:
-    page(world, page_on_call=f"whatsapp:{ANNA}")
+def test_an_acknowledged_page_that_still_waits_is_dropped(night: World) -> None:
+    world = night
     world.rider_says("+358409990001", "fire at pile 1023")
-    desk.agent("agent").post(f"/incidents/{one(world).id}/acknowledge")
+    with open_desk(world) as desk:
+        desk.agent("agent").post(f"/incidents/{one(world).id}/acknowledge")
     body = {"incident_id": one(world).id, "channel": "whatsapp", "to": ANNA}
     assert world.deliveries["page"]("late", body) == "dropped"
     assert len(pages_on(world, ANNA)) == 1
@@ -197,31 +199,60 @@ def web_hook(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
 
 
-def test_pages_go_by_mail_and_webhook_too(world: World) -> None:
+def test_pages_go_by_mail_and_webhook_too(tmp_path: Path) -> None:
     with mail_server() as (port, mails), web_hook() as (url, calls):
+        smtp = f"smtp://127.0.0.1:{port}"
         on_call = f"mailto:on@call.fi,{url}"
-        page(world, page_on_call=on_call, smtp_url=f"smtp://127.0.0.1:{port}")
-        world.rider_says("+358409990001", "fire at pile 1023")
+        with paging_world(tmp_path, page_on_call=on_call, smtp_url=smtp) as world:
+            world.rider_says("+358409990001", "fire at pile 1023")
+            assert calls[0]["incident"] == one(world).id
+            assert not any("secret-hook" in line for line in log(world))
+            assert len(log(world, "page_sent")) == 2
     assert "To: on@call.fi" in mails[0]
     assert "Subject: DANGER" in mails[0]
     assert "/incidents/" in mails[0]
-    assert calls[0]["incident"] == one(world).id
     assert calls[0]["text"].startswith("DANGER at pile 1023")
-    assert not any("secret-hook" in line for line in log(world))
-    assert len(log(world, "page_sent")) == 2
 
 
-def test_one_channel_that_fails_holds_up_no_other_and_is_told(world: World) -> None:
+def test_one_channel_that_fails_holds_up_no_other_and_is_told(tmp_path: Path) -> None:
     with web_hook(500) as (url, _):
         on_call = f"{url},mailto:on@call.fi,sms:{CHEF},nonsense,whatsapp:{ANNA}"
-        page(world, page_on_call=on_call)
+        with paging_world(tmp_path, page_on_call=on_call) as world:
+            world.rider_says("+358409990001", "fire at pile 1023")
+            assert len(pages_on(world, ANNA)) == 1
+            failed = " ".join(log(world, "page_failed"))
+            for part in (
+                "HTTP 500",
+                "SMTP_URL is not set",
+                "SMS_FROM is not set",
+                "cannot be used",
+            ):
+                assert part in failed
+            world.clock_passes(61)
+            assert len(pages_on(world, ANNA)) == 2  # the next round comes all the same
+
+
+def test_a_page_that_whatsapp_did_not_deliver_is_told_with_the_next(tmp_path: Path) -> None:
+    with open_world(tmp_path, page_on_call=f"whatsapp:{ANNA}") as world:  # she never wrote to us
         world.rider_says("+358409990001", "fire at pile 1023")
-    assert len(pages_on(world, ANNA)) == 1
-    failed = " ".join(log(world, "page_failed"))
-    for part in ("HTTP 500", "SMTP_URL is not set", "SMS_FROM is not set", "cannot be used"):
-        assert part in failed
-    world.clock_passes(61)
-    assert len(pages_on(world, ANNA)) == 2  # the next round comes all the same
+
+        def told() -> bool:
+            world.clock_passes(61)
+            return any("Twilio error 63016" in line for line in log(world, "page_failed"))
+
+        world.until(told, "nobody was told")
+
+
+def test_an_approved_template_pages_who_has_not_written_to_us_today(tmp_path: Path) -> None:
+    with open_world(tmp_path, page_on_call=f"whatsapp:{ANNA}") as world:
+        world.rider_says("+358409990001", "fire at pile 1023")
+        mapping = templates.register(world.settings)
+        pager = Pager(world.store, replace(world.settings, twilio_templates=mapping))
+        body = {"incident_id": one(world).id, "channel": "whatsapp", "to": ANNA}
+        assert pager("again", body) == "done"
+        world.until(lambda: pages_on(world, ANNA), "no page came")
+        (text,) = pages_on(world, ANNA)
+        assert text.startswith("Safety alarm: DANGER at pile 1023")
 
 
 # --- one incident, not many ----------------------------------------------------------------------
@@ -235,8 +266,8 @@ def test_what_is_said_again_in_the_chat_is_a_line_not_an_incident(world: World) 
     assert any("It is pile 1023." in line for line in log(world, "again"))
 
 
-def test_an_overheating_pile_stops_is_locked_and_pages(world: World, desk: Desk) -> None:
-    page(world, page_on_call=f"whatsapp:{ANNA}")
+def test_an_overheating_pile_stops_is_locked_and_pages(night: World) -> None:
+    world = night
     alarm(world, "OVER_TEMP", "96.5")
     incident = one(world)
     assert (incident.source, incident.pile_id) == ("pile", "P001023")
@@ -259,8 +290,8 @@ def test_a_plain_fault_of_a_pile_is_no_incident(world: World) -> None:
         assert work.session.get_one(Pile, "P001023").in_service
 
 
-def test_a_pile_that_does_not_obey_is_said_in_every_page(world: World, desk: Desk) -> None:
-    page(world, page_on_call=f"whatsapp:{ANNA}")
+def test_a_pile_that_does_not_obey_is_said_in_every_page(night: World) -> None:
+    world = night
     with world.store.begin() as work:
         pile = work.session.get_one(Pile, "P001023")
         pile.station.emergency_note = "Isolator: grey box, left wall. Janitor: see the board."
@@ -270,8 +301,9 @@ def test_a_pile_that_does_not_obey_is_said_in_every_page(world: World, desk: Des
     world.clock_passes(61)
     assert "NOT SWITCHED OFF" in pages_on(world, ANNA)[-1]
     assert "Isolator: grey box" in pages_on(world, ANNA)[-1]
-    agent = desk.agent("agent")
-    assert "Isolator: grey box" in agent.get(f"/incidents/{one(world).id}").text
+    with open_desk(world) as desk:
+        agent = desk.agent("agent")
+        assert "Isolator: grey box" in agent.get(f"/incidents/{one(world).id}").text
 
 
 def alarm(world: World, code: str, value: str) -> None:
@@ -365,10 +397,7 @@ def test_the_log_takes_notes_of_everybody(world: World, desk: Desk) -> None:
     assert finance.post("/incidents/999/note", text="x").status_code == 404
 
 
-@pytest.mark.usefixtures("tmp_path")
-def test_the_log_is_told_live(world: World, desk: Desk, tmp_path: Path) -> None:
-    from bot.store.desk import ConsoleEvent
-
+def test_the_log_is_told_live(world: World) -> None:
     world.rider_says("+358409990001", "fire at pile 1023")
     with world.store.read() as work:
         refs = set(work.session.scalars(select(ConsoleEvent.ref)))
