@@ -264,7 +264,17 @@ def run_console(options: argparse.Namespace) -> int:
     program = [sys.executable, "-m", "gunicorn", "app:console()", "--bind", options.bind]
     os.execv(  # noqa: S606 - gunicorn takes this process over
         sys.executable,
-        [*program, "--worker-class", "gthread", "--workers", "1", "--threads", "128"],
+        [
+            *program,
+            "--worker-class",
+            "gthread",
+            "--workers",
+            "1",
+            "--threads",
+            "128",
+            "--graceful-timeout",
+            "3",
+        ],  # open streams never end by themselves
     )
 
 
