@@ -22,6 +22,8 @@ from typing import Final
 
 from bot.domain import codes
 from bot.understanding import Entity
+from nlu import spoken, timewords
+from nlu.language import guess_language
 
 _NUMBER_WORDS: Final = {
     1: "one uno una um uma un une ein eine einer einen 一",
@@ -53,69 +55,53 @@ _BY_WORD: Final = {word: n for n, words in _NUMBER_WORDS.items() for word in wor
 _WORDS_LATIN: Final = "|".join(sorted((w for w in _BY_WORD if w[0] < "⺀"), key=len, reverse=True))
 _WORDS_CJK: Final = "[一二两兩三四五六七八九十百]+"
 _NUM: Final = rf"(?:\d+(?:[.,]\d+)?|(?:{_WORDS_LATIN})\b|{_WORDS_CJK})"
-_EDGE: Final = r"(?<![a-zA-ZÀ-ÿ0-9.,:-])"  # Chinese may stand right before a number
+_EDGE: Final = (
+    r"(?<![a-zA-ZÀ-ÿ0-9])(?<![0-9][.,:-])(?<![-])"  # Chinese may stand right before a number
+)
 
 _CURRENCIES: Final = {
-    "EUR": "€ euro euros eur 欧 欧元",
+    "EUR": "€ euro euros eur euronen balles 欧 欧元 歐元",
     "GBP": "£ pound pounds quid gbp",
-    "BRL": "r$ reais real brl",
+    "BRL": "r$ reais real conto contos pila pilas brl",
     "SGD": "s$ sgd",
     "USD": "us$ usd dollar dollars bucks 美元",
     "INR": "₹ rs rs. inr rupee rupees",
     "NGN": "₦ naira ngn",
-    "CNY": "¥ ￥ yuan rmb cny 元 块 块钱 塊 塊錢 块錢",
-    "MXN": "mxn",
-    "ARS": "ars",
-    "": "$ pesos peso",  # of which country is not told
+    "CNY": "¥ ￥ yuan rmb cny 元 块 块钱 塊 塊錢 块錢 蚊",
+    "MXN": "mxn varos",
+    "ARS": "ars lucas",
+    "CHF": "chf franken francs fr. stutz",
+    "": "$ pesos peso plata",  # of which country is not told
 }
 _CODE_OF: Final = {sign: code for code, signs in _CURRENCIES.items() for sign in signs.split()}
 _SIGNS: Final = "|".join(re.escape(s) for s in sorted(_CODE_OF, key=len, reverse=True))
 
-_DAYS: Final = (
-    r"(?:today|tonight|tomorrow|tmrw|tmr|yesterday|"
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
-    r"hoy|pasado mañana|mañana|ayer|esta noche|lunes|martes|mi[eé]rcoles|jueves|viernes|s[aá]bado|"
-    r"domingo|hoje|depois de amanh[ãa]|amanh[ãa]|ontem|segunda-feira|ter[çc]a(?:-feira)?|"
-    r"quarta-feira|quinta-feira|sexta(?:-feira)?|"
-    r"aujourd'hui|apr[eè]s-demain|demain|hier|ce soir|lundi|mardi|mercredi|jeudi|vendredi|samedi|"
-    r"dimanche|heute(?: abend)?|(?:ü|ue)bermorgen|gestern|montag|dienstag|mittwoch|donnerstag|"
-    r"freitag|samstag|sonntag)"
+# "E-204" on a screen is an error, no pile.
+_NOT_ERROR: Final = (
+    r"(?<!error )(?<!err )(?<!erro )(?<!erreur )(?<!fehler )(?<!fault )(?<!code )(?<!c[oó]digo )"
+    r"(?<!says )(?<!dice )(?<!报 )(?<!報 )(?<!报)(?<!報)(?<!错误)(?<!代码)(?<!故障)(?<!affiche )(?<!zeigt )"
 )
-_MONTHS: Final = (
-    r"(?:january|february|march|april|june|july|august|september|october|november|december|"
-    r"enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|"
-    r"janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro|"
-    r"janvier|février|mars|avril|juin|juillet|août|septembre|octobre|novembre|décembre|"
-    r"januar|februar|märz|juni|juli|oktober|dezember)"
-)
-_CLOCK: Final = (
-    r"(?:(?:[01]?\d|2[0-4])[:h.][0-5]\d(?:\s?[ap]\.?m\b\.?)?(?:\s?uhr)?"
-    r"|(?:[01]?\d|2[0-4])\s?(?:[ap]\.?m\b\.?|uhr|o'clock|h(?![a-z]))|noon|midday|midnight|mediod[ií]a"
-    r"|medianoche|meio-dia|meia-noite|midi|minuit|mittags?|mitternacht)"
-)
-_CLOCK_ZH: Final = (
-    r"(?:今天|今晚|明天|明早|明晚|后天|後天|昨天|(?:上|下|这|這)?(?:周|週|星期)[一二三四五六日天])?"
-    r"(?:早上|上午|中午|下午|晚上|凌晨|傍晚)?(?:\d{1,2}|[一二两兩三四五六七八九十]{1,3})"
-    r"(?:点|點)(?:半|[一二三四五]?十?[一二三四五六七八九]?分?|\d{2})?"
-)
-_DAYS_ZH: Final = (
-    r"(?:今天|今晚|明天|明早|明晚|后天|後天|昨天|(?:上|下|这|這)?(?:周|週|星期)[一二三四五六日天])"
-    r"(?:早上|上午|中午|下午|晚上)?|(?:十一|十二|[一二三四五六七八九十]|\d{1,2})月份?"
-)
-
 _PILE_NOUN: Final = (
     r"(?:pile|charger|charging point|point|socket|number|no\.|nr\.|n[°º]|num[eé]ro|n[uú]mero|"
     r"nummer|borne|prise|s(?:ä|ae|a)ule|dose|cargador|poste|toma|carregador|tomada|station)"
 )
 
+# Plain "car", "voiture", "auto", "coche", "carro" are not told: only makes, models and classes.
 _VEHICLES: Final = (
-    r"tesla(?: model [3sxy])?|model [3sxy]|(?:nissan )?leaf|(?:hyundai )?kona|ioniq(?: \d)?|"
-    r"(?:renault )?zo[eé]|id\.?[3457]|e-golf|bmw i\d|polestar(?: \d)?|byd(?: \w+)?|dolphin|nio|"
-    r"xpeng|niu|gogoro|voltz|ather|ola s1|kia(?: \w+\d)?|bolt|mini cooper|"
-    r"e-?bikes?|electric bikes?|bicycles?|bikes?|e-?scooters?|scooters?|mopeds?|"
-    r"motorbikes?|motorcycles?|taxi|van|truck|car|coche|carro|auto|furgoneta|moto(?:cicleta)?|bici(?:cleta)?|patinete|"
-    r"bicicleta|voiture|bagnole|v[eé]lo|trottinette|camionnette|wagen|fahrrad|rad|e-?auto|roller|"
-    r"motorrad|e-?rad|小电驴|电动车|電動車|电瓶车|電瓶車|摩托车|摩托車|比亚迪|比亞迪|特斯拉|小牛|混动车"
+    r"teslas?(?: model [3sxy])?|model [3sxy]|(?:nissan )?leaf|(?:hyundai )?kona|ioniq(?: ?\d)?|"
+    r"(?:renault )?(?:zo[eé]|m[eé]gane(?: e-tech)?|twingo|kangoo|kwid(?: e-tech)?)|"
+    r"(?:vw |volkswagen )?(?:id\.? ?(?:[3457]|buzz)|e-golf|e-up!?)|(?:bmw )?(?:i[34x8]|ix[13])(?!\w)|"
+    r"mini cooper|polestar(?: \d)?|(?:skoda )?enyaq|(?:cupra )?born|taycan|e-tron|mustang mach-e|mach-e|"
+    r"e-?208|e-?2008|e-c[34]|corsa(?:-e)?|(?:dacia )?spring|(?:fiat )?500e|(?:chevrolet |chevy )?bolt|aveo|"
+    r"byd(?: (?:dolphin|seal|atto ?3|song|yuan|han|mini))?|dolphin(?: mini)?|nio(?: e[st]\d)?|xpeng(?: \w\d)?|"
+    r"(?:tata )?(?:nexon|tiago|punch)(?: ev)?|mg ?4|mg ?zs|ora 03|niu|gogoro|ather(?: 450x?)?|ola s1|"
+    r"kia(?: (?:ev\d|niro|soul))?|ev[69]|niro|range rover|e-?bikes?|pedelecs?|cargo bikes?|lastenrad|"
+    r"electric (?:bikes?|scooters?)|bici(?:cleta)?s? el[eé]ctricas?|bici(?:cleta)?s? el[eé]tricas?|"
+    r"bikes? el[eé]tricas?|v[eé]los? [eé]lectriques?|vae|e-?scooters?|scooters?|mopeds?|bikes?|"
+    r"motorbikes?|motorcycles?|okada|keke|auto ?rickshaw|e-?rickshaw|furgon(?:eta)?|furgo|moto(?:cicleta|neta|s)?|"
+    r"bici(?:cleta)?s?|patinetes?|patinetas?|v[eé]los?|trottinettes?|trott|camionnettes?|utilitaire|fahrrad|"
+    r"e-?roller|roller|motorrad|e-?rad|van|truck|小电驴|小電驢|电动车|電動車|电瓶车|電瓶車|摩托车|摩托車|"
+    r"比亚迪|比亞迪|特斯拉|蔚来|蔚來|小鹏|小鵬|理想|极氪|宏光 ?mini|五菱|小牛|混动车|货车|貨車|面包车"
 )
 _CONNECTORS: Final = (
     ("type2", r"t[yi]pe?o? ?2|mennekes"),
@@ -132,6 +118,8 @@ _CONNECTORS: Final = (
 def number(text: str) -> Decimal | None:
     """ "12,5", "twelve", "半", "八十五" as a number."""
     text = text.strip().lower()
+    if re.fullmatch(r"\d{1,3}([.,]\d{3})+", text):
+        return Decimal(re.sub("[.,]", "", text))
     if re.fullmatch(r"\d+([.,]\d+)?", text):
         return Decimal(text.replace(",", "."))
     if text in _BY_WORD:
@@ -152,7 +140,10 @@ _Canon = Callable[[re.Match[str]], "str | None"]
 
 
 def _percent(m: re.Match[str]) -> str | None:
-    value = number(m["n"] or m["zh"] or "")
+    if m["tenths"]:
+        tenths = number(m["tenths"])
+        return None if tenths is None else str(int(tenths * 10))
+    value = number(m["n"] or m["zh"] or m["bare"] or "")
     return str(int(value)) if value is not None and value <= 100 else None
 
 
@@ -162,20 +153,56 @@ def _energy(m: re.Match[str]) -> str | None:
     return None if value is None else str(int(value * unit))
 
 
+_UNIT_S: Final = (
+    ("h 小 个小 個小 个钟 個鐘 stunde std stünd", 3600),
+    ("day d tag jour 天", 86_400),
+    ("week s woche 个星 個星 礼拜 禮拜 个礼 個禮", 604_800),
+)
+
+
 def _duration(m: re.Match[str]) -> str | None:
-    if m["half"]:
-        return "1800"
-    value = number(m["n"])
-    unit = m["unit"].lower()
-    size = 60
-    if unit.startswith(("h", "stunde", "std", "小", "个", "個")):
-        size = 3600
-    return None if value is None else str(int(value * size))
+    if m["half"] or m["whole"]:
+        return "1800" if m["half"] else "5400"
+    if m["h"] or m["m"]:
+        return str(int(m["h"]) * 3600 if m["h"] else int(m["m"]) * 60)
+    count = {"a": "1", "an": "1", "ne": "1", "'ne": "1", "俩": "2", "倆": "2"}.get(
+        m["n"].lower(), m["n"]
+    )
+    value = number(count)
+    return None if value is None else str(int(value * _seconds(m["unit"].lower())))
+
+
+def _seconds(unit: str) -> int:
+    if unit.startswith("sec"):
+        return 1
+    if unit.startswith(("min", "分")):
+        return 60
+    for size in (3600, 604_800, 86_400):
+        starts = next(words for words, seconds in _UNIT_S if seconds == size)
+        if unit.startswith(tuple(starts.split())):
+            return size
+    return 60
+
+
+_SLANG: Final = {"tenner": "10 GBP", "fiver": "5 GBP", "twenty quid": "20 GBP"}
+_TIMES: Final = {
+    "hundred": 100, "百": 100, "thousand": 1000, "grand": 1000, "mil": 1000, "tausend": 1000,
+    "k": 1000, "千": 1000, "万": 10_000, "萬": 10_000,
+}  # fmt: skip
 
 
 def _amount(m: re.Match[str]) -> str | None:
-    value = number(m["n1"] or m["n2"])
-    sign = (m["s1"] or m["s2"]).lower()
+    if m["slang"]:
+        return next(value for word, value in _SLANG.items() if m["slang"].lower().endswith(word))
+    if m["n4"]:
+        thousands = number(m["n4"])
+        return None if thousands is None else f"{thousands * 1000}"
+    written = (m["n1"] or m["n2"]).lower().strip()
+    times = next((each for each in _TIMES if written.endswith(each) and written != each), None)
+    value = number(written.removesuffix(times).strip()) if times else number(written)
+    sign = (m["s1"] or m["s2"] or m["s3"]).lower()
+    if value is not None and times:
+        value *= _TIMES[times]
     if value is None or value > 1_000_000:
         return None
     return f"{value} {_CODE_OF.get(sign, '')}".strip()
@@ -201,7 +228,9 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
         "percent",
         _pattern(
             rf"{_EDGE}(?P<n>{_NUM})\s?(?:%|％|per ?cent|pct|por ?ciento|por ?cento|"
-            rf"pour ?cent|prozent)|百分之(?P<zh>{_WORDS_CJK}|\d+)"
+            rf"pour ?cent|prozent)|百分之(?P<zh>{_WORDS_CJK}|\d+)|(?P<tenths>[一二三四五六七八九\d])成(?!功|员|为|本|了)"
+            rf"|(?<![a-z])(?:to|till?|until|at|al|hasta(?: el)?|at[eé](?: os)?|bis|auf|jusqu'[aà]|[aà]|bei|in|over|under|der|ao|em)"
+            rf" (?P<bare>[5-9]\d|100)(?=\s*(?:$|[?!,;]|\.(?!\d)|and|y |e |und|et |then|por fa|please|pls|plz|or|instead|bitte|coupe|corta|para|stop))"
         ),
         _percent,
     ),
@@ -213,40 +242,34 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
     (
         "duration",
         _pattern(
-            rf"(?P<half>half an hour|half hour|media hora|meia hora|(?:une )?demi-?heure"
-            rf"|(?:eine )?halbe stunde|半个?小时|半個?小時)"
-            rf"|{_EDGE}(?P<n>{_NUM}|\ban?)\s?(?:more |más |mas |mais |weitere )?"
-            rf"(?P<unit>minutes?|mins?|minutos?|minuten|分钟|分鐘|hours?|hrs?|horas?|heures?"
-            rf"|stunden?|std|个?小时|個?小時|个钟头)(?![a-z])"
+            rf"(?P<half>half an hour|half hour|media horita|media hora|meia hora|meia horinha|"
+            rf"(?:une )?demi-?heure|(?:eine? |ne )?halbe stunde|半个?小时|半個?小時|半个钟|半個鐘)"
+            rf"|(?P<whole>\ban hour and a half|hora y media|uma hora e meia|une heure et demie|"
+            rf"anderthalb stunden|eineinhalb stunden|一个半小时|一個半小時)"
+            rf"|{_EDGE}(?P<n>{_NUM}|an?(?= )|'?ne(?= )|俩|倆|几|幾)\s?"
+            rf"(?:more |más |mas |mais |weitere |extra |solid |good )?"
+            rf"(?P<unit>minutes?|mins?|minut(?:o|ito|inho)s?|minuten|分钟|分鐘|hours?|hrs?|hor(?:it|inh)?as?|heures?(?! (?:et|moins|du|pile))|"
+            rf"stunden?|stündchen|std|个?小时|個?小時|个钟头?|個鐘頭?|days?|weeks?|d[ií]as?|semanas?|jours?|"
+            rf"semaines?|tagen?|wochen?|天(?!气)|个星期|個星期|(?:个|個)?(?:礼拜|禮拜)|seconds?)(?![a-zà-ÿ])"
+            rf"|{_EDGE}(?P<h>\d{{1,2}})\s?h(?:rs?)?(?= (?:de carga|na reserva|more|mais|más|plus|länger|of charg|charg|booking|slot|gratis))"
+            rf"|{_EDGE}(?P<m>\d{{1,3}})\s?(?:m|mn)(?![\w²])"
         ),
         _duration,
     ),
     (
         "amount",
         _pattern(
-            rf"(?<![\w])(?P<s1>r\$|s\$|us\$|rs\.?|[€£$¥￥₹₦])\s?(?P<n1>\d+(?:[.,]\d{{1,2}})?)"
-            rf"|{_EDGE}(?P<n2>{_NUM})\s?(?P<s2>{_SIGNS})(?![a-z])"
+            rf"(?<![\w])(?P<s1>r\$|s\$|us\$|rs\.?|eur|[€£$¥￥₹₦])\s?(?P<n1>\d+(?:[.,]\d{{1,3}})*k?)"
+            rf"|{_EDGE}(?P<n2>(?:{_NUM}|\d+k|an?(?= (?:quid|pound|buck|hundred))|十几|几十)(?: ?(?:hundred|thousand|grand|mil|tausend|百|千|万|萬|[kK](?!\w)))?)"
+            rf"(?:[ -]{{0,2}}(?P<s2>{_SIGNS})|\s?(?P<s3>[€£$]))(?![a-zà-ÿ])"
+            rf"|(?P<slang>\ba? ?(?:tenner|fiver|twenty quid)\b)|{_EDGE}(?P<n4>{_NUM}) (?P<s4>grand|k naira)(?!\w)"
         ),
         _amount,
     ),
-    (
-        "time",
-        _pattern(
-            rf"{_CLOCK_ZH}|{_DAYS_ZH}"
-            rf"|(?<!\w){_DAYS}(?: (?:at |a las |às |à |um )?{_CLOCK}| (?:at|a las|às|um) \d{{1,2}})(?!\w)"
-            rf"|(?<![\w.,]){_CLOCK}(?: {_DAYS})?(?!\w)|(?<!\w){_DAYS}(?!\w)|(?<!\w){_MONTHS}(?!\w)"
-        ),
-        _as_written,
-    ),
-    (
-        "time",
-        _pattern(
-            r"(?<!\w)(?:at|by|until|a las|hasta las|às|as|até as|pras|um|bis|gegen)"
-            r" (?P<span>(?:[01]?\d|2[0-4])(?: (?:de la |da |am )(?:tarde|noche|mañana|noite|manhã|abend))?)"
-            r"(?![\w%€£$]|[.,:-]\d| ?(?:%|per|kwh|eur|prozent|por|min))"
-        ),
-        _as_written,
-    ),
+    ("time", timewords.CHINESE, _as_written),
+    ("time", timewords.LATIN, _as_written),
+    ("time", timewords.AFTER, _as_written),
+    ("vehicle", _pattern(rf"(?<![a-zà-ÿ-])(?:{_VEHICLES})(?![a-zà-ÿ-])"), _as_written),
     *(
         (
             "connector_type",
@@ -258,7 +281,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
     (
         "pile_code",
         _pattern(
-            rf"(?<!\w){_PILE_NOUN}\s?#?\s?(?P<span>\d{{1,6}}|[a-z]-?\d{{1,3}}|(?:{_WORDS_LATIN})\b)(?![\w%])"
+            rf"(?<!\w){_PILE_NOUN}\s?#?\s?(?P<span>\d{{1,6}}|[a-z]-?\d{{1,3}}|(?!une?\b|uma?\b|eine?\b|einen\b|einer\b)(?:{_WORDS_LATIN})\b)(?![\w%])"
         ),
         _raw_code,
     ),
@@ -269,14 +292,35 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
     ),
     ("pile_code", _pattern(r"#\s?(?P<span>\d{1,6})(?!\w)"), _raw_code),
     ("pile_code", re.compile(r"(?<![\w-])(?P<span>[A-Z]{2}[ -]\d{4})(?![\w-])"), _raw_code),
-    ("pile_code", _pattern(r"(?<![a-z0-9-])(?P<span>[a-f]-?\d{1,3})(?![a-z0-9-])"), _raw_code),
+    (
+        "pile_code",
+        _pattern(rf"{_NOT_ERROR}(?<![a-z0-9-])(?P<span>[a-h]-?\d{{1,3}})(?![a-z0-9-])"),
+        _raw_code,
+    ),
     (
         "pile_code",
         re.compile(r"(?<![\d.,:/+€£$¥-])(?P<span>[1-9]\d{3,5})(?![\d.,:/%-]\d|\d)"),
         _raw_code,
     ),
+    (
+        "pile_code",
+        re.compile(r"(?<![\w-])(?P<span>[GJKLNPQRSTVWXYZ]-?\d{1,3})(?![\w-])"),
+        _raw_code,
+    ),
     ("pile_code", re.compile(r"^\s*(?P<span>\d{1,6}|[A-Za-z]-?\d{1,3})\s*[.!]?\s*$"), _raw_code),
-    ("vehicle", _pattern(rf"(?<![a-zà-ÿ-])(?:{_VEHICLES})(?![a-zà-ÿ-])"), _as_written),
+    # "mach die 12 aus", "la 14 est libre?": an article before a bare number
+    (
+        "pile_code",
+        re.compile(
+            r"(?:(?<=[dD]er )|(?<=[dD]ie )|(?<=[aA]n )|(?<=[eE]l )|(?<=[lL]a )|(?<=del )|(?<= no )"
+            r"|(?<=[nN]a )|(?<=sur la )|(?<= au )|(?<=[Oo] ))(?P<span>\d{1,2})"
+            r"(?=\s*(?:$|[?!,]|\.(?!\d)|[a-zA-ZÀ-ÿ]))"
+            r"(?!\s*(?:%|de (?:la|enero|febrero|marzo|abril|mayo|junio|julio|agosto|sep|oct|nov|dic)|"
+            r"h\b|hs\b|uhr|k?wh|kw|eur|€|min|prozent|por|pour|stund|std|hor|heur|jan|f[eé]v|mar|avr|juin|"
+            r"jui|ao|set|out|dez|dec|d[eé]c|a las|[aà]s))"
+        ),
+        _raw_code,
+    ),
 )
 _YEAR: Final = range(1990, 2036)
 
@@ -304,13 +348,24 @@ def _candidates(text: str) -> Iterator[Entity]:
         known = isinstance(each.code, codes.PileCode)
         value = str(each.code) if known else typed.lstrip("#")
         yield Entity("pile_code", value, typed, start, start + len(typed))
+    for start, end, digits in spoken.find(text):
+        named = codes.examine(digits)
+        value = str(named) if isinstance(named, codes.PileCode) else digits
+        yield Entity("pile_code", value, text[start:end], start, end)
     for type_, pattern, canon in _RULES:
         for m in pattern.finditer(text):
             span = m.span("span") if "span" in pattern.groupindex else m.span()
             raw = text[slice(*span)]
+            if _is_here(raw, text):
+                continue
             canonical = canon(m)
             if canonical is not None and not (m[0] == raw and _is_year(text, raw)):
                 yield Entity(type_, canonical, raw, *span)
+
+
+def _is_here(raw: str, text: str) -> bool:
+    """ "hier" is yesterday in French and here in German."""
+    return raw.lower() == "hier" and guess_language(text) != "fr"
 
 
 def _is_year(text: str, raw: str) -> bool:

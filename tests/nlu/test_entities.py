@@ -40,7 +40,7 @@ from nlu.entities import find
         ("tomorrow 8am", "time", "tomorrow 8am", "tomorrow 8am"),
         ("um 18:30 Uhr", "time", "18:30 uhr", "18:30 Uhr"),
         ("明天下午三点", "time", "明天下午三点", "明天下午三点"),
-        ("a las 7 de la tarde", "time", "7 de la tarde", "7 de la tarde"),
+        ("a las 7 de la tarde", "time", "las 7 de la tarde", "las 7 de la tarde"),
         ("type 2 plug", "connector_type", "type2", "type 2"),
         ("Typ 2", "connector_type", "type2", "Typ 2"),
         ("CCS", "connector_type", "ccs", "CCS"),
