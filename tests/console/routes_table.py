@@ -21,12 +21,15 @@ WHO: Final[dict[str, str]] = {
     ALL: """
         account_page account_password account_factor account_enrol account_recovery_codes
         account_end_device account_end_others account_acknowledge account_prefer
+        mentions_page mentions_count mentions_read
         more_page events_stream events_poll events_bell incidents_bar
         inbox_page inbox_count inbox_offers inbox_presence inbox_save_view inbox_delete_view
         search_page rider_panel actions_of_pile
         conversation_page conversation_head conversation_transcript conversation_window
         conversation_media conversation_viewers conversation_viewing conversation_canned_list
         composer_note takeover_label
+        incidents_page incidents_one incidents_photo incidents_note
+        piles_page piles_one
     """,
     # Work on conversations.
     "agent finance manager": """
@@ -55,7 +58,8 @@ WHO: Final[dict[str, str]] = {
     """,
     "finance admin": "audit_page audit_check audit_export",
     "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
-    "manager": "takeover_force",
+    "agent technician manager admin": "incidents_acknowledge",
+    "manager": "takeover_force incidents_close",
     "manager admin": """
         team_page team_person team_save_person team_hours team_save_hours team_save_day
     """,
