@@ -195,6 +195,8 @@ def counts(work: UnitOfWork, actor: Actor) -> dict[str, int]:
 
 def rows_of(work: UnitOfWork, chats: Sequence[Conversation]) -> list[Row]:
     """What a list shows of these conversations: a fixed number of queries, however many."""
+    if not chats:
+        return []
     ids = [chat.id for chat in chats]
     rider_ids = [chat.rider_id for chat in chats]
     riders = {one.id: one for one in work.session.scalars(_by_id(Rider, rider_ids))}
