@@ -16,7 +16,8 @@ vehicle         as written, lower case
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -90,16 +91,25 @@ _PILE_NOUN: Final = (
 _VEHICLES: Final = (
     r"teslas?(?: model [3sxy])?|model [3sxy]|(?:nissan )?leaf|(?:hyundai )?kona|ioniq(?: ?\d)?|"
     r"(?:renault )?(?:zo[eé]|m[eé]gane(?: e-tech)?|twingo|kangoo|kwid(?: e-tech)?)|"
-    r"(?:vw |volkswagen )?(?:id\.? ?(?:[3457]|buzz)|e-golf|e-up!?)|(?:bmw )?(?:i[34x8]|ix[13])(?!\w)|"
-    r"mini cooper|polestar(?: \d)?|(?:skoda )?enyaq|(?:cupra )?born|taycan|e-tron|mustang mach-e|mach-e|"
-    r"e-?208|e-?2008|e-c[34]|corsa(?:-e)?|(?:dacia )?spring|(?:fiat )?500e|(?:chevrolet |chevy )?bolt|aveo|"
-    r"byd(?: (?:dolphin|seal|atto ?3|song|yuan|han|mini))?|dolphin(?: mini)?|nio(?: e[st]\d)?|xpeng(?: \w\d)?|"
-    r"(?:tata )?(?:nexon|tiago|punch)(?: ev)?|mg ?4|mg ?zs|ora 03|niu|gogoro|ather(?: 450x?)?|ola s1|"
-    r"kia(?: (?:ev\d|niro|soul))?|ev[69]|niro|range rover|e-?bikes?|pedelecs?|cargo bikes?|lastenrad|"
-    r"electric (?:bikes?|scooters?)|bici(?:cleta)?s? el[eé]ctricas?|bici(?:cleta)?s? el[eé]tricas?|"
+    r"(?:vw |volkswagen )?(?:id\.? ?(?:[3457]|buzz)|e-golf|e-up!?)|(?:bmw )?(?:i[34x8]|"
+    r"ix[13])(?!\w)|"
+    r"mini cooper|polestar(?: \d)?|(?:skoda )?enyaq|(?:cupra )?born|taycan|e-tron|"
+    r"mustang mach-e|mach-e|"
+    r"e-?208|e-?2008|e-c[34]|corsa(?:-e)?|(?:dacia )?spring|(?:fiat )?500e|(?:chevrolet |"
+    r"chevy )?bolt|aveo|"
+    r"byd(?: (?:dolphin|seal|atto ?3|song|yuan|han|mini))?|dolphin(?: mini)?|nio(?: e[st]\d)?|"
+    r"xpeng(?: \w\d)?|"
+    r"(?:tata )?(?:nexon|tiago|punch)(?: ev)?|mg ?4|mg ?zs|ora 03|niu|gogoro|ather(?: 450x?)?|"
+    r"ola s1|"
+    r"kia(?: (?:ev\d|niro|soul))?|ev[69]|niro|range rover|e-?bikes?|pedelecs?|cargo bikes?|"
+    r"lastenrad|"
+    r"electric (?:bikes?|scooters?)|bici(?:cleta)?s? el[eé]ctricas?|"
+    r"bici(?:cleta)?s? el[eé]tricas?|"
     r"bikes? el[eé]tricas?|v[eé]los? [eé]lectriques?|vae|e-?scooters?|scooters?|mopeds?|bikes?|"
-    r"motorbikes?|motorcycles?|okada|keke|auto ?rickshaw|e-?rickshaw|furgon(?:eta)?|furgo|moto(?:cicleta|neta|s)?|"
-    r"bici(?:cleta)?s?|patinetes?|patinetas?|v[eé]los?|trottinettes?|trott|camionnettes?|utilitaire|fahrrad|"
+    r"motorbikes?|motorcycles?|okada|keke|auto ?rickshaw|e-?rickshaw|furgon(?:eta)?|furgo|"
+    r"moto(?:cicleta|neta|s)?|"
+    r"bici(?:cleta)?s?|patinetes?|patinetas?|v[eé]los?|trottinettes?|trott|camionnettes?|"
+    r"utilitaire|fahrrad|"
     r"e-?roller|roller|motorrad|e-?rad|van|truck|小电驴|小電驢|电动车|電動車|电瓶车|電瓶車|摩托车|摩托車|"
     r"比亚迪|比亞迪|特斯拉|蔚来|蔚來|小鹏|小鵬|理想|极氪|宏光 ?mini|五菱|小牛|混动车|货车|貨車|面包车"
 )
@@ -228,15 +238,20 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
         "percent",
         _pattern(
             rf"{_EDGE}(?P<n>{_NUM})\s?(?:%|％|per ?cent|pct|por ?ciento|por ?cento|"
-            rf"pour ?cent|prozent)|百分之(?P<zh>{_WORDS_CJK}|\d+)|(?P<tenths>[一二三四五六七八九\d])成(?!功|员|为|本|了)"
-            rf"|(?<![a-z])(?:to|till?|until|at|al|hasta(?: el)?|at[eé](?: os)?|bis|auf|jusqu'[aà]|[aà]|bei|in|over|under|der|ao|em)"
-            rf" (?P<bare>[5-9]\d|100)(?=\s*(?:$|[?!,;]|\.(?!\d)|and|y |e |und|et |then|por fa|please|pls|plz|or|instead|bitte|coupe|corta|para|stop))"
+            rf"pour ?cent|prozent)|百分之(?P<zh>{_WORDS_CJK}|\d+)|(?P<tenths>[一二三四五六七八九\d])成(?!功|员|"
+            rf"为|本|了)"
+            rf"|(?<![a-z])(?:to|till?|until|at|al|hasta(?: el)?|at[eé](?: os)?|bis|auf|"
+            rf"jusqu'[aà]|[aà]|bei|in|over|under|der|ao|em)"
+            rf" (?P<bare>[5-9]\d|100)(?=\s*(?:$|[?!,;]|\.(?!\d)|and|y |e |und|et |then|por fa|"
+            rf"please|pls|plz|or|instead|bitte|coupe|corta|para|stop))"
         ),
         _percent,
     ),
     (
         "energy",
-        _pattern(rf"{_EDGE}(?P<n>{_NUM})\s?(?P<unit>kwh|wh|度电?|度電|千瓦时|千瓦時)(?![a-z])"),
+        _pattern(
+            rf"{_EDGE}(?P<n>{_NUM})\s?(?P<unit>kwh|wh|(?<![一1] )(?<![一1])度电?|(?<=\\d)度電|千瓦时|千瓦時)(?![a-z以])"
+        ),
         _energy,
     ),
     (
@@ -248,10 +263,12 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
             rf"anderthalb stunden|eineinhalb stunden|一个半小时|一個半小時)"
             rf"|{_EDGE}(?P<n>{_NUM}|an?(?= )|'?ne(?= )|俩|倆|几|幾)\s?"
             rf"(?:more |más |mas |mais |weitere |extra |solid |good )?"
-            rf"(?P<unit>minutes?|mins?|minut(?:o|ito|inho)s?|minuten|分钟|分鐘|hours?|hrs?|hor(?:it|inh)?as?|heures?(?! (?:et|moins|du|pile))|"
+            rf"(?P<unit>minutes?|mins?|minut(?:o|ito|inho)s?|minuten|分钟|分鐘|hours?|hrs?|hor(?:it|"
+            rf"inh)?as?|heures?(?! (?:et|moins|du|pile))|"
             rf"stunden?|stündchen|std|个?小时|個?小時|个钟头?|個鐘頭?|days?|weeks?|d[ií]as?|semanas?|jours?|"
             rf"semaines?|tagen?|wochen?|天(?!气)|个星期|個星期|(?:个|個)?(?:礼拜|禮拜)|seconds?)(?![a-zà-ÿ])"
-            rf"|{_EDGE}(?P<h>\d{{1,2}})\s?h(?:rs?)?(?= (?:de carga|na reserva|more|mais|más|plus|länger|of charg|charg|booking|slot|gratis))"
+            rf"|{_EDGE}(?P<h>\d{{1,2}})\s?h(?:rs?)?(?= (?:de carga|na reserva|more|mais|más|"
+            rf"plus|länger|of charg|charg|booking|slot|gratis))"
             rf"|{_EDGE}(?P<m>\d{{1,3}})\s?(?:m|mn)(?![\w²])"
         ),
         _duration,
@@ -259,10 +276,13 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
     (
         "amount",
         _pattern(
-            rf"(?<![\w])(?P<s1>r\$|s\$|us\$|rs\.?|eur|[€£$¥￥₹₦])\s?(?P<n1>\d+(?:[.,]\d{{1,3}})*k?)"
-            rf"|{_EDGE}(?P<n2>(?:{_NUM}|\d+k|an?(?= (?:quid|pound|buck|hundred))|十几|几十)(?: ?(?:hundred|thousand|grand|mil|tausend|百|千|万|萬|[kK](?!\w)))?)"
+            rf"(?<![\w])(?P<s1>r\$|s\$|us\$|rs\.?|eur|"
+            rf"[€£$¥￥₹₦])\s?(?P<n1>\d+(?:[.,]\d{{1,3}})*k?)"
+            rf"|{_EDGE}(?P<n2>(?:{_NUM}|\d+k|an?(?= (?:quid|pound|buck|hundred))|十几|"
+            rf"几十)(?: ?(?:hundred|thousand|grand|mil|tausend|百|千|万|萬|[kK](?!\w)))?)"
             rf"(?:[ -]{{0,2}}(?P<s2>{_SIGNS})|\s?(?P<s3>[€£$]))(?![a-zà-ÿ])"
-            rf"|(?P<slang>\ba? ?(?:tenner|fiver|twenty quid)\b)|{_EDGE}(?P<n4>{_NUM}) (?P<s4>grand|k naira)(?!\w)"
+            rf"|(?P<slang>\ba? ?(?:tenner|fiver|twenty quid)\b)|"
+            rf"{_EDGE}(?P<n4>{_NUM}) (?P<s4>grand|k naira)(?!\w)"
         ),
         _amount,
     ),
@@ -281,7 +301,8 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
     (
         "pile_code",
         _pattern(
-            rf"(?<!\w){_PILE_NOUN}\s?#?\s?(?P<span>\d{{1,6}}|[a-z]-?\d{{1,3}}|(?!une?\b|uma?\b|eine?\b|einen\b|einer\b)(?:{_WORDS_LATIN})\b)(?![\w%])"
+            rf"(?<!\w){_PILE_NOUN}\s?#?\s?(?P<span>\d{{1,6}}|[a-z]-?\d{{1,3}}|(?!une?\b|uma?\b|"
+            rf"eine?\b|einen\b|einer\b)(?:{_WORDS_LATIN})\b)(?![\w%])"
         ),
         _raw_code,
     ),
@@ -312,11 +333,14 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str], _Canon], ...]] = (
     (
         "pile_code",
         re.compile(
-            r"(?:(?<=[dD]er )|(?<=[dD]ie )|(?<=[aA]n )|(?<=[eE]l )|(?<=[lL]a )|(?<=del )|(?<= no )"
+            r"(?:(?<=[dD]er )|(?<=[dD]ie )|(?<=[aA]n )|(?<=[eE]l )|(?<=[lL]a )|(?<=del )|"
+            r"(?<= no )"
             r"|(?<=[nN]a )|(?<=sur la )|(?<= au )|(?<=[Oo] ))(?P<span>\d{1,2})"
             r"(?=\s*(?:$|[?!,]|\.(?!\d)|[a-zA-ZÀ-ÿ]))"
-            r"(?!\s*(?:%|de (?:la|enero|febrero|marzo|abril|mayo|junio|julio|agosto|sep|oct|nov|dic)|"
-            r"h\b|hs\b|uhr|k?wh|kw|eur|€|min|prozent|por|pour|stund|std|hor|heur|jan|f[eé]v|mar|avr|juin|"
+            r"(?!\s*(?:%|de (?:la|enero|febrero|marzo|abril|mayo|junio|julio|agosto|sep|oct|nov|"
+            r"dic)|"
+            r"h\b|hs\b|uhr|k?wh|kw|eur|€|min|prozent|por|pour|stund|std|hor|heur|jan|f[eé]v|mar|"
+            r"avr|juin|"
             r"jui|ao|set|out|dez|dec|d[eé]c|a las|[aà]s))"
         ),
         _raw_code,
@@ -332,6 +356,45 @@ def find(text: str) -> tuple[Entity, ...]:
         if not any(overlaps(entity, other) for other in found):
             found.append(entity)
     return tuple(sorted(found, key=lambda entity: entity.start or 0))
+
+
+def merge(seen: Iterable[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
+    """What a model saw and what the patterns found, as one: a code with a right check digit stands,
+    else the model decides, since it knows the sentence; what only patterns see is added.
+
+    `seen` has the exact substring as `text`; its canonical value is made here.
+    """
+    sure = [one for one in found if one.type == "pile_code" and codes.parse(one.text) is not None]
+    sure = [one for one in sure if "-" in one.value]
+    kept = [*sure]
+    for one in seen:
+        value = _value(one, found)
+        if value is not None and not any(overlaps(one, other) for other in kept):
+            kept.append(replace(one, value=value))
+    kept += [one for one in found if not any(overlaps(one, other) for other in kept)]
+    return tuple(sorted(kept, key=lambda one: one.start or 0))
+
+
+def _value(one: Entity, found: Sequence[Entity]) -> str | None:
+    """The canonical value: as the patterns read this place, else the substring alone; None for a
+    number that cannot be read."""
+    same = [each for each in found if each.type == one.type and overlaps(one, each)]
+    if len(same) == 1:
+        return same[0].value if one.type != "time" else one.text.lower()
+    alone = [each.value for each in find(one.text) if each.type == one.type]
+    if alone and one.type != "time":
+        return alone[-1]
+    if one.type == "pile_code":
+        spelt = number(one.text)
+        return str(int(spelt)) if spelt is not None else re.sub(r"\s+", "", one.text).upper()
+    if one.type in ("amount", "percent", "energy", "duration"):
+        written = re.search(_NUM, one.text, re.IGNORECASE)
+        value = number(written[0]) if written else None
+        if value is None:
+            return None
+        scale = {"energy": 1000, "duration": 60}.get(one.type, 1)
+        return str(int(value * scale)) if one.type != "amount" else str(value)
+    return one.text.lower() if one.type in ("time", "vehicle") else one.text
 
 
 def overlaps(a: Entity, b: Entity) -> bool:

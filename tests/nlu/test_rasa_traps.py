@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from bot.understanding import Entity
-from nlu.entities import find
+from nlu.entities import find, merge
 from nlu.rasa import Rasa
 from nlu.server import is_ready
-from nlu.understand import ACTIONS, INTENTS, MAX_CHARS, Nlu, added_by_rasa, weigh
+from nlu.understand import ACTIONS, INTENTS, MAX_CHARS, Nlu, weigh
 
 LIMIT_S = 0.4  # for servers that never answer
 PATIENT_S = 20.0  # for those that do: this machine may be busy
@@ -174,7 +174,7 @@ def test_doubtful_danger_gives_way_to_the_next_guess(server: Scripted) -> None:
     assert nlu("xyzzy plugh frobnicate").intent == "safety_emergency"
 
 
-def test_rasa_adds_places_but_never_overrides_a_pattern() -> None:
+def test_the_model_reads_the_sentence_but_a_checked_code_stands() -> None:
     found = find("book 1023-27 for 18:30")
     seen = [
         Entity("vehicle", "1023", "1023", 5, 9),
@@ -182,10 +182,13 @@ def test_rasa_adds_places_but_never_overrides_a_pattern() -> None:
         Entity("time", "Halb Elf", "Halb Elf", 40, 48),
         Entity("amount", "fünfzig", "fünfzig", 50, 57),
         Entity("amount", "etwas", "etwas", 60, 65),
-        Entity("pile_code", "xy", "xy", 70, 72),
+        Entity("pile_code", "a 12", "a 12", 70, 74),
     ]
-    added = [(one.type, one.value) for one in added_by_rasa(seen, found)]
-    assert added == [("location", "Kallio"), ("time", "halb elf"), ("amount", "50")]
+    merged = [(one.type, one.value) for one in merge(seen, found)]
+    assert merged == [
+        ("pile_code", "1023-27"), ("time", "18:30"), ("location", "Kallio"), ("time", "halb elf"),
+        ("amount", "50"), ("pile_code", "A12"),
+    ]  # fmt: skip
 
 
 def test_context_moves_the_ranking() -> None:
