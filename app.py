@@ -388,7 +388,7 @@ def run_put_back(options: argparse.Namespace) -> int:
 )
 def run_labels(options: argparse.Namespace) -> int:
     """Writes pile stickers as a PDF to print; of the demo's piles when nothing else is set."""
-    from devices.labels import labels_of, labels_pdf
+    from bot.gateways.labels import labels_of, labels_pdf
 
     settings = _settings_or_demos("labels", options.demo)
     with Store(make_engine(settings.database_url)).read() as work:

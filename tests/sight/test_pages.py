@@ -23,7 +23,7 @@ from bot.gateways.receipt_pdf import ReceiptView, Seller, receipt_pdf
 from bot.gateways.receipts import summary
 from bot.gateways.translate import LANGUAGES, LOCALE_DIR, say
 from bot.services.billing import BillView
-from devices.labels import Label, labels_pdf
+from bot.gateways.labels import Label, labels_pdf
 
 START = datetime(2026, 11, 20, 12, 40, 5, tzinfo=UTC)
 SELLER = Seller("Pilebot", "Pilebot Demo Oy", "Mannerheimintie 1", "FI12345678", "this chat")
