@@ -81,7 +81,7 @@ class Pager:
             )  # fmt: skip
         with self.store.begin() as work:
             incident = work.session.get_one(Incident, incident_id)
-            paging.delivered(work, incident, address, (error or trouble)[:200])
+            paging.delivered(work, incident, address, error=error[:200], trouble=trouble[:200])
         return "failed" if error else "done"
 
 

@@ -142,12 +142,17 @@ def incident_url(settings: Settings, incident_id: int) -> str:
     return f"{settings.console_url.rstrip('/')}/incidents/{incident_id}"
 
 
-def delivered(work: UnitOfWork, incident: Incident, address: Address, error: str) -> None:
-    """A page left the building, or did not; the first of each address is told in the log."""
-    if error:
-        _enter(work, incident, "page_failed", f"Page to {address.shown} failed: {error}")
+def delivered(
+    work: UnitOfWork, incident: Incident, address: Address, *, error: str = "", trouble: str = ""
+) -> None:
+    """A page left the building, or did not (`error`); `trouble` is with the one before. The first
+    of each address is told in the log."""
+    shown = f"{address.shown[0].upper()}{address.shown[1:]}"
+    if error or trouble:
+        told = f"{shown}: {trouble}" if trouble else f"Page to {address.shown} failed: {error}"
+        _enter(work, incident, "page_failed", told)
         return
-    text = f"{address.shown[0].upper()}{address.shown[1:]} was paged."
+    text = f"{shown} was paged."
     told = select(IncidentEntry.id).where(
         IncidentEntry.incident_id == incident.id,
         IncidentEntry.kind == "page_sent",
