@@ -70,4 +70,5 @@ class PileEvent(Base):
     __table_args__ = (
         UniqueConstraint("pile_id", "key"),
         Index("ix_pile_event_received_at", "received_at"),
+        Index("ix_pile_event_pile_id", "pile_id", "received_at"),
     )
