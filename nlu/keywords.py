@@ -397,5 +397,40 @@ def scored(text: str) -> list[str]:
     return _unique(intent for intent, pattern in _COMPILED if pattern.search(words))
 
 
+# Other trades and their companies, which bots are written to by mistake …
+_FOREIGN: Final = re.compile(
+    r"\b(?:netflix|spotify|disney|hbo|prime video|canal ?\+?|dazn|movistar|vodafone|telcel|telekom|o2|orange"
+    r"|sfr|free mobile|claro|tim|vivo|airtel|jio|mtn|starhub|singtel|verizon|uber|bolt|lyft|grab|gojek|didi|cabify"
+    r"|rappi|ifood|glovo|deliveroo|doordash|lieferando|just eat|zomato|swiggy|amazon|mercado libre|aliexpress"
+    r"|ebay|zalando|shein|temu|shopee|lazada|flipkart|dhl|ups|fedex|hermes|dpd|correos|correios|la poste|colissimo"
+    r"|chronopost|ryanair|easyjet|lufthansa|iberia|renfe|sncf|deutsche bahn|deutschlandticket|airbnb|booking\.com"
+    r"|instagram|facebook|tiktok|youtube|snapchat|tinder|paypal account|bitcoin|crypto|ikea|lidl|aldi|walmart|tesco"
+    r"|shell|petrol|gasoline|diesel|gasolin[ae]s?|gasolinera|gasoil|essence|sp ?9[58]|e10|benzin|sprit|tankstelle"
+    r"|sim ?card|sim|passport|pasaporte|passeport|reisepass|visa application|dentist|doctor'?s appointment|plumber"
+    r"|fontanero|encanador|plombier|klempner|homework|deberes|essay|dissertation|hausaufgaben|licao de casa"
+    r"|horoscope|horoscopo|lottery|loteria|loterie|lotto|football|futbol|futebol|fussball|soccer|cricket|match result"
+    r"|restaurant table|tisch fur|mesa para|table pour|pizza|burger|sushi|haircut|friseurtermin|speeding (?:fine|ticket)"
+    r"|parking (?:fine|ticket)|knollchen|ordnungsamt|contravention|multa de transito|forward (?:this|to)|(?:pass|send)"
+    r" (?:this |it )?(?:on )?to \d+|reenvia\w*|repass[ae]|fais tourner|an \d+ (?:leute|freunde|kontakte)"
+    r"|\d+ (?:contacts|contactos|contatos|people|friends|amigos|amis|personnes))\b"
+    r"|爱奇艺|优酷|腾讯视频|网飞|淘宝|天猫|京东|拼多多|美团|饿了么|滴滴|抖音|快手|小红书|微博|支付宝账|移动卡|联通|电信卡|顺丰|圆通"
+    r"|中通|快递|外卖|包间|餐厅|订桌|机票|火车票|高铁|12306|酒店|汽油|柴油|加油站|加油|罚单|红单|违章|彩票|星座|转发|作业|论文"
+    r"|家里停电|小区停电|手机卡|护照|挂号"
+)
+# … unless the message is about charging all the same.
+_OURS: Final = re.compile(
+    r"\b(?:charg\w*|piles?|chargepoint|plug\w*|sockets?|connectors?|cable|kwh|kw|ev|evs|evse|station|session|bay"
+    r"|carg(?:a|ar|ador|adores|ando|ue)|recarg\w*|carreg\w*|eletroposto|enchuf\w*|tomada|poste|borne\w*|prise"
+    r"|recharg\w*|branch\w*|cable|saule\w*|lade\w*|lad(?:en|ung)|geladen|stecker|kabel|wallbox|xpile)\b"
+    r"|充|桩|枪|插|电站"
+)
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a message names another trade or company and nothing of ours."""
+    words = plain(text)
+    return _FOREIGN.search(words) is not None and _OURS.search(words) is None
+
+
 def _unique(intents: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(intents))

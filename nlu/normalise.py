@@ -35,7 +35,9 @@ _TRADITIONAL: Final = (
     "龜龟纜缆閘闸祇只週周臺台颱台迴回徵征乾干鬱郁籤签捨舍採采託托佈布僱雇傢家喫吃峯峰嚮向嬸婶屢屡搗捣擱搁撐撑摳抠鑼锣訝讶銬铐誇夸螢荧偵侦嘔呕遊游沖冲"
 )  # pairs: a traditional character and its simplified form
 # Cantonese as it is typed: a character and the one of the same meaning in standard writing.
-_CANTONESE: Final = "後后於于夥伙咗了冇没佢他嚟来喺在啲点嗰那撳按攞拿睇看揾找搵找嘅的唔不咩吗㗎的喎哦咁这哋们嘢事"
+_CANTONESE: Final = (
+    "後后於于夥伙咗了冇没佢他嚟来喺在啲点嗰那撳按攞拿睇看揾找搵找嘅的唔不咩吗㗎的喎哦咁这哋们嘢事"
+)
 _SIMPLIFY: Final = {
     ord(pairs[at]): pairs[at + 1]
     for pairs in (_TRADITIONAL, _CANTONESE)

@@ -19,10 +19,12 @@ _MAX_ANSWER: Final = 200_000  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Rasa's view of one text: intents by falling probability, entities by place."""
+    """Rasa's view of one text: intents by falling probability, entities by place, and of a text
+    that may hold several requests the intent of each piece, in order."""
 
     ranking: tuple[tuple[str, float], ...]
     entities: tuple[Entity, ...]
+    requests: tuple[tuple[str, float], ...] = ()
 
 
 class Rasa:
@@ -94,4 +96,7 @@ def _read(answer: Any) -> Parsed:
         )
         for one in answer["entities"]
     )
-    return Parsed(ranking, entities)
+    requests = tuple(
+        (str(one["name"]), float(one["confidence"])) for one in answer.get("requests", ())
+    )
+    return Parsed(ranking, entities, requests)

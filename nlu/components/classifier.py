@@ -17,6 +17,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.model import IntentModel, Options
+from nlu.components.requests import pieces
 
 _FILE = "intents.joblib"
 
@@ -94,7 +95,23 @@ class RiderIntentClassifier(GraphComponent, IntentClassifier):
             message.set("intent", ranking[0], add_to_output=True)
             top = ranking[: self._config["ranking_length"]]
             message.set("intent_ranking", top, add_to_output=True)
+            message.set("requests", self._requests(message), add_to_output=True)
         return messages
+
+    def _requests(self, message: Message) -> list[dict[str, Any]]:
+        """The best intent of each piece of a message that may hold several requests."""
+        found = pieces(message.get(TEXT) or "")
+        if not found:
+            return []
+        rows = self._model.probabilities(found)
+        return [
+            {
+                "text": text,
+                "name": self._model.intents[row.argmax()],
+                "confidence": float(row.max()),
+            }
+            for text, row in zip(found, rows, strict=True)
+        ]
 
 
 def _progress(line: str) -> None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from nlu import entities
 from nlu.components.concepts import load
 from nlu.normalise import plain
 
@@ -21,10 +20,37 @@ def _chat_spellings() -> dict[str, str]:
 
 
 _CHAT: Final = _chat_spellings()
-_MARKS: Final = {
-    "pile_code": "xpile", "time": "xtime", "duration": "xduration", "amount": "xamount",
-    "energy": "xenergy", "percent": "xpercent", "connector_type": "xconnector",
-}  # fmt: skip
+_NUMBER: Final = r"(?<![a-z0-9.,])\d+(?:[.,]\d+)? ?"
+_END: Final = r"(?![a-z0-9])"
+# What a number stands for, told by its surroundings in plain form; the exact entities are found
+# elsewhere (nlu/entities.py), so that a better time parser does not ask for a new model.
+_MARKS: Final = tuple(
+    (mark, re.compile(pattern))
+    for mark, pattern in (
+        ("xcode", r"(?<![a-z0-9-])\d{4,6}-\d{1,3}(?![a-z0-9-])"),
+        (
+            "xpercent",
+            rf"{_NUMBER}(?:%|per ?cent|pct|por ?ciento|por ?cento|pour ?cent|prozent)"
+            r"|百分之\w{1,3}",
+        ),
+        ("xenergy", rf"{_NUMBER}(?:kwh|kw|wh|度){_END}"),
+        (
+            "xamount",
+            rf"(?:r\$|[€£$¥₹₦]) ?\d+(?:[.,]\d+)?|{_NUMBER}(?:€|£|\$|euros?|eur|pounds?|quid|bucks"
+            rf"|dollars?|reais|pesos?|rupees?|rs|naira|元|块){_END}",
+        ),
+        (
+            "xduration",
+            rf"{_NUMBER}(?:minutes?|mins?|minutos?|minuten|hours?|hrs?|horas?|heures?|stunden?|std"
+            rf"|分钟|个?小时|个钟){_END}",
+        ),
+        (
+            "xtime",
+            rf"(?<![a-z0-9.,])\d{{1,2}}(?:[:h.]\d{{2}}| ?(?:[ap]\.?m|uhr|h|o'clock|点)){_END}",
+        ),
+        ("xpile", r"(?<![a-z0-9])[a-z]-?\d{1,3}(?![a-z0-9])|# ?\d+|\d+ ?号"),
+    )
+)
 _TOKEN: Final = re.compile(
     r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+(?:['][^\W\u3400-\u9fff]+)*|[?!]|[^\w\s.,;:'\"()\-/¿¡]"
 )
@@ -32,14 +58,11 @@ _DIGITS: Final = re.compile(r"\d+")
 _CONCEPTS: Final = load()
 
 
-def marked(text: str) -> str:
-    """The text with a mark in the place of each number that means something."""
-    pieces, at = [], 0
-    for one in entities.find(text):
-        if one.type in _MARKS and one.start is not None and one.end is not None:
-            pieces += [text[at : one.start], f" {_MARKS[one.type]} "]
-            at = one.end
-    return "".join((*pieces, text[at:]))
+def marked(plain_text: str) -> str:
+    """A plain text with a mark in the place of each number that means something."""
+    for mark, pattern in _MARKS:
+        plain_text = pattern.sub(f" {mark} ", plain_text)
+    return plain_text
 
 
 def tokens(text: str) -> list[str]:
@@ -52,7 +75,7 @@ def tokens(text: str) -> list[str]:
 
 def level(text: str) -> str:
     """The text as the word and character features take it: tokens with spaces between."""
-    return " ".join(tokens(plain(marked(text))))
+    return " ".join(tokens(marked(plain(text))))
 
 
 def concepts(text: str) -> list[str]:
