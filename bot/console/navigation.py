@@ -38,6 +38,7 @@ SECTIONS: Final = (
         "action",
         "approvals_count",
     ),
+    Section("Mentions", "at-sign", "mentions_page", "self", False, "mention", "mentions_count"),
     Section("Stations", "map-pin", "stations_page", "station.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),

@@ -59,6 +59,7 @@ class Line:
     codes: Sequence[str] = ()
     payload: str = ""
     voice: bool = False
+    audio: str | None = None  # address on the console
     hint: str = ""  # what stands where nothing can be shown
     channel: str = ""
     status: str = ""
@@ -112,7 +113,9 @@ def transcript(
 def _marks(
     work: UnitOfWork, conversation_id: int, rows: Sequence[Message], *, upper: Any
 ) -> list[ConversationMark]:
-    wanted = select(ConversationMark).where(ConversationMark.conversation_id == conversation_id)
+    wanted = select(ConversationMark).where(
+        ConversationMark.conversation_id == conversation_id, ConversationMark.kind != "mention"
+    )
     if rows:
         wanted = wanted.where(ConversationMark.at >= rows[0].at)
     if upper:
@@ -189,10 +192,11 @@ def _message(
         line.error = row.error or ""
         line.retry = row.author == "agent" and row.status in ("failed", "undelivered")
     if "media" in row.body:
-        shown = str(row.body["media"].get("type", "")).startswith("image/")
+        kind = str(row.body["media"].get("type", "")).split("/")[0]
         address = media(row.id)
-        line.image = address if shown else None
-        if not shown:
+        line.image = address if kind == "image" else None
+        line.audio = address if kind == "audio" else None
+        if kind not in ("image", "audio"):
             line.file = {"url": address, "name": str(row.body["media"].get("name") or "File")}
     return line
 
@@ -215,7 +219,8 @@ def _content(line: Line, body: dict[str, Any], text: str) -> None:
 def _rider_hint(line: Line, body: dict[str, Any]) -> None:
     """What is said where a line has nothing to show."""
     if line.voice:
-        line.hint = "Voice note. It is not kept; ask the rider to write."
+        kept = "media" in body
+        line.hint = "Voice note" if kept else "Voice note. It was not kept; ask the rider to write."
     elif "other_media" in body:
         line.hint = f"A file the bot cannot read ({body['other_media']})."
     elif body.get("kind") == "image" and "media" not in body:

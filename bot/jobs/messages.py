@@ -58,6 +58,7 @@ class Incoming:
     place: tuple[float, float] | None = None
     photos: tuple[Callable[[], bytes], ...] = ()
     other_media: str | None = None  # a content type we cannot look at ("audio/ogg")
+    voice: Callable[[], bytes] | None = None  # fetched only for people: the bot does not listen
     name: str = ""
     sid: str | None = None
     opted_out: bool = False  # Twilio has blocked our answers already
@@ -71,6 +72,7 @@ class Prepared:
     incoming: Incoming
     heard: Heard
     pictures: tuple[bytes, ...]
+    voice: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Serving:
         self.typing(row.source_id)
         pictures = [url for url, type_ in inbound.media if _may_be_photo(type_)][:MAX_PHOTOS]
         others = [type_ for _, type_ in inbound.media if not _may_be_photo(type_)]
+        voices = [url for url, type_ in inbound.media if type_.startswith("audio/")]
         return Incoming(
             channel="whatsapp",
             text=inbound.text,
@@ -110,6 +113,7 @@ class Serving:
             place=inbound.location,
             photos=tuple(partial(self.fetch, url) for url in pictures),
             other_media=others[0] if others else None,
+            voice=partial(self.fetch, voices[0]) if voices else None,
             name=inbound.profile_name,
             sid=row.source_id,
             opted_out=inbound.opt_out_type == "STOP",
@@ -153,7 +157,21 @@ class Serving:
             place=place,
             photo_problem=problem,
         )
-        return Prepared(incoming, heard, pictures)
+        return Prepared(incoming, heard, pictures, self._listen(row, incoming))
+
+    def _listen(self, row: Inbox, incoming: Incoming) -> bytes | None:
+        """A voice note for the person who has the chat."""
+        if incoming.voice is None:
+            return None
+        with self.store.read() as work:
+            owner = select(Conversation.owner).where(Conversation.rider_id == _rider_id(row))
+            if work.session.scalars(owner).one() == "bot":
+                return None
+        try:
+            return incoming.voice()
+        except (Refused, GiveUp) as error:
+            log.info("voice_not_fetched", why=str(error))
+            return None
 
     def _is_urgent(self, incoming: Incoming, lang: str | None, context: frozenset[str]) -> bool:
         """Whether the caption of a photo already says all that matters: nothing is waited for."""
@@ -266,6 +284,12 @@ class Serving:
             store_file(work, file)
             url = media_url(self.settings, file.token, file.name)
             line["media"] = {"url": url, "type": file.content_type, "name": file.name}
+        if conversation.owner != "bot" and prepared.voice is not None:
+            file = new_file(prepared.voice, incoming.other_media or "audio/ogg", "voice.ogg")
+            store_file(work, file)
+            url = media_url(self.settings, file.token, file.name)
+            line["media"] = {"url": url, "type": file.content_type, "name": file.name}
+            line["kind"] = "document"
         work.session.add(
             Message(
                 conversation_id=conversation.id,

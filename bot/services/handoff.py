@@ -237,7 +237,9 @@ def hand_back(
     note: str = "",
 ) -> Conversation:
     """Give one's own conversation back to the bot: what was settled stays as a mark, the dialog
-    is idle, and the bot says nothing until the rider writes. Raises Beaten."""
+    is idle, and the bot says nothing until the rider writes. Raises Beaten, and NotPossible while
+    danger is not closed by a manager."""
+    _refuse_open_incident(work, work.session.get_one(Conversation, conversation_id))
     _move(work, conversation_id, *_mine(actor, epoch), **_idle_values(actor))
     body = {"settled": list(settled), "note": note}
     mark(work, conversation_id, "handed_back", "Back with the bot", actor=actor, body=body)

@@ -8,17 +8,25 @@ from bot.domain.rights import conversation_scope
 from bot.services.audit import Actor
 from bot.store.charging import Hold
 from bot.store.database import UnitOfWork
-from bot.store.desk import Incident
+from bot.store.desk import ConversationMark, Incident
 from bot.store.riders import Conversation
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:
     """A condition on Conversation; lists, searches and counts are narrowed by it.
 
-    An agent sees own work, the queue and what the bot has in hand; a technician what is linked to
-    an incident or waits for technical skill; finance what money was held for.
+    Everybody sees own work and what a note calls them to; an agent also the queue and what the bot
+    has in hand; a technician what is linked to an incident or waits for technical skill; finance
+    what money was held for.
     """
-    own = or_(Conversation.owner_id == actor.staff_id, Conversation.last_owner_id == actor.staff_id)
+    called = select(ConversationMark.conversation_id).where(
+        ConversationMark.staff_id == actor.staff_id, ConversationMark.kind == "mention"
+    )
+    own = or_(
+        Conversation.owner_id == actor.staff_id,
+        Conversation.last_owner_id == actor.staff_id,
+        Conversation.id.in_(called),
+    )
     match conversation_scope(actor.role):
         case "all":
             return true()

@@ -18,7 +18,7 @@ from bot.services.handoff import Beaten, NotPossible, owner_name
 from bot.services.marks import mark
 from bot.store.changes import touched
 from bot.store.database import UnitOfWork
-from bot.store.desk import ConversationLabel, Viewer
+from bot.store.desk import ConversationLabel, ConversationMark, Viewer
 from bot.store.outbox import emit
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
@@ -140,7 +140,11 @@ def note(
         body={"mentions": [staff.id for staff in called]},
         key=f"note:{conversation.id}:{key}",
     )
-    touched(work, f"conversation:{conversation.id}", *(f"staff:{staff.id}" for staff in called))
+    for staff in called:
+        told = Actor(staff.id, staff.role, staff.name)
+        once = f"mention:{conversation.id}:{key}:{staff.id}"
+        mark(work, conversation.id, "mention", text, actor=told, key=once)
+    touched(work, f"conversation:{conversation.id}", *(f"mention:{staff.id}" for staff in called))
 
 
 def mentioned(work: UnitOfWork, text: str) -> list[Staff]:
@@ -150,6 +154,30 @@ def mentioned(work: UnitOfWork, text: str) -> list[Staff]:
         return []
     everyone = work.session.scalars(select(Staff).where(Staff.active))
     return [staff for staff in everyone if names & _callable_as(staff)]
+
+
+def mentions_of(work: UnitOfWork, staff_id: int, *, limit: int = 50) -> list[ConversationMark]:
+    """The notes that call somebody, newest first; `body` says whether they are read."""
+    found = (
+        select(ConversationMark)
+        .where(ConversationMark.kind == "mention", ConversationMark.staff_id == staff_id)
+        .order_by(ConversationMark.id.desc())
+        .limit(limit)
+    )
+    return list(work.session.scalars(found))
+
+
+def unread_mentions(work: UnitOfWork, staff_id: int) -> int:
+    """How many of the newest calls have not been marked read."""
+    return sum(not each.body.get("read") for each in mentions_of(work, staff_id))
+
+
+def read_mentions(work: UnitOfWork, staff_id: int) -> None:
+    """All calls so far are read."""
+    for each in mentions_of(work, staff_id):
+        if not each.body.get("read"):
+            each.body = {**each.body, "read": True}
+    touched(work, f"mention:{staff_id}")
 
 
 def _callable_as(staff: Staff) -> set[str]:

@@ -14,9 +14,10 @@ from bot.store.base import Base, BigId
 class ConversationMark(Base):
     """A line of the transcript that only staff see, apart from Message so that none can leave.
 
-    `kind`: "note" (text by staff), or a mark of what happened: claimed, queued, transferred,
-    handed_back, returned (nobody answered), resolved, reopened, snoozed, labelled, action,
-    incident, session. A mark's `text` is English with its figures in `body`.
+    `kind`: "note" (text by staff), "mention" (its copy for each person it calls, not shown), or a
+    mark of what happened: claimed, queued, transferred, handed_back, returned (nobody answered),
+    resolved, reopened, snoozed, labelled, action, incident, session. A mark's `text` is English
+    with its figures in `body`.
     """
 
     __tablename__ = "conversation_mark"
@@ -30,7 +31,10 @@ class ConversationMark(Base):
     body: Mapped[dict[str, Any]] = mapped_column(default=dict)
     key: Mapped[str | None] = mapped_column(String(160), unique=True)
 
-    __table_args__ = (Index("ix_conversation_mark_conversation_id", "conversation_id", "id"),)
+    __table_args__ = (
+        Index("ix_conversation_mark_conversation_id", "conversation_id", "id"),
+        Index("ix_conversation_mark_staff_id", "staff_id", "kind"),
+    )
 
 
 class ConversationLabel(Base):

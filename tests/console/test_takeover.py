@@ -602,3 +602,50 @@ def test_others_see_who_types(waiting: World, desk: Desk) -> None:
     assert "Anna Aho is typing" in boss.get(at(desk, "viewers")).text
     anna.post(at(desk, "viewing"), state="left")
     assert "Anna Aho" not in boss.get(at(desk, "viewers")).text
+
+
+def test_who_is_called_reads_the_conversation_and_finds_the_note(
+    waiting: World, desk: Desk
+) -> None:
+    anna, tim = desk.agent(name="Anna"), desk.agent("technician", "Tim Tuomi")
+    take(anna)
+    assert tim.get(at(desk)).status_code == 404
+    page = anna.get(at(desk)).text
+    anna.post(at(desk, "note"), key=key_of(page), text="@timtuomi call me on +358 40 555 1234")
+    assert tim.get("/mentions/count").text == "1"
+    listed = tim.get("/mentions").text
+    assert "@timtuomi call me on" in listed
+    assert "555 1234" not in listed
+    assert tim.get(at(desk)).status_code == 200
+    shown = anna.get(at(desk, "transcript")).text
+    assert shown.count("@timtuomi call me") == 1  # not its copy
+    assert tim.post("/mentions/read").status_code == 303
+    assert tim.get("/mentions/count").text == ""
+
+
+@pytest.mark.parametrize("doing", ["resolve", "hand-back", "snooze"])
+def test_danger_is_not_put_aside_by_an_agent(world: World, desk: Desk, doing: str) -> None:
+    world.rider_says(PHONE, "there is smoke coming out of pile 1023")
+    anna = desk.agent(name="Anna")
+    take(anna)
+    refused = give(anna, doing, until="3h")
+    assert refused.status_code == 409
+    assert desk.conversation(PHONE).owner_id == anna.staff_id
+    assert desk.conversation(PHONE).status == "open"
+
+
+def test_a_voice_note_is_kept_for_the_person_who_has_the_chat(waiting: World, desk: Desk) -> None:
+    anna = desk.agent(name="Anna")
+    take(anna)
+    waiting.settle()
+    voice = b"OggS" + bytes(200)
+    form = {"file": ("v.ogg", voice, "audio/ogg")}
+    url = f"{waiting.twilio_url}/demo/phones/{PHONE}/messages"
+    before = len(by(waiting, "rider"))
+    waiting.http.post(url, files=form).raise_for_status()
+    waiting.until(lambda: len(by(waiting, "rider")) > before, "no voice note")
+    line = by(waiting, "rider")[-1]
+    heard = anna.get(at(desk, f"media/{line.id}"))
+    assert heard.headers["Content-Type"] == "audio/ogg"
+    assert heard.content == voice
+    assert "<audio" in anna.get(at(desk)).text

@@ -19,7 +19,10 @@ from bot.services import canned, threads
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Message, Rider
 
-_SHOWN: Final = {"image/jpeg", "image/png", "image/webp", "application/pdf"}
+_SHOWN: Final = {
+    "image/jpeg", "image/png", "image/webp", "application/pdf",
+    "audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/amr",
+}  # fmt: skip
 _TOKEN: Final = re.compile(r"/media/([A-Za-z0-9_-]{16,48})")
 
 
@@ -171,6 +174,7 @@ def _before() -> int | None:
 
 
 def _file(data: bytes, content_type: str) -> Response:
+    content_type = content_type.split(";")[0].strip()
     shown = content_type in _SHOWN
     response = Response(data, content_type=content_type if shown else "application/octet-stream")
     response.headers["Content-Disposition"] = "inline" if shown else "attachment"
