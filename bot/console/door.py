@@ -20,6 +20,7 @@ from bot.store.database import Store
 from bot.store.staff import Staff, StaffSession
 
 VISIT_LASTS: Final = timedelta(hours=2)
+_BACKGROUND: Final = ("events_stream", "events_poll", "events_bell")
 
 
 class Door:
@@ -61,7 +62,7 @@ class Door:
                 stale = g.staff_session and work.now - g.staff_session[1].seen_at > timedelta(
                     minutes=1
                 )
-            if stale:
+            if stale and not _by_itself():
                 with self.store.begin() as work:
                     staff_sessions.seen(work, g.staff_session[1].id)
         found: tuple[Staff, StaffSession] | None = g.staff_session
@@ -137,3 +138,13 @@ class Door:
         response.set_cookie(
             name, value, max_age=lasts, httponly=True, secure=self.secure, samesite="Lax", path="/"
         )
+
+
+def _by_itself() -> bool:
+    """Whether an open page asks without anybody doing something: that keeps no session alive.
+
+    A script could leave the header out, but only for a session that it holds anyway.
+    """
+    endpoint = (request.endpoint or "").rpartition(".")[2]
+    looks_on = endpoint == "conversation_viewing" and request.form.get("state") != "typing"
+    return looks_on or endpoint in _BACKGROUND or "X-Background" in request.headers

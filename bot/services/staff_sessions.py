@@ -50,9 +50,17 @@ def find_session(work: UnitOfWork, token: str) -> tuple[Staff, StaffSession] | N
     if found is None:
         return None
     staff, session = found
-    idle = is_idle(staff, session, work.now)
-    over = session.revoked_at is not None or session.expires_at <= work.now or idle
-    return None if over or not staff.active else (staff, session)
+    return None if _is_over(staff, session, work.now) else (staff, session)
+
+
+def is_good(work: UnitOfWork, session_id: int) -> bool:
+    """Whether a session that was good a while ago still is: for what stays open long."""
+    found = work.session.execute(
+        select(Staff, StaffSession)
+        .join(StaffSession, StaffSession.staff_id == Staff.id)
+        .where(StaffSession.id == session_id)
+    ).first()
+    return found is not None and not _is_over(found[0], found[1], work.now)
 
 
 def is_idle(staff: Staff, session: StaffSession, now: datetime) -> bool:
@@ -82,6 +90,11 @@ def revoke(
         statement = statement.where(StaffSession.id != but)
     ended = work.session.execute(statement.values(revoked_at=work.now).returning(StaffSession.id))
     return len(ended.all())
+
+
+def _is_over(staff: Staff, session: StaffSession, now: datetime) -> bool:
+    ended = session.revoked_at is not None or session.expires_at <= now
+    return ended or not staff.active or is_idle(staff, session, now)
 
 
 def _hash(token: str) -> str:

@@ -141,3 +141,14 @@ def test_a_new_colleague_from_the_admins_link_to_the_inbox(
     noa.get_by_role("button", name="Set password").click()
     expect(noa.get_by_role("heading", name="Set up your second factor")).to_be_visible()
     context.close()
+
+
+def test_what_a_page_fetches_by_itself_says_so(desk: Desk, page: Page) -> None:
+    admin = desk.agent("admin")
+    cookie = {"name": "pilebot-staff", "value": admin.token, "url": desk.url}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dict does
+    page.goto("/")
+    page.wait_for_function("document.querySelector('#incidents') && window.htmx")
+    with page.expect_request("**/incidents/bar*") as asked:
+        page.evaluate("htmx.trigger('#incidents', 'live')")
+    assert asked.value.headers["x-background"] == "1"

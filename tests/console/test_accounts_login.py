@@ -190,6 +190,27 @@ def test_idle_sessions_end_by_role(desk: Desk, role: str, minutes: int, still_in
     assert (agent.get("/account").status_code == 200) is still_in
 
 
+@pytest.mark.parametrize(
+    ("asks", "keeps"),
+    [
+        (("/account", {}), True),
+        (("/inbox/count", {}), True),
+        (("/inbox/count", {"X-Background": "1"}), False),
+        (("/events/poll", {}), False),
+        (("/events/bell", {}), False),
+    ],
+    ids=str,
+)
+def test_an_open_page_alone_keeps_no_session(
+    desk: Desk, asks: tuple[str, dict[str, str]], keeps: bool
+) -> None:
+    admin = desk.agent("admin")
+    for _ in range(4):
+        desk.world.clock_passes(10 * 60)
+        admin.get(asks[0], headers=asks[1])
+    assert (admin.get("/account").status_code == 200) is keeps
+
+
 def test_a_session_ends_after_twelve_hours_however_busy(desk: Desk) -> None:
     agent = desk.agent("agent")
     for _ in range(6):

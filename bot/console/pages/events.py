@@ -12,9 +12,10 @@ from bot.console import worklist
 from bot.console.context import Console
 from bot.console.guard import PUBLIC, Routes
 from bot.console.stream import AT_ONCE, Cursor, Hub, frames, replay
+from bot.services import staff_sessions
 from bot.store.desk import Incident
 from bot.store.riders import Conversation
-from bot.store.staff import Staff, StaffSession
+from bot.store.staff import Staff
 
 STATIC: Final = Path(__file__).resolve().parents[1] / "static"
 STREAMS: Final = 100  # of one process; each holds a thread
@@ -111,5 +112,4 @@ def _is_here(console: Console, staff_id: int) -> bool:
 
 def _session_is_good(console: Console, session_id: int) -> bool:
     with console.store.read() as work:
-        session = work.session.get(StaffSession, session_id)
-        return session is not None and session.revoked_at is None and session.expires_at > work.now
+        return staff_sessions.is_good(work, session_id)

@@ -34,6 +34,11 @@ function refresh(element) {
   }, wait));
 }
 
+// What a page fetches by itself is no sign that somebody is there: it keeps no session alive.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.triggeringEvent?.type === "live") detail.headers["X-Background"] = "1";
+});
+
 function tell(ref) {
   for (const element of document.querySelectorAll("[data-live]")) {
     if (ref === null || isNews(element, ref)) refresh(element);
