@@ -153,12 +153,12 @@ def delivered(
         _enter(work, incident, "page_failed", told)
         return
     text = f"{shown} was paged."
-    told = select(IncidentEntry.id).where(
+    first = select(IncidentEntry.id).where(
         IncidentEntry.incident_id == incident.id,
         IncidentEntry.kind == "page_sent",
         IncidentEntry.text == text,
     )
-    if work.session.scalars(told).first() is None:
+    if work.session.scalars(first).first() is None:
         _enter(work, incident, "page_sent", text)
 
 

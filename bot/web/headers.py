@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response
 
 from bot.settings import Settings
@@ -12,10 +14,18 @@ POLICY = (
 )
 
 
+def policy(settings: Settings) -> str:
+    """POLICY, with the host of the map's tiles where they are set."""
+    if not settings.map_tiles:
+        return POLICY
+    tiles = urlsplit(settings.map_tiles)
+    return POLICY.replace("img-src 'self'", f"img-src 'self' {tiles.scheme}://{tiles.netloc}")
+
+
 def add_headers(app: Flask, settings: Settings) -> None:
     """Set the headers after each request; a view that set one itself keeps its own."""
     headers = {
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": policy(settings),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",

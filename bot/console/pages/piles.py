@@ -2,25 +2,96 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from flask import abort
+from flask import Response, abort, render_template, request, url_for
+from sqlalchemy import ColumnElement, select
 
+from bot.console import map_view, pile_view
 from bot.console.context import Console
 from bot.console.guard import Routes
-from bot.store.stations import Pile
+from bot.gateways.labels import labels_of, labels_pdf
+from bot.services import pile_log
+from bot.store.stations import Pile, Station
+
+TABS: Final = {"all": "All", "care": "Needs care", "charging": "Charging", "map": "Map"}
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: /piles /piles/<pile_id>."""
+    """Routes: /piles /piles/map.png /piles/<pile_id> /piles/<pile_id>/labels.pdf."""
 
     @routes.page("/piles", right="pile.read")
     def page() -> Any:
-        return console.page("piles")
+        tab = request.args.get("tab", "all")
+        if tab not in TABS:
+            abort(404)
+        values = _map(console) if tab == "map" else _list(console, tab)
+        here = request.full_path.rstrip("?")
+        if console.wants_fragment():
+            name = "piles_map" if tab == "map" else "piles_list"
+            return render_template(f"console/{name}.html", tab=tab, here=here, **values)
+        with console.store.read() as work:
+            names = select(Station.id, Station.name).order_by(Station.name)
+            stations = [(row.id, row.name) for row in work.session.execute(names)]
+        return console.page("piles", tab=tab, tabs=TABS, here=here, stations=stations, **values)
+
+    @routes.page("/piles/map.png", right="pile.read")
+    def streets() -> Any:
+        answer = Response(map_view.bundled()[0], mimetype="image/png")
+        answer.headers["Cache-Control"] = "private, max-age=86400"
+        return answer
 
     @routes.page("/piles/<pile_id>", right="pile.read")
     def one(pile_id: str) -> Any:
         with console.store.read() as work:
-            if work.session.get(Pile, pile_id) is None:
+            pile = work.session.get(Pile, pile_id)
+            if pile is None:
                 abort(404)
-        return console.page("piles")
+            (row,) = pile_view.rows_of(work, console.settings, [pile])
+            values: dict[str, Any] = {
+                "pile": pile,
+                "row": row,
+                "station": pile.station,
+                "chart": pile_view.chart(work, pile),
+                "uptime": pile_log.uptime(work, pile),
+                "events": [pile_view.said(e) for e in pile_log.newest_events(work, pile_id, 40)],
+                "commands": pile_log.newest_commands(work, pile_id, 20),
+            }
+        name = "pile_live" if console.wants_fragment() else "pile"
+        return console.page(name, **values)
+
+    @routes.page("/piles/<pile_id>/labels.pdf", right="pile.read")
+    def labels(pile_id: str) -> Any:
+        with console.store.read() as work:
+            pile = work.session.get(Pile, pile_id)
+            if pile is None:
+                abort(404)
+            found = labels_of(work, console.settings, [evse.code for evse in pile.evses])
+            name = f"pile-{pile.number}-labels.pdf"
+        answer = Response(labels_pdf(found, console.settings.brand), mimetype="application/pdf")
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return answer
+
+
+def _list(console: Console, tab: str) -> dict[str, Any]:
+    station = request.args.get("station", "")
+    with console.store.read() as work:
+        conditions: list[ColumnElement[bool]] = []
+        if tab == "care":
+            conditions.append(pile_view.wants_care(work, console.settings))
+        if tab == "charging":
+            conditions.append(pile_view.is_charging())
+        if station.isdecimal() and len(station) < 18:
+            conditions.append(Pile.station_id == int(station))
+        after = request.args.get("after", "")[:48]
+        rows, more = pile_view.rows(work, console.settings, *conditions, after=after)
+    older = url_for("console.piles_page", tab=tab, station=station or None, after=more)
+    return {"rows": rows, "older": older if more else None, "station": station}
+
+
+def _map(console: Console) -> dict[str, Any]:
+    with console.store.read() as work:
+        found = pile_view.by_station(work, console.settings)
+        places = pile_view.places(found)
+    drawing = map_view.draw(console.settings, places, url_for("console.piles_streets"))
+    return {"map": drawing, "station": ""}

@@ -1,0 +1,65 @@
+"""What a pile said and was told, and how much of the week it was there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+
+from bot.domain.uptime import share_online
+from bot.store.database import UnitOfWork
+from bot.store.desk import StaffAction
+from bot.store.devices import Command, PileEvent
+from bot.store.queues import Inbox
+from bot.store.staff import Staff
+from bot.store.stations import Pile
+
+WEEK: Final = timedelta(days=7)
+
+
+def newest_events(work: UnitOfWork, pile_id: str, limit: int) -> Sequence[PileEvent]:
+    """What the pile said last, newest first."""
+    return work.session.scalars(
+        select(PileEvent)
+        .where(PileEvent.pile_id == pile_id)
+        .order_by(PileEvent.received_at.desc(), PileEvent.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def newest_commands(work: UnitOfWork, pile_id: str, limit: int) -> list[tuple[Command, str]]:
+    """What the pile was told last, newest first, and by whom of the staff ("": by the bot)."""
+    rows = work.session.execute(
+        select(Command, Staff.name)
+        .outerjoin(StaffAction, StaffAction.command_id == Command.id)
+        .outerjoin(Staff, Staff.id == StaffAction.asked_by)
+        .where(Command.pile_id == pile_id)
+        .order_by(Command.id.desc())
+        .limit(limit)
+    )
+    return [(command, name or "") for command, name in rows]
+
+
+def uptime(work: UnitOfWork, pile: Pile) -> float | None:
+    """The share of the last seven days, or of its time with us, in which the pile was in contact;
+    None when it was never heard."""
+    if pile.seen_at is None:
+        return None
+    heard = work.session.execute(
+        select(Inbox.body)
+        .where(
+            Inbox.stream == f"pile:{pile.id}",
+            Inbox.kind == "pile.presence",
+            Inbox.available_at > work.now - 2 * WEEK,
+        )
+        .order_by(Inbox.id)
+    )
+    changes = sorted(
+        (datetime.fromisoformat(body["at"]), bool(body["online"])) for (body,) in heard
+    )
+    since = work.now - WEEK
+    if changes and changes[0][0] > since and changes[0][1]:
+        since = changes[0][0]  # it first came within the week
+    return share_online(changes, since, work.now, now_online=pile.online)
