@@ -261,8 +261,11 @@ def test_a_new_device_is_told_until_its_owner_says_so(desk: Desk) -> None:
     other.logs_in(staff.login)
     other.gives_code(code_at(desk.world.now))
     assert "not seen before" in first.get("/account").text
+    assert "new on another device" in first.get("/").text
+    assert "new on another device" in first.get("/more").text
     first.post("/account/devices/mine", "/account")
     assert "not seen before" not in first.get("/account").text
+    assert "new on another device" not in first.get("/").text
     desk.world.clock_passes(60)
     other.post("/logout")
     other.logs_in(staff.login)
