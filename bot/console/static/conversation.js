@@ -81,6 +81,8 @@ function followWindow() {
     copyDraft();
   }
   closed ? (composer.dataset.closed = "") : delete composer.dataset.closed;
+  const lost = document.querySelector("#window [data-lost]");
+  if (lost) lost.hidden = !form.action.endsWith("/send"); // it was ours when this page was made
 }
 function copyDraft() {
   for (const field of document.querySelectorAll("[data-from-draft]")) if (!field.value) field.value = text.value.replace(/\s+/g, " ").slice(0, 600);
