@@ -56,13 +56,14 @@ _DANGER_NOUNS: Final = (
     r"rauch|feuer|funken|flammen|heiss|warm|verletzt\w*|verbrannt|brennt)"
 )
 _NEGATED: Final = (
-    rf"\b(?:no|not|without|isn'?t|wasn'?t|aren'?t|never)(?: (?:on|any|a|really|the|that|very|so|too|"
+    rf"\b(?:no|not|nor|without|isn'?t|wasn'?t|aren'?t|didn'?t|doesn'?t|never)(?: (?:on|any|a|really|the|that|very|so|too|"
     rf"even|visible|been))?(?: (?:on|very|the))? {_DANGER_NOUNS}",
-    rf"\b(?:no hay|sin|no sale|no es|no esta|ningun\w*|nada de|nao tem|sem|nao ha|nao esta|nao ta|"
-    rf"nenhum\w*)(?: (?:muy|tan|muito|tao|mas|mais|nada de))? {_DANGER_NOUNS}",
-    rf"\b(?:pas de|pas d'|pas|sans|aucune?|kein\w*|ohne|nicht)(?: (?:tres|si|trop|sehr|so|zu))? ?"
+    rf"\b(?:no hay|sin|ni|no sale|no es|no esta|ningun\w*|nada de|nao tem|sem|nem|nao ha|nao esta"
+    rf"|nao ta|nenhum\w*)(?: (?:muy|tan|muito|tao|mas|mais|nada de))? {_DANGER_NOUNS}",
+    rf"\b(?:pas de|pas d'|pas la moindre|pas|sans|ni|aucune?|kein\w*|ohne|weder|noch|nicht)(?: (?:tres|si|trop|sehr|so|zu))? ?"
     rf"{_DANGER_NOUNS}",
     r"(?:没有?|不|无|沒)(?:再)?(?:冒烟|着火|起火|火花|受伤|触电|漏电|烫|发烫|鼓包|烧焦|爆炸)",
+    r"一点(?:火星子?|火花|烟)(?:都|也)?没有?",
 )
 
 _PART: Final = (
@@ -80,7 +81,8 @@ _PART_DE: Final = (
 _DANGER: Final = (
     # Smoke, fire, explosion
     r"\bsmok(?:e|es|ing|ey|y)\b|\bfire\b|\bflames?\b|\bhaze\b|\bcaught fire|\bblaz(?:e|ing)\b",
-    r"\bexplo(?:d|s)\w+|\b(?:loud|big) (?:bang|pop)\b|\b(?:a|went) (?:pop|bang)\b|\bpopping\b"
+    r"\bexplo(?:d|s)\w+|\b(?:loud|big) (?:bang|pop)\b|\b(?:a|went) (?:pop|bang)\b"
+    r"|\bpopping\b(?! (?:in|out|over|to|up|down|round|into|back)\b)"
     r"|\bflash(?:es|ed)?\b.{0,10}\b(?:inside|from|out of|in the (?:box|charger|socket))\b",
     r"\b(?:humo|humea|humareda|fuego|incendi\w+|en llamas|llamaradas?|neblina|fumac\w+|fogo|labaredas?)\b",
     r"\bem chamas\b|\b(?:explot|estall|explodi|explos)\w+",
@@ -184,9 +186,15 @@ _DANGER: Final = (
     r"пожар|дым|горит|искр|حريق|دخان|आग|धुआं|धुआँ|火事|感電|ไฟไหม้|ควัน|불이|화재|연기|yangin|duman|pozar",
 )  # fmt: skip
 _HARMLESS_RE: Final = re.compile("|".join((*_HARMLESS, *_NEGATED)))
+_NEGATED_RE: Final = re.compile("|".join(_NEGATED))
 _DANGER_RE: Final = re.compile("|".join(_DANGER))
 
 
 def is_danger(text: str) -> bool:
     """Whether a message tells of, or hints at, danger to people."""
     return _DANGER_RE.search(_HARMLESS_RE.sub(" ~ ", plain(text))) is not None
+
+
+def is_denied(text: str) -> bool:
+    """Whether a message says that there is no danger, and has no word of any."""
+    return _NEGATED_RE.search(plain(text)) is not None and not is_danger(text)

@@ -18,7 +18,7 @@ from nlu import entities as patterns
 from nlu import keywords
 from nlu.language import guess_language
 from nlu.rasa import Parsed, Rasa
-from nlu.safety import is_danger
+from nlu.safety import is_danger, is_denied
 
 INTENTS: Final = (
     "find_pile", "charge_status", "order_history", "book_pile", "modify_booking",
@@ -36,23 +36,45 @@ MAX_CHARS: Final = 500  # a 60 kB text blocks Rasa for 14 s; no request needs mo
 
 _SURE: Final = 0.30  # below this the dialog asks back
 _MARGIN: Final = 0.20  # what an action must be ahead of the next guess
-_DANGER: Final = 0.5  # danger that only Rasa sees; what people say of it stands in safety.py
-_KEYWORD_SHARE: Final = 0.25  # how much keywords weigh beside Rasa
-# What Rasa may add to the patterns' finds; of numbers only those that can be read.
-_FROM_RASA: Final = frozenset(("station_name", "location", "vehicle", "time"))
-_NUMBERS_FROM_RASA: Final = frozenset(("amount", "percent"))
+_KEYWORD_SHARE: Final = 0.05  # how much keywords weigh beside Rasa
+# Danger: recall comes first. Words of danger count unless Rasa is sure of something else ("this
+# charger is fire"); without such words Rasa's suspicion is enough.
+_DANGER_WITH_WORDS: Final = 0.05
+_DANGER_ALONE: Final = 0.30
+_DANGER_DENIED: Final = 0.97  # where the text says that there is none ("no smoke, no smell")
+# Out of scope is told from the rest more often than its probability says: nobody can write
+# examples of everything that is not about charging.
+_FOREIGN: Final = 1.5
+_FOREIGN_WORDS: Final = 30.0  # the same with words of other trades and none of ours
+_FOREIGN_LEAST: Final = 0.03  # its probability before that, where Rasa sees none
 # What a fact makes likelier, as a factor.
 _LIKELIER: Final = {
     "session_active": {
-        "charge_status": 2.0,
+        "charge_status": 3.0,
         "stop_charge": 2.0,
-        "change_session": 2.0,
+        "change_session": 3.0,
         "deny": 1.3,
     },
-    "has_booking": {"modify_booking": 2.0, "cancel_booking": 2.0, "order_history": 1.3},
+    "has_booking": {"modify_booking": 2.0, "cancel_booking": 2.0, "order_history": 1.5},
     "plugged_in": {"start_charge": 2.5},
-    "asked_confirm": {"affirm": 3.0, "deny": 3.0},
+    "in_wallet": {"top_up_or_payment": 3.0},
+    "asked_confirm": {"affirm": 6.0, "deny": 6.0},
 }
+# What the absence of a fact makes less likely: there is no session to change. Mildly, since
+# riders may speak of what the conversation does not know.
+_WITHOUT: Final = {
+    "session_active": {"change_session": 0.3, "charge_status": 0.4, "stop_charge": 0.5},
+    "has_booking": {"modify_booking": 0.4, "cancel_booking": 0.6},
+    "asked_confirm": {"affirm": 0.6},
+}
+# Several requests of one message: what may be one of them, and how sure its piece must be.
+_REQUESTS: Final = frozenset(
+    ("find_pile", "charge_status", "order_history", "book_pile", "modify_booking",
+     "cancel_booking", "start_charge", "stop_charge", "change_session", "pricing_question",
+     "refund", "invoice_or_receipt", "top_up_or_payment", "coupon_or_membership",
+     "human_handoff", "language_change", "privacy_request")
+)  # fmt: skip
+_SURE_REQUEST: Final = 0.75
 
 
 class Nlu:
@@ -73,15 +95,23 @@ class Nlu:
         """See bot.understanding.Understander; the result's `lang` is a guess from `text` alone."""
         if payload:
             return from_payload(payload)
+        words_of_danger = is_danger(clean(text, 8 * MAX_CHARS))
         text = clean(text)
         found = patterns.find(text)
         language = guess_language(text)
-        if is_danger(text):
+        if words_of_danger and self._is_meant(text):
             sign = tuple(Entity("pile_code", code, code) for code in codes)
             return Understanding("safety_emergency", 1.0, (*found, *sign), None, language, "safety")
         if codes:
             return self._photo(text, codes, language, context)
         return self._text(text, found, language, context)
+
+    def _is_meant(self, text: str) -> bool:
+        """Whether words of danger are meant as such; they are while Rasa is away."""
+        parsed = self._rasa.parse(text) if self._rasa and _is_readable(text) else None
+        if parsed is None:
+            return True
+        return dict(parsed.ranking).get("safety_emergency", 0.0) >= _DANGER_WITH_WORDS
 
     def _photo(
         self, text: str, codes: tuple[str, ...], language: str | None, context: frozenset[str]
@@ -136,14 +166,17 @@ def from_payload(payload: str) -> Understanding:
     return Understanding(intent, 1.0, given, engine="button")
 
 
-def clean(text: str) -> str:
-    """What may be given to Rasa: bounded, no control characters, no leading "/" (it would
-    inject an intent)."""
-    text = unicodedata.normalize("NFC", text[: 4 * MAX_CHARS])
+def clean(text: str, longest: int = MAX_CHARS) -> str:
+    """What may be given to Rasa: no control characters, no leading "/" (it would inject an
+    intent), and of a longer text its beginning and its end, where people say what they want."""
+    text = unicodedata.normalize("NFC", text[: 8 * longest])
     kept = "".join(
         " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text
     )
-    return " ".join(kept.split()).lstrip("/ ")[:MAX_CHARS].strip()
+    words = " ".join(kept.split()).lstrip("/ ").strip()
+    if len(words) <= longest:
+        return words
+    return f"{words[: longest // 2].rstrip()} {words[1 - longest // 2 :].lstrip()}"
 
 
 def _is_only_a_code(text: str, found: Sequence[Entity]) -> bool:
@@ -186,10 +219,14 @@ def weigh(
 ) -> list[tuple[str, float]]:
     """Rasa's ranking, moved by what the conversation knows and by keywords; adds up to 1."""
     scores = dict(ranking)
-    for fact in context:
-        name, _, _ = fact.partition(":")
-        for intent, factor in _LIKELIER.get(name, {}).items():
-            scores[intent] = scores.get(intent, 0.01) * factor
+    facts = {fact.partition(":")[0] for fact in context}
+    moved = [factors for fact, factors in _LIKELIER.items() if fact in facts]
+    moved += [factors for fact, factors in _WITHOUT.items() if fact not in facts]
+    for intent, factor in (pair for factors in moved for pair in factors.items()):
+        scores[intent] = scores.get(intent, 0.01) * factor
+    foreign = _FOREIGN_WORDS if keywords.is_foreign(text) else _FOREIGN
+    if "out_of_scope" in scores:
+        scores["out_of_scope"] = max(scores["out_of_scope"], _FOREIGN_LEAST) * foreign
     total = sum(scores.values()) or 1.0
     mixed = {intent: (1 - _KEYWORD_SHARE) * score / total for intent, score in scores.items()}
     hits = keywords.scored(text)
@@ -206,26 +243,35 @@ def _decide(
     language: str | None,
     context: frozenset[str],
 ) -> Understanding:
-    ranking = weigh(parsed.ranking, text, context)
-    if ranking[0][0] == "safety_emergency" and ranking[0][1] < _DANGER and len(ranking) > 1:
-        ranking = [*ranking[1:2], ranking[0], *ranking[2:]]
+    everything = patterns.merge(parsed.entities, found)
+    suspicion = dict(parsed.ranking).get("safety_emergency", 0.0)
+    if suspicion >= (_DANGER_DENIED if is_denied(text) else _DANGER_ALONE):
+        return Understanding("safety_emergency", suspicion, everything, None, language, "rasa")
+    ranking = [one for one in weigh(parsed.ranking, text, context) if one[0] != "safety_emergency"]
+    several = requests(parsed, context)
+    if several:
+        sure = min(p for intent, p in parsed.requests if intent in several and p >= _SURE_REQUEST)
+        return Understanding(
+            several[0], sure, everything, several[1], language, "rasa", also=several[1:]
+        )
     (first, sure), (second, next_) = ranking[0], ranking[1] if len(ranking) > 1 else (None, 0.0)
-    more = added_by_rasa(parsed.entities, found)
-    everything = tuple(sorted((*found, *more), key=lambda one: one.start or 0))
     if sure < _SURE or (first in ACTIONS and sure - next_ < _MARGIN):
         return Understanding("unclear", sure, everything, first, language, "rasa")
     likely = second if next_ >= _SURE / 2 else None
     return Understanding(first, sure, everything, likely, language, "rasa")
 
 
-def added_by_rasa(seen: Iterable[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
-    """Entities that only Rasa sees: never over those that the patterns are sure of."""
-    more = []
-    for one in seen:
-        if any(patterns.overlaps(one, other) for other in found):
-            continue
-        if one.type in _FROM_RASA:
-            more.append(replace(one, value=one.value.lower() if one.type == "time" else one.value))
-        elif one.type in _NUMBERS_FROM_RASA and (value := patterns.number(one.text)) is not None:
-            more.append(replace(one, value=str(value)))
-    return tuple(more)
+def requests(parsed: Parsed, context: frozenset[str]) -> tuple[str, ...]:
+    """The intents of a message that asks for several things, in its order; () where it asks for
+    one. A fault counts only before the wish for another pile: else it is a reason."""
+    sure = [intent for intent, p in parsed.requests if p >= _SURE_REQUEST]
+    if "out_of_scope" in sure or parsed.ranking[0][0] == "out_of_scope":
+        return ()
+    wanted = [
+        intent
+        for intent in dict.fromkeys(sure)
+        if intent in _REQUESTS or (intent == "report_fault" and "find_pile" in sure)
+    ]
+    if "stop_charge" in wanted and "session_active" not in context:
+        wanted.remove("stop_charge")
+    return tuple(wanted) if len(wanted) > 1 else ()

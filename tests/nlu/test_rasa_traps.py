@@ -29,6 +29,7 @@ class Scripted(ThreadingHTTPServer):
     daemon_threads = True
     mood = "well"
     ranking: tuple[tuple[str, float], ...] = (("find_pile", 0.9), ("greet", 0.02))
+    requests: tuple[tuple[str, float], ...] = ()
     released = threading.Event()
 
     def __init__(self) -> None:
@@ -49,7 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         match self.server.mood:
             case "well":
                 ranking = [{"name": n, "confidence": p} for n, p in self.server.ranking]
-                self._answer(200, {"intent_ranking": ranking, "entities": []})
+                requests = [{"name": n, "confidence": p} for n, p in self.server.requests]
+                answer = {"intent_ranking": ranking, "entities": [], "requests": requests}
+                self._answer(200, answer)
             case "error":
                 self._answer(500, {"status": "failure"})
             case "unauthorised":
@@ -151,27 +154,91 @@ def test_injections_and_long_texts_are_defused(server: Scripted) -> None:
 @pytest.mark.parametrize("intent", sorted(ACTIONS))
 def test_an_action_needs_a_margin_before_the_next_guess(server: Scripted, intent: str) -> None:
     nlu = Nlu(Rasa(server.url, "", PATIENT_S))
-    server.ranking = ((intent, 0.45), ("community", 0.40))
-    meant = nlu("xyzzy plugh frobnicate")
+    known = frozenset(["session_active", "has_booking"])
+    likelier = 2 if intent in ("stop_charge", "cancel_booking") else 1  # for what is known
+    server.ranking = ((intent, 0.45), ("community", 0.40 * likelier))
+    meant = nlu("xyzzy plugh frobnicate", context=known)
     assert (meant.intent, meant.secondary) == ("unclear", intent)
     server.ranking = ((intent, 0.7), ("community", 0.1))
-    assert nlu("xyzzy plugh frobnicate").intent == intent
+    assert nlu("xyzzy plugh frobnicate", context=known).intent == intent
 
 
 def test_a_question_needs_no_margin_but_some_confidence(server: Scripted) -> None:
     nlu = Nlu(Rasa(server.url, "", PATIENT_S))
-    server.ranking = (("charge_status", 0.45), ("community", 0.40))
-    assert nlu("xyzzy plugh frobnicate").intent == "charge_status"
+    server.ranking = (("pricing_question", 0.45), ("community", 0.40))
+    assert nlu("xyzzy plugh frobnicate").intent == "pricing_question"
     server.ranking = tuple((intent, 1 / len(INTENTS)) for intent in INTENTS)
     assert nlu("xyzzy plugh frobnicate").intent == "unclear"
 
 
-def test_doubtful_danger_gives_way_to_the_next_guess(server: Scripted) -> None:
+def test_danger_that_only_rasa_sees_counts_even_where_it_is_not_its_first_guess(
+    server: Scripted,
+) -> None:
     nlu = Nlu(Rasa(server.url, "", PATIENT_S))
-    server.ranking = (("safety_emergency", 0.4), ("find_pile", 0.35), ("help", 0.25))
+    server.ranking = (("find_pile", 0.6), ("safety_emergency", 0.35))
+    meant = nlu("xyzzy plugh frobnicate")
+    assert (meant.intent, meant.engine) == ("safety_emergency", "rasa")
+    server.ranking = (("find_pile", 0.8), ("safety_emergency", 0.2))
     assert nlu("xyzzy plugh frobnicate").intent == "find_pile"
-    server.ranking = (("safety_emergency", 0.7), ("find_pile", 0.2))
-    assert nlu("xyzzy plugh frobnicate").intent == "safety_emergency"
+
+
+def test_words_of_danger_count_unless_rasa_is_sure_of_something_else(server: Scripted) -> None:
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
+    server.ranking = (("rate_or_feedback", 0.97), ("safety_emergency", 0.01))
+    assert nlu("this new charger is pure fire").intent == "rate_or_feedback"
+    server.ranking = (("rate_or_feedback", 0.8), ("safety_emergency", 0.1))
+    meant = nlu("this new charger is pure fire")
+    assert (meant.intent, meant.engine) == ("safety_emergency", "safety")
+    server.mood = "error"
+    assert nlu("this new charger is pure fire").intent == "safety_emergency"
+
+
+def test_denied_danger_needs_more_than_suspicion(server: Scripted) -> None:
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
+    server.ranking = (("safety_emergency", 0.6), ("report_fault", 0.4))
+    assert nlu("no smoke, the screen stays dark").intent == "report_fault"
+
+
+def test_danger_at_the_end_of_a_long_story_is_seen(server: Scripted) -> None:
+    server.ranking = (("find_pile", 0.5), ("safety_emergency", 0.1))
+    story = "we drove and drove and then had coffee " * 40
+    meant = Nlu(Rasa(server.url, "", PATIENT_S))(f"{story} and smoke comes out of the plug")
+    assert meant.intent == "safety_emergency"
+    assert server.asked[0][1]["text"].endswith("smoke comes out of the plug")
+
+
+def test_what_names_another_trade_is_out_of_scope(server: Scripted) -> None:
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
+    server.ranking = (("refund", 0.9), ("out_of_scope", 0.02))
+    assert nlu("netflix took my money twice").intent == "out_of_scope"
+    assert nlu("my charger took my money, netflix did not").intent == "refund"
+
+
+def test_two_requests_are_served_in_their_order(server: Scripted) -> None:
+    nlu = Nlu(Rasa(server.url, "", PATIENT_S))
+    server.ranking = (("invoice_or_receipt", 0.9), ("stop_charge", 0.1))
+    server.requests = (("stop_charge", 0.95), ("invoice_or_receipt", 0.9))
+    meant = nlu("xyzzy plugh and frobnicate", context=frozenset(["session_active"]))
+    assert (meant.intent, meant.also) == ("stop_charge", ("invoice_or_receipt",))
+    # Nothing runs that could be stopped: one request.
+    assert nlu("xyzzy plugh and frobnicate").also == ()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (("refund", 0.95), ("refund", 0.9)),
+        (("greet", 0.99), ("refund", 0.9)),
+        (("refund", 0.95), ("find_pile", 0.5)),
+        (("report_fault", 0.99), ("refund", 0.95)),  # the fault is the reason
+        (("refund", 0.95), ("out_of_scope", 0.9), ("find_pile", 0.9)),
+    ],
+)
+def test_one_request_stays_one(server: Scripted, pieces: tuple[tuple[str, float], ...]) -> None:
+    server.ranking = (("refund", 0.9), ("community", 0.01))
+    server.requests = pieces
+    meant = Nlu(Rasa(server.url, "", PATIENT_S))("xyzzy plugh and frobnicate")
+    assert (meant.intent, meant.also) == ("refund", ())
 
 
 def test_the_model_reads_the_sentence_but_a_checked_code_stands() -> None:
