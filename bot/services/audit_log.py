@@ -19,8 +19,13 @@ from bot.store.staff import Audit, Staff
 
 PAGE: Final = 50
 EXPORT_MAX: Final = 100_000
-# Actions about money begin with one of these words ("refund", "refund.approved", "payment.link").
-MONEY: Final = ("refund", "payment", "credit", "receipt", "tariff", "approval", "bill")
+# Actions about money: one of these, or below one ("refund.failed"). Only money waits for a second
+# person, so every decision on an action is one of them.
+MONEY: Final = (
+    "refund", "payment", "credit", "receipt", "tariff", "bill", "debt", "money",
+    "action.refund", "action.payment_link", "action.receipt", "action.credit",
+    "action.approved", "action.rejected", "action.withdrawn",
+)  # fmt: skip
 _COLUMNS: Final = (
     "id", "at", "who", "login", "role", "session", "ip", "action", "object", "before", "after",
     "reason", "key", "hash",

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import DatabaseError
 
+from bot.domain.staff_actions import KINDS
 from bot.services import audit, audit_log
 from bot.services.audit import Actor
 from bot.store.database import Store, UnitOfWork
@@ -19,6 +20,7 @@ from bot.store.staff import Audit
 from tests.console.desk import Agent, Desk
 from tests.world import World
 
+MONEY_RIGHTS = ("refund.request", "payment.link", "credit.give", "receipt.resend")
 OLLI = Actor(1, "agent", "Olli", 1, "10.0.0.7")
 
 
@@ -53,6 +55,15 @@ def test_finance_reads_money_only(world: World, desk: Desk) -> None:
     assert taken == []
     assert {row["action"] for row in rows_of(finance.post("/audit/export"))} >= {"refund"}
     assert not {r["action"] for r in rows_of(finance.post("/audit/export"))} & {"phone.reveal"}
+
+
+def test_no_action_of_money_is_kept_from_finance(world: World, desk: Desk) -> None:
+    written = [f"action.{kind.name}" for kind in KINDS.values() if kind.right in MONEY_RIGHTS]
+    assert "action.refund" in written
+    write(world.store, *({"action": action} for action in written))
+    with world.store.read() as work:
+        lines, _ = audit_log.page(work, audit_log.Filter(money_only=True))
+    assert sorted(line.row.action for line in lines) == sorted(written)
 
 
 def test_filters_and_pages_show_every_row_once(world: World, desk: Desk) -> None:
