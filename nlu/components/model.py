@@ -1,4 +1,4 @@
-"""The intent model: a linear SVM and small neural networks over one set of features, averaged.
+"""The intent model: small neural networks over one set of features, averaged.
 
 Free of Rasa, so that it can be measured alone; classifier.py puts it into Rasa's pipeline.
 """
@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.svm import LinearSVC
 
 from nlu.components import features, network
 
@@ -25,15 +24,12 @@ class Options:
     """What was found by measurement on nlu/dev (docs/understanding.md)."""
 
     seed: int = 20261120
-    C: float = 0.7  # of the SVM
     concept_weight: float = 0.7  # beside words and characters
     networks: int = 2
     hidden: int = 192
     epochs: int = 10
     input_dropout: float = 0.4
     hidden_dropout: float = 0.5
-    svm_share: float = 0.2  # of the average
-    svm_slope: float = 3.0  # makes the SVM's margins into probabilities
     temperature: float = 0.6  # below 1: surer; the networks learn to be modest
 
 
@@ -83,7 +79,6 @@ class IntentModel:
         self._options = options
         self.intents: list[str] = []
         self._featurizer = Featurizer(options.concept_weight)
-        self._svm: Any = None
         self._networks: list[network.Network] = []
 
     def fit(
@@ -97,20 +92,12 @@ class IntentModel:
         rows = self._featurizer.fit(texts)
         say(f"{rows.shape[0]} messages, {rows.shape[1]} features")
         with ThreadPoolExecutor(_CORES) as pool:
-            svm = pool.submit(self._fit_svm, rows, labels)
             nets = [
                 pool.submit(self._fit_network, rows, labels, at, say)
                 for at in range(chosen.networks)
             ]
-            self._svm, self._networks = svm.result(), [net.result() for net in nets]
+            self._networks = [net.result() for net in nets]
         return self
-
-    def _fit_svm(self, rows: sp.csr_matrix, labels: Any) -> LinearSVC:
-        chosen = self._options
-        svm = LinearSVC(C=chosen.C, class_weight="balanced", random_state=chosen.seed)
-        svm.fit(rows, labels)
-        svm.coef_ = svm.coef_.astype(np.float32)
-        return svm
 
     def _fit_network(
         self, rows: sp.csr_matrix, labels: Any, at: int, say: Callable[[str], None]
@@ -130,13 +117,9 @@ class IntentModel:
 
     def probabilities(self, texts: Sequence[str]) -> Any:
         """An array of texts x intents; each row adds up to 1."""
-        chosen = self._options
         rows = self._featurizer.rows(texts)
-        svm = _softmax(chosen.svm_slope * self._svm.decision_function(rows))
-        nets = [_softmax(one.scores(rows)) for one in self._networks]
-        share = chosen.svm_share if nets else 1.0
-        mixed = share * svm + (1 - share) * (sum(nets) / max(len(nets), 1))
-        return _softmax(np.log(mixed + 1e-9) / chosen.temperature)
+        mixed = sum(_softmax(one.scores(rows)) for one in self._networks) / len(self._networks)
+        return _softmax(np.log(mixed + 1e-9) / self._options.temperature)
 
 
 def _softmax(scores: Any) -> Any:
