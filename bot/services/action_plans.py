@@ -161,7 +161,9 @@ def _refund(asked: _Asked) -> Plan:
     stands = refunds.balance(asked.work, hold)
     waiting = Money(waiting_minor(asked.work, hold.id), hold.currency)
     left = Money(max(0, stands.left.amount_minor - waiting.amount_minor), hold.currency)
-    limit = refund_limit(asked.settings.refund_limits, asked.actor.role, hold.currency)
+    alone = refund_limit(asked.settings.refund_limits, asked.actor.role, hold.currency)
+    given = _given_alone(asked.work, session.id, asked.actor.staff_id)
+    limit = Money(max(0, alone.amount_minor - given), hold.currency)
     facts = [
         ("Taken", plain(Money(stands.captured_minor, hold.currency))),
         ("Given back", plain(Money(stands.refunded_minor, hold.currency))),
@@ -183,6 +185,18 @@ def _refund(asked: _Asked) -> Plan:
         limit=limit,
         body={"hold_id": hold.id},
     )
+
+
+def _given_alone(work: UnitOfWork, session_id: int, staff_id: int) -> int:
+    """What somebody has given of a charge without a second person: small steps add up."""
+    given = select(func.sum(StaffAction.amount_minor)).where(
+        StaffAction.kind == "refund",
+        StaffAction.session_id == session_id,
+        StaffAction.asked_by == staff_id,
+        StaffAction.decided_by.is_(None),
+        StaffAction.state.in_(("running", "done")),
+    )
+    return int(work.session.scalar(given) or 0)
 
 
 def waiting_minor(work: UnitOfWork, hold_id: int) -> int:

@@ -56,6 +56,7 @@ WHO: Final[dict[str, str]] = {
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject
     """,
+    "agent finance manager admin": "rider_phone rider_reveal",
     "finance admin": "audit_page audit_check audit_export",
     "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
     "agent technician manager admin": "incidents_acknowledge",

@@ -527,3 +527,51 @@ def test_riders_cannot_write_markup_into_the_panel(world: World, desk: Desk) -> 
     text = desk.agent("manager").get(f"/riders/{rider.id}/panel").text
     assert "<script>alert" not in text
     assert "358401112233" not in text
+
+
+def test_small_refunds_add_up_to_a_second_person(world: World, desk: Desk) -> None:
+    session_id = charge(world)
+    maria = desk.agent("manager")
+    order(maria, "refund", "k1", session=session_id, amount="1.50")
+    world.until(lambda: action(world).state == "done", "never done")
+    order(maria, "refund", "k2", session=session_id, amount="0.60")
+    assert action(world).state == "waiting"
+    order(maria, "refund", "k3", session=session_id, amount="0.50")
+    assert action(world).state != "waiting"
+
+
+def test_an_order_is_not_given_twice_while_it_is_on_its_way(both: tuple[World, Desk]) -> None:
+    world, desk = both
+    people = [desk.agent("technician") for _ in range(4)]
+    forms = [
+        {"evse": 2, "csrf": one.csrf(), "key": "k", "reason": "Cable is stuck"} for one in people
+    ]
+    calls = [
+        lambda one=one, form=form: one.http.post("/actions/unlock", data=form)
+        for one, form in zip(people, forms, strict=True)
+    ]
+    codes = sorted(answer.status_code for answer in together(calls))
+    assert codes == [303, 409, 409, 409]
+    world.settle()
+    assert len(world.pile("1023").asked) == 1
+
+
+def test_a_number_is_shown_for_a_reason_and_noted(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "hello")
+    with world.store.read() as work:
+        from bot.services.riders import rider_for
+
+        rider_id = rider_for(work, "whatsapp", PHONE).id
+    anna = desk.agent("agent")
+    path = f"/riders/{rider_id}/phone"
+    assert PHONE not in anna.get(path).text
+    assert PHONE not in anna.post(path, reason=" ").text
+    answer = anna.post(path, reason="Called from the pile")
+    assert PHONE in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    with world.store.read() as work:
+        noted = work.session.scalars(select(Audit)).all()
+        assert [(each.action, each.reason) for each in noted] == [
+            ("reveal_phone", "Called from the pile")
+        ]
+    assert desk.agent("technician").get(path).status_code == 403
