@@ -51,6 +51,15 @@ class Head:
     danger: bool  # an incident of this conversation is open
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who has a conversation, where no more of its head is shown."""
+
+    owner: str
+    owner_name: str
+    mine: bool
+
+
 @dataclass(slots=True)
 class Draft:
     """What stands in the composer; it survives every refusal."""
@@ -99,6 +108,12 @@ def head(work: UnitOfWork, me: Me, conversation: Conversation) -> Head:
         viewers=threads.viewers_of(work, conversation.id, but=me.staff_id),
         danger=work.session.scalars(danger).first() is not None,
     )
+
+
+def owner_of(work: UnitOfWork, me: Me, conversation: Conversation) -> Owner:
+    """Who has a conversation, as somebody sees it."""
+    mine = conversation.owner == "human" and conversation.owner_id == me.staff_id
+    return Owner(conversation.owner, owner_name(work, conversation), mine)
 
 
 def lines(

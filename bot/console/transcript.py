@@ -15,13 +15,14 @@ from sqlalchemy import select
 from bot.console.view import shown_text
 from bot.domain.handoff_reasons import reason as known_reason
 from bot.replies import Choose, Document, Picture, Say, Written, load
-from bot.services.stations import Place, nearby
+from bot.services.stations import distance_m
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.desk import ConversationMark
 from bot.store.queues import Outbox
 from bot.store.riders import Conversation, Message
 from bot.store.staff import Staff
+from bot.store.stations import Pile, Station
 
 PAGE: Final = 60
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -102,8 +103,9 @@ def transcript(
     marks = _marks(work, conversation.id, rows if more else (), upper=before and rows)
     pending = [] if before is not None else _pending(work, conversation.id)
     names = _names(work, rows, marks, pending)
-    lines = [_message(work, settings, row, names, me, media) for row in rows]
+    lines = [_message(row, names, me, media) for row in rows]
     _explain(lines)
+    _tell_nearest(work, lines)
     lines = _merge(lines, [_mark(each, names, me) for each in marks])
     lines += [line for row in pending if (line := _waiting(row, names, me)) is not None]
     _group(lines, ZoneInfo(settings.desk_tz))
@@ -156,14 +158,7 @@ def _names(
     return {row.id: row.name for row in work.session.execute(found)}
 
 
-def _message(
-    work: UnitOfWork,
-    settings: Settings,
-    row: Message,
-    names: dict[int, str],
-    me: int,
-    media: Any,
-) -> Line:
+def _message(row: Message, names: dict[int, str], me: int, media: Any) -> Line:
     icon, tick = _TICKS.get(row.status, ("clock", row.status))
     own = row.author == "agent" and row.staff_id == me
     who = {"rider": "Rider", "bot": "Bot", "auto": "Automatic", "system": "System"}
@@ -185,8 +180,6 @@ def _message(
             line.codes = [str(entities["pile_code"])]
         line.voice = str(row.body.get("other_media", "")).startswith("audio/")
         _rider_hint(line, row.body)
-        if line.place is not None:
-            line.place["near"] = _near(work, settings, line.place)
     else:
         line.status, line.tick_icon, line.tick = row.status, icon, tick
         line.error = row.error or ""
@@ -227,16 +220,24 @@ def _rider_hint(line: Line, body: dict[str, Any]) -> None:
         line.hint = "Photo, read and not kept." if line.codes else "Photo without a code, not kept."
 
 
-def _near(work: UnitOfWork, settings: Settings, place: dict[str, Any]) -> str:
-    found = nearby(work, settings, Place(float(place["lat"]), float(place["lng"]), ""), limit=1)
-    if not found:
-        return ""
-    station, metres = found[0].station, found[0].distance_m or 0
-    numbers = ", ".join(pile.number for pile in station.piles[:4])
-    away = f"{metres} m" if metres < 1000 else f"{metres / 1000:.1f} km"
-    return (
-        f"{away} from {station.name} (pile {numbers})" if numbers else f"{away} from {station.name}"
-    )
+def _tell_nearest(work: UnitOfWork, lines: Sequence[Line]) -> None:
+    """Which station is nearest to each place; the stations are read once."""
+    places = [line.place for line in lines if line.author == "rider" and line.place is not None]
+    if not places:
+        return
+    stations = work.session.execute(
+        select(Station.id, Station.name, Station.lat, Station.lng)
+    ).all()
+    for place in places:
+        at = (float(place["lat"]), float(place["lng"]))
+        nearest = min(stations, key=lambda row: distance_m(*at, row.lat, row.lng), default=None)
+        if nearest is None:
+            return
+        metres = distance_m(*at, nearest.lat, nearest.lng)
+        piles = select(Pile.number).where(Pile.station_id == nearest.id).order_by(Pile.number)
+        numbers = ", ".join(work.session.scalars(piles.limit(4)))
+        away = f"{metres} m" if metres < 1000 else f"{metres / 1000:.1f} km"
+        place["near"] = f"{away} from {nearest.name}" + (f" (pile {numbers})" if numbers else "")
 
 
 def _explain(lines: Sequence[Line]) -> None:

@@ -39,7 +39,7 @@ def add_routes(routes: Routes, console: Console) -> None:
         with console.store.read() as work:
             conversation = chat.readable(console, work, conversation_id)
             shown = chat.lines(console, work, conversation, _before())
-            may_retry = chat.head(work, console.me(), conversation).mine
+            may_retry = chat.owner_of(work, console.me(), conversation).mine
         return render_template(
             "console/transcript.html", shown=shown, may_retry=may_retry, id=conversation_id,
             packet=None,
@@ -55,16 +55,17 @@ def add_routes(routes: Routes, console: Console) -> None:
     def window(conversation_id: int) -> Any:
         with console.store.read() as work:
             conversation = chat.readable(console, work, conversation_id)
-            head = chat.head(work, console.me(), conversation)
+            owner = chat.owner_of(work, console.me(), conversation)
             shown = chat.window_of(work, conversation)
-        return render_template("console/conversation_window.html", window=shown, head=head)
+        return render_template("console/conversation_window.html", window=shown, head=owner)
 
     @routes.page("/conversations/<int:conversation_id>/viewers", right="conversation.read")
     def viewers(conversation_id: int) -> Any:
         with console.store.read() as work:
-            conversation = chat.readable(console, work, conversation_id)
-            head = chat.head(work, console.me(), conversation)
-        return render_template("console/conversation_viewers.html", head=head)
+            chat.readable(console, work, conversation_id)
+            me = console.me().staff_id
+            there = threads.viewers_of(work, conversation_id, but=me)
+        return render_template("console/conversation_viewers.html", head={"viewers": there})
 
     @routes.page(
         "/conversations/<int:conversation_id>/media/<int:message_id>", right="conversation.read"
@@ -147,7 +148,6 @@ def _head_values(console: Console, work: UnitOfWork, conversation_id: int) -> di
         "conversation": conversation,
         "head": chat.head(work, me, conversation),
         "colleagues": chat.colleagues(work, me) if me.may("conversation.work") else [],
-        "known_labels": threads.known_labels(work),
         "back": url_for("console.inbox_page"),
         "now": work.now,
     }
