@@ -56,6 +56,8 @@ class Pin:
 class MapView:
     """What the template draws; `beyond` are the places outside of the bundled streets."""
 
+    left: int
+    top: int
     width: int
     height: int
     pictures: Sequence[Picture]
@@ -88,7 +90,18 @@ def draw(settings: Settings, places: Sequence[Place], bundled_url: str) -> MapVi
     ]
     beyond = [each for each in places if each not in inside]
     picture = Picture(bundled_url, 0, 0, WIDTH, height)
-    return MapView(WIDTH, height, [picture], _sorted(pins), beyond, ATTRIBUTION)
+    window = _window(pins, height)
+    return MapView(*window, [picture], _sorted(pins), beyond, ATTRIBUTION)
+
+
+def _window(pins: Sequence[Pin], height: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the part that shows all pins, about as wide as a screen."""
+    if not pins:
+        return 0, 0, WIDTH, height
+    tops, bottoms = min(pin.y for pin in pins), max(pin.y for pin in pins)
+    shown = min(height, max(round(WIDTH * 0.55), bottoms - tops + 3 * MARGIN))
+    top = round(min(max(0, (tops + bottoms) / 2 - shown / 2), height - shown))
+    return 0, top, WIDTH, shown
 
 
 def _tiled(settings: Settings, places: Sequence[Place]) -> MapView:
@@ -114,7 +127,7 @@ def _tiled(settings: Settings, places: Sequence[Place]) -> MapView:
     pins = [
         Pin(each, round(x - x0), round(y - y0)) for each, (x, y) in zip(places, points, strict=True)
     ]
-    return MapView(WIDTH, height, pictures, _sorted(pins), [], settings.map_credit)
+    return MapView(0, 0, WIDTH, height, pictures, _sorted(pins), [], settings.map_credit)
 
 
 def _mercator(lat: float, lng: float, zoom: int) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import selectinload
 from bot.console.map_view import Place
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.staff_actions import plain
+from bot.gateways.labels import CONNECTORS
 from bot.services import charging
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
@@ -192,7 +193,8 @@ def _socket(
     session, chat = running if running else (None, None)
     progress = charging.progress(work, session) if session is not None else None
     return Socket(
-        code=evse.code, state=state, badge=SHOWN[state], connector=evse.connector_type,
+        code=evse.code, state=state, badge=SHOWN[state],
+        connector=CONNECTORS.get(evse.connector_type, evse.connector_type),
         max_kw=_kw(evse.max_power_w), fault=evse.fault_code or "", status_at=evse.status_at,
         energy=_kwh(progress.energy_wh) if progress else "",
         power=_kw(progress.power_w) if progress and progress.power_w else "",
