@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
 
-from rapidfuzz import fuzz, process, utils
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.codes import PileCode
 from bot.errors import Refused
+from bot.services import names
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -22,7 +22,6 @@ from bot.store.stations import Evse, Pile, Station
 
 WALK_M_PER_MIN = 75  # about 4.5 km/h
 DETOUR = 1.3  # streets are longer than the straight line
-NAME_SCORE = 82  # rapidfuzz score from which a typed name is taken for a station's
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +194,18 @@ def by_code(work: UnitOfWork, code: PileCode) -> tuple[Pile, Evse | None]:
 
 
 def named(work: UnitOfWork, text: str, *, whole: bool = False) -> Station | None:
-    """The station whose name fits what was typed best, or None.
+    """The station whose name fits what was typed best (see `names.best`), or None.
 
     `whole`: the text is nothing but the name; else the name may stand in a sentence.
     """
-    stations = {station.id: station for station in work.session.scalars(select(Station))}
-    names = {id_: each.name for id_, each in stations.items()}
-    return _best(text, stations, names, fuzz.ratio if whole else fuzz.token_set_ratio)
+    known = {row.id: row.name for row in work.session.execute(select(Station.id, Station.name))}
+    meant = names.best(text, known, whole=whole)
+    return work.session.get(Station, meant) if meant is not None else None
 
 
 def place_at(work: UnitOfWork, text: str) -> Place | None:
     """A place known from our stations' names and streets, or None."""
-    stations = {station.id: station for station in work.session.scalars(select(Station))}
-    streets = {id_: re.sub(r"\d.*", "", each.address) for id_, each in stations.items()}
-    station = named(work, text) or _best(text, stations, streets, fuzz.token_set_ratio)
+    station = named(work, text) or named(work, text, whole=True) or _in_street(work, text)
     return Place(station.lat, station.lng, station.name) if station else None
 
 
@@ -229,14 +226,11 @@ def unknown_place(text: str) -> Refused:
     )
 
 
-def _best(
-    text: str,
-    stations: Mapping[int, Station],
-    names: Mapping[int, str],
-    scorer: Callable[..., float],
-) -> Station | None:
-    best = process.extractOne(text, names, scorer=scorer, processor=utils.default_process)
-    return stations[best[2]] if best and best[1] >= NAME_SCORE else None
+def _in_street(work: UnitOfWork, text: str) -> Station | None:
+    addresses = work.session.execute(select(Station.id, Station.address))
+    streets = {row.id: re.sub(r"\d.*", "", row.address) for row in addresses}
+    meant = names.best(text, streets)
+    return work.session.get(Station, meant) if meant is not None else None
 
 
 def remembered(rider_lat: float | None, rider_lng: float | None) -> Place | None:
