@@ -649,3 +649,23 @@ def test_a_voice_note_is_kept_for_the_person_who_has_the_chat(waiting: World, de
     assert heard.headers["Content-Type"] == "audio/ogg"
     assert heard.content == voice
     assert "<audio" in anna.get(at(desk)).text
+
+
+def test_two_charges_that_do_not_start_call_a_person(world: World, desk: Desk) -> None:
+    world.give_card(PHONE)
+    pile = world.pile("1023")
+    for code, evse in (("1023-27", 2), ("1023-16", 1)):
+        world.rider_says(PHONE, f"start {code}")
+        world.rider_taps(PHONE, "Yes, start")
+        pile.status(evse, "Occupied")
+        pile.answers("RequestStartTransaction", status="Rejected")
+        world.clock_passes(6)  # it is tried once more by itself
+        pile.answers("RequestStartTransaction", status="Rejected")
+        world.settle()
+        assert desk.conversation(PHONE).owner == "bot"
+    world.rider_says(PHONE, "and now?")
+    chat = desk.conversation(PHONE)
+    assert (chat.owner, chat.handoff_reason, chat.priority) == ("queue", "command_failed", 1)
+    world.bot_says(PHONE, "I am passing this to a person")
+    (mark,) = marks(world, "queued")
+    assert mark.body["tried"] == ["start rejected", "start rejected"]
