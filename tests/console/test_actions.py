@@ -575,3 +575,17 @@ def test_a_number_is_shown_for_a_reason_and_noted(world: World, desk: Desk) -> N
             ("reveal_phone", "Called from the pile")
         ]
     assert desk.agent("technician").get(path).status_code == 403
+
+
+def test_a_pile_s_page_offers_to_stop_what_runs_there(world: World, desk: Desk) -> None:
+    session_id = charging(world)
+    tom = desk.agent("technician")
+    page = tom.get(f"/piles/{PILE}/actions").text
+    assert f"/actions/stop?session={session_id}" in page
+    assert tom.get(f"/actions/stop?session={session_id}").status_code == 200
+    order(tom, "stop", session=session_id)
+    world.bot_says(PHONE, "Stopping")
+    with world.store.read() as work:
+        marked = work.session.scalars(select(ConversationMark.text)).all()
+    assert any("Stop charging" in text for text in marked), "the rider's chat tells of it"
+    assert desk.agent("finance").get(f"/piles/{PILE}/actions").text.count("/actions/") == 0

@@ -65,6 +65,7 @@ def _pile(console: Console, pile_id: str) -> Markup:
             pile_id=pile_id,
             kinds=[kind for kind in possible if me.may(kind.right)],
             evses=list(pile.evses) if pile.online and me.may("pile.unlock") else [],
+            running=_running(work, pile_id) if me.may("session.stop") else [],
             items=recent(work, me, pile_id=pile_id),
         )
     return Markup(html)  # noqa: S704 - a template's, escaped there
@@ -80,6 +81,17 @@ def _add_kind(routes: Routes, console: Console, kind: Kind) -> None:
     form.__name__, order.__name__ = f"{kind.name}_form", kind.name
     routes.page(f"/actions/{kind.path}", right=kind.right)(form)
     routes.action(f"/actions/{kind.path}", right=kind.right)(order)
+
+
+def _running(work: UnitOfWork, pile_id: str) -> list[tuple[int, str]]:
+    """Charges at a pile, and where."""
+    rows = work.session.execute(
+        select(ChargingSession.id, Evse.code)
+        .join(Evse, Evse.id == ChargingSession.evse_id)
+        .where(Evse.pile_id == pile_id, ChargingSession.open, ChargingSession.state != "stopping")
+        .order_by(Evse.number)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def _form(console: Console, kind: Kind, given: dict[str, str], status: int = 200) -> Any:
