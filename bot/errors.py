@@ -8,11 +8,11 @@ PilebotError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.replies import Value
+    from bot.replies import Option, Value
 
 
 class PilebotError(Exception):
@@ -20,12 +20,19 @@ class PilebotError(Exception):
 
 
 class Refused(PilebotError):
-    """A polite no: `text` is an English source sentence that is translated when shown."""
+    """A polite no: `text` is an English source sentence that is translated when shown; `options`
+    are ways on that can be tapped."""
 
-    def __init__(self, text: str, values: Mapping[str, Value] | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        values: Mapping[str, Value] | None = None,
+        options: Sequence[Option] = (),
+    ) -> None:
         super().__init__(text)
         self.text = text
         self.values: Mapping[str, Value] = values or {}
+        self.options = options
 
 
 class TryAgain(PilebotError):

@@ -165,6 +165,19 @@ def repeats(world: World) -> None:
     pile.transaction_event(pile.evse, "Updated", chargingState="Charging")
 
 
+# -- the bank and the payment provider ------------------------------------------------------------
+
+
+@step(r"bank lets the hold go")
+def lapses(world: World) -> None:
+    world.bank_lets_go()
+
+
+@step(r"bank declines the saved card")
+def declines(world: World) -> None:
+    world.saved_card_goes()
+
+
 @step(r"nothing kept holds (.+)")
 def not_kept(world: World, text: str) -> None:
     digits = "".join(sign for sign in text if sign.isdigit())

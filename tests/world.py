@@ -37,6 +37,7 @@ from bot.jobs.relay import relay
 from bot.services.riders import rider_for
 from bot.settings import Settings
 from bot.store import inbox, outbox
+from bot.store.charging import Hold
 from bot.store.database import Store, make_engine
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
@@ -276,6 +277,31 @@ class World:
         )
         assert answer.status_code in (200, 402), answer.text  # 402: the card was declined
         self.settle()
+
+    def bank_lets_go(self) -> None:
+        """The newest hold lapses at Stripe, without our doing."""
+        with self.store.read() as work:
+            hold = work.session.scalars(select(Hold).order_by(Hold.id.desc())).first()
+        assert hold is not None
+        url = f"{self.stripe_url}/demo/payment_intents/{hold.payment_intent}/expire"
+        self.http.post(url).raise_for_status()
+        self.until(lambda: self._state_of_hold(hold.id) == "expired", "the hold still stands")
+
+    def _state_of_hold(self, hold_id: int) -> str:
+        with self.store.read() as work:
+            return work.session.get_one(Hold, hold_id).state
+
+    def saved_card_goes(self) -> None:
+        """Every saved card is one that the bank declines from now on."""
+        from bot.gateways.stripe_client import client_for
+
+        stripe = client_for(self.settings)
+        with self.store.begin() as work:
+            for rider in work.session.scalars(select(Rider).where(Rider.card_label.is_not(None))):
+                card = stripe.v1.payment_methods.attach(
+                    "pm_card_chargeCustomerFail", {"customer": rider.stripe_customer or ""}
+                )
+                rider.stripe_payment_method = card.id
 
     # -- piles --------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class Engine:
                         return self._not_an_answer(turn, state)
                     said = {slot.name: AGREED.dump(True)}
         except Refused as refused:
-            return [Say(refused.text, refused.values)]
+            return [_no(refused)]
         if not said:
             if heard in ("unclear", "out_of_scope", "answer"):
                 return self._not_an_answer(turn, state)
@@ -125,7 +125,7 @@ class Engine:
         try:
             state.slots |= self._take(turn, intent, asking=None)
         except Refused as refused:
-            return [Say(refused.text, refused.values)]
+            return [_no(refused)]
         return self._advance(turn, intent, state)
 
     # -- filling and running ------------------------------------------------------------------
@@ -167,7 +167,7 @@ class Engine:
             prompt = Say(slot.prompt) if isinstance(slot.prompt, str) else slot.prompt(turn, values)
         except Refused as refused:
             turn.conversation.dialog = {}
-            return [Say(refused.text, refused.values)]
+            return [_no(refused)]
         if prompt is None:
             return None
         state.asking = slot.name
@@ -186,7 +186,7 @@ class Engine:
         try:
             return list(as_sequence(intent.run(turn, *wishes)))
         except Refused as refused:
-            return [Say(refused.text, refused.values)]
+            return [_no(refused)]
 
     # -- state and buttons --------------------------------------------------------------------
 
@@ -214,6 +214,12 @@ class Engine:
         if not found or state is None or state.asking is None or tag != state.tag:
             raise Refused("That button belongs to an earlier question, so nothing was done.")
         return replace(turn, heard=replace(turn.heard, payload=f"={value}")), False
+
+
+def _no(refused: Refused) -> Reply:
+    """A refusal as the rider gets it."""
+    said = Say(refused.text, refused.values)
+    return Choose(said, refused.options) if refused.options else said
 
 
 def _tag(key: str) -> str:

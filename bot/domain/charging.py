@@ -292,11 +292,16 @@ def _lower(step: Step, final: Sequence[Reading]) -> None:
 
 
 def _reconcile(step: Step) -> None:
+    """A lower register after the bill: the bill stays, what is too much is credited."""
     too_much = (step.now.bill_minor or 0) - step.now.bill().gross_minor
-    if too_much > 0:
-        step.set(refund_minor=too_much)
-        if step.now.hold == "captured":
-            step.give_back()
+    if too_much <= step.now.refund_minor:
+        return
+    step.do(on.Credit(too_much - step.now.refund_minor))
+    step.set(refund_minor=too_much)
+    if step.now.hold == "captured":
+        step.give_back()
+    elif step.now.due_minor < step.now.terms.smallest_minor and step.now.hold != "capturing":
+        step.forgive()
 
 
 def _pile_offline(step: Step, _event: on.PileOffline) -> None:

@@ -94,7 +94,9 @@ class SessionFacts:
     bill_minor: int | None = None  # frozen total; what is captured
     captures: int = 0  # tries so far
     checks: int = 0
-    refund_minor: int = 0  # to give back as soon as it is captured, or given back
+    refund_minor: int = 0  # credited since: the meter ended lower than billed
+    asked_minor: int | None = None  # what the last capture or payment was for
+    collecting: bool = False  # a payment is asked for as soon as the old hold is gone
     told: tuple[str, ...] = ()
     tells: int = 0  # notices so far: numbers them
     voids: int = 0
@@ -104,6 +106,11 @@ class SessionFacts:
     def is_open(self) -> bool:
         """Whether it occupies its rider and its EVSE."""
         return self.state in OPEN
+
+    @property
+    def due_minor(self) -> int:
+        """What the rider has to pay: the bill less what was credited."""
+        return (self.bill_minor or 0) - self.refund_minor
 
     def energy_wh(self) -> int:
         """Wh delivered so far, or billed."""
@@ -115,10 +122,11 @@ class SessionFacts:
         return Usage(closed.readings, closed.charging, closed.idle, closed.fault)
 
     def bill(self, until: datetime | None = None) -> Bill:
-        """The bill of the session as it stands; never above what is held, zero when too small."""
+        """The bill of the session as it stands; never above what is held, zero when it is too
+        small or no energy came."""
         usage, limit = self.usage(until), self.terms.hold_minor
         full = price(self.terms.tariff, usage, limit_minor=limit)
-        if full.gross_minor >= self.terms.smallest_minor:
+        if full.gross_minor >= self.terms.smallest_minor and usage.energy_wh() > 0:
             return full
         return price(self.terms.tariff, usage, limit_minor=limit, waive=True)
 
@@ -358,9 +366,10 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """The money was taken."""
+    """The money was taken; `by_other`: by an older hold or payment than the one asked for now."""
 
     at: datetime
+    by_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +396,7 @@ class NotMe:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Staff ask once more for what is owed."""
+    """Staff or the rider ask once more for what is owed."""
 
     at: datetime
 
@@ -406,9 +415,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class PlaceHold:
-    """Hold money."""
+    """Hold money; `take`: it pays a bill and is taken at once."""
 
     amount_minor: int
+    take: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +467,13 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Write a credit note for this much of the bill; the facts hold the right bill."""
+
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     """Send TimerFired(name) at a moment; replaces a timer of the same name."""
 
@@ -491,7 +508,7 @@ class MarkSuspect:
 
 
 Command = (
-    PlaceHold | CheckHold | SendStart | SendStop | Capture | Void | Refund
+    PlaceHold | CheckHold | SendStart | SendStop | Capture | Void | Refund | Credit
     | SetTimer | CancelTimer | MakeBill | Tell | MarkSuspect
 )  # fmt: skip
 

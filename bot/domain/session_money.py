@@ -21,14 +21,16 @@ def yes(step: Step, _event: on.Yes) -> None:
 
 
 def collect(step: Step, _event: on.Collect) -> None:
-    """What is owed is asked for again: of the hold that still stands, else of a new one."""
+    """What is owed is asked for again: of the hold that still stands, else by a payment."""
     if step.now.state != "debt":
         return
     if step.now.hold == "held":
+        step.set(collecting=True)
         _take_debt(step)
+    elif step.now.hold == "voiding":
+        step.set(collecting=True)
     elif step.now.hold in {"void", "failed", "expired"}:
-        step.set(hold="placing")
-        step.do(on.PlaceHold(step.now.bill_minor or 0))
+        step.ask_payment()
 
 
 def _take_debt(step: Step) -> None:
@@ -81,6 +83,16 @@ def hold_failed(step: Step, event: on.HoldFailed) -> None:
         step.tell_once("hold_failed", reason=event.reason)
     elif step.now.state == "releasing":
         step.release()
+    elif step.now.state == "debt":
+        _debt_stands(step)
+
+
+def _debt_stands(step: Step) -> None:
+    """The payment of a debt came to nothing; what an earlier hold stood in the way of is next."""
+    if step.now.collecting:
+        step.ask_payment()
+    else:
+        step.tell("debt_unpaid")
 
 
 def _hold_gone(step: Step, state_of_hold: str) -> None:
@@ -99,6 +111,8 @@ def _hold_gone(step: Step, state_of_hold: str) -> None:
             step.owe()
         case "releasing":
             step.release()
+        case "debt" if step.now.collecting:
+            step.ask_payment()
         case _:
             pass
 
@@ -122,15 +136,24 @@ def voided(step: Step, _event: on.Voided) -> None:
         _hold_gone(step, "void")
 
 
-def captured(step: Step, _event: on.Captured) -> None:
-    if step.now.state not in {"billing", "debt"} or step.now.hold == "captured":
+def captured(step: Step, event: on.Captured) -> None:
+    if step.now.hold == "captured" and not event.by_other:
+        return
+    if step.now.state == "releasing" and not event.by_other:  # paid while it was given up
+        step.cancel_all()
+        step.set(state="settled", hold="captured")
+    if step.now.state not in {"billing", "debt"}:
         return
     step.cancel_all()
     step.cancel("capture")
-    step.set(state="settled", hold="captured")
+    step.set(state="settled", collecting=False)
+    if not event.by_other:
+        step.set(hold="captured")
+    elif step.now.hold in {"placing", "waiting", "held"}:
+        step.void()  # nobody pays twice
     if "debt" in step.now.told:
         step.tell_once("debt_paid")
-    if step.now.refund_minor:
+    if not event.by_other:
         step.give_back()
 
 
@@ -138,7 +161,11 @@ def capture_failed(step: Step, _event: on.CaptureFailed) -> None:
     if step.now.state != "billing" or step.now.hold != "capturing":
         return
     step.set(hold="held")
-    if step.now.captures < MAX_CAPTURES:
+    if step.now.due_minor < step.now.terms.smallest_minor:
+        step.forgive()
+    elif step.now.captures < MAX_CAPTURES:
         step.timer("capture", 60 * 5 ** (step.now.captures - 1))
     else:
         step.owe()
+        if step.now.collecting:  # asked for again, and no again: let it go and ask for a payment
+            step.void()

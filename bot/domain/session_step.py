@@ -88,8 +88,13 @@ class Step:
 
     def capture(self) -> None:
         number = self.now.captures + 1
-        self.set(hold="capturing", captures=number)
-        self.do(on.Capture(self.now.bill_minor or 0, number))
+        self.set(hold="capturing", captures=number, asked_minor=self.now.due_minor)
+        self.do(on.Capture(self.now.due_minor, number))
+
+    def ask_payment(self) -> None:
+        """A debt whose hold is gone is paid by a payment of its own, taken at once."""
+        self.set(hold="placing", collecting=False, asked_minor=self.now.due_minor)
+        self.do(on.PlaceHold(self.now.due_minor, take=True))
 
     def owe(self) -> None:
         self.cancel("capture")
@@ -97,8 +102,18 @@ class Step:
         self.tell_once("debt")
 
     def give_back(self) -> None:
-        self.do(on.Refund(self.now.refund_minor, "meter"))
-        self.tell("refund", amount_minor=str(self.now.refund_minor))
+        """More was taken than is due by now."""
+        asked = self.now.asked_minor
+        over = (self.now.bill_minor or 0 if asked is None else asked) - self.now.due_minor
+        if over > 0:
+            self.do(on.Refund(over, "meter"))
+            self.tell("refund", amount_minor=str(over))
+
+    def forgive(self) -> None:
+        """So little is left to pay that the provider cannot take it."""
+        self.cancel("capture")
+        self.tell_once("corrected")
+        self.release()
 
     # --- the pile
 

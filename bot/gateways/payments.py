@@ -6,16 +6,17 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.errors import GiveUp
 from bot.gateways.stripe_client import client_for, stripe_errors
-from bot.gateways.stripe_holds import HoldDesk, Outcome, Payer
+from bot.gateways.stripe_holds import HoldDesk, Outcome, Payer, forget_card
 from bot.gateways.stripe_refunds import pursue_refund
 from bot.gateways.translate import language, say
 from bot.replies import Say
 from bot.settings import Settings
-from bot.store.charging import ChargingSession, Hold, Refund
+from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import Store
 from bot.store.inbox import put
 from bot.store.riders import Rider
@@ -25,23 +26,30 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 KINDS: Final = frozenset(
-    {"payment.hold", "payment.check", "payment.capture", "payment.void", "payment.refund"}
-)
+    {"payment.hold", "payment.check", "payment.capture", "payment.void", "payment.refund",
+     "payment.forget_card"}
+)  # fmt: skip
 
 
 NOTE: Final = Say("Held on your card. You pay only for what you charge; the rest is released.")
+DEBT_NOTE: Final = Say("Payment of bill {number} for your charge at {evse}.")
 
 
 def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str, Any]) -> None:
     """Carry out one money effect and put its result into the inbox ("payment.result").
 
-    `body` is {refund_id}, or {hold_id} with perhaps `attempt` (of a capture or void that is asked
-    for again after a definite no) or `payment_intent` (an authorisation an event told of).
+    `body` is {refund_id}, {payment_method} of a card to forget, or {hold_id} with perhaps
+    `attempt` (of a capture or void that is asked for again after a definite no) or
+    `payment_intent` (an authorisation an event told of).
     Safe to deliver any number of times. Call it outside any transaction.
     Raises TryAgain (Stripe away or busy) and GiveUp (staff must look; a result may be recorded).
     """
     if kind == "payment.refund":
         _deliver_refund(store, settings, int(body["refund_id"]))
+        return
+    if kind == "payment.forget_card":
+        with stripe_errors():
+            forget_card(client_for(settings), str(body["payment_method"]))
         return
     with store.read() as work:
         hold = _row(work.session, Hold, int(body["hold_id"]))
@@ -102,12 +110,17 @@ def _payer(session: Session, settings: Settings, hold: Hold) -> Payer:
     rider = _row(session, Rider, hold.rider_id)
     charge = _row(session, ChargingSession, hold.session_id)
     evse = _row(session, Evse, charge.evse_id)
+    title, note = f"{settings.brand} {evse.code}", NOTE
+    if hold.purpose == "debt":
+        number = session.scalars(select(Bill.number).where(Bill.session_id == charge.id)).one()
+        title = f"{settings.brand} {number}"
+        note = Say(DEBT_NOTE.text, {"number": number, "evse": evse.code})
     return Payer(
         customer=rider.stripe_customer,
         payment_method=rider.stripe_payment_method,
         locale=language(rider.lang) if rider.lang else None,  # Checkout's names are the same
-        title=f"{settings.brand} {evse.code}",
-        note=say(rider.lang, NOTE),
+        title=title,
+        note=say(rider.lang, note),
         return_url=f"{settings.public_url.rstrip('/')}/pay/{pay_token(settings, hold.id)}",
     )
 
@@ -118,7 +131,8 @@ def _record(
     """Fill the provider's columns and tell the session, once per outcome and attempt."""
     subject = refund.id if refund else seen.id
     again = f":{attempt}" if attempt > 1 else ""
-    capturing = ":capture" if outcome.name == "failed" and seen.state == "capturing" else ""
+    step = {"capturing": ":capture", "voiding": ":void"}.get(seen.state, "")
+    step = step if outcome.name == "failed" else ""
     with store.begin() as work:
         hold = work.session.get(Hold, seen.id, with_for_update=True)
         assert hold is not None
@@ -141,7 +155,7 @@ def _record(
             put(
                 work,
                 source="payments",
-                source_id=f"{outcome.name}:{subject}:{seen.attempt}{capturing}{again}",
+                source_id=f"{outcome.name}:{subject}:{seen.attempt}{step}{again}",
                 stream=f"session:{hold.session_id}",
                 kind="payment.result",
                 body=_result(seen, refund, outcome),

@@ -71,8 +71,10 @@ def summary(bill: BillView) -> Say:
 
 def _paid(bill: BillView) -> Say:
     """What happened to the hold; a receipt must not say "released" of money that never came."""
-    if bill.payment_state in ("failed", "expired"):
+    if bill.owed or bill.payment_state in ("failed", "expired"):
         return Say("Not paid yet: {total} is due.", {"total": bill.total})
+    if bill.by_payment:
+        return Say("Paid: {total}.", {"total": bill.captured})
     rest = Money(bill.hold.amount_minor - bill.total.amount_minor, bill.total.currency)
     values: dict[str, Value] = {"hold": bill.hold, "rest": rest, "card": bill.card_label}
     if bill.card_label:

@@ -9,8 +9,9 @@ import structlog
 from sqlalchemy import or_, select, update
 
 from bot.gateways.stripe_client import hold_ref, refund_key
+from bot.services import money_watch
 from bot.settings import Settings
-from bot.store.charging import Hold, Refund
+from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import Store, UnitOfWork
 from bot.store.inbox import put
 from bot.store.outbox import emit
@@ -39,6 +40,8 @@ EVENTS: Final = (*HOLD_EVENTS, *REFUND_EVENTS, *DISPUTE_EVENTS, *CARD_EVENTS)
 _UNSETTLED: Final = ("creating", "waiting", "capturing", "voiding")
 _SWEEP_AHEAD: Final = timedelta(hours=12)
 _HELD_POLL: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_LAPSED: Final = timedelta(days=8)  # no card hold stands longer
 
 
 def on_stripe_event(work: UnitOfWork, settings: Settings, body: dict[str, Any]) -> None:
@@ -66,9 +69,10 @@ def on_stripe_event(work: UnitOfWork, settings: Settings, body: dict[str, Any]) 
 def poll_unsettled(store: Store, *, older_than: timedelta = timedelta(minutes=5)) -> int:
     """Look at payments no event has settled, for events get lost; the clock calls it.
 
-    Holds and refunds in a state that should pass are looked at every `older_than`, held ones
-    every hour. A hold that lapses at Stripe within 12 hours is told to its session once
-    (outcome "expiring"), which must capture what is owed. Returns how many effects were emitted.
+    Holds and refunds in a state that should pass are looked at every `older_than`, later every
+    hour, in the end every day; held ones every hour. A hold that lapses at Stripe within 12 hours
+    is told to its session once (outcome "expiring"), which must capture what is owed. Returns how
+    many effects were emitted.
     """
     with store.begin() as work:
         emitted = 0
@@ -76,12 +80,22 @@ def poll_unsettled(store: Store, *, older_than: timedelta = timedelta(minutes=5)
             select(Hold).where(Hold.state.in_(_UNSETTLED), Hold.updated_at <= work.now - older_than)
         )
         for hold in passing:
-            emitted += _check(work, hold, f"poll:hold:{hold.id}:{_slot(work.now, older_than)}")
+            every = _patience(work.now - hold.updated_at, older_than)
+            emitted += _check(work, hold, f"poll:hold:{hold.id}:{_slot(work.now, every)}")
         held = work.session.scalars(
             select(Hold).where(Hold.state == "held", Hold.updated_at <= work.now - _HELD_POLL)
         )
         for hold in held:
             emitted += _check(work, hold, f"poll:hold:{hold.id}:h{_slot(work.now, _HELD_POLL)}")
+        stuck = work.session.scalars(
+            select(Hold).where(
+                Hold.state == "failed",
+                Hold.reason == "void_refused",
+                Hold.created_at > work.now - _LAPSED,
+            )
+        )
+        for hold in stuck:
+            emitted += _check(work, hold, f"poll:hold:{hold.id}:d{_slot(work.now, _DAY)}")
         waiting = work.session.scalars(
             select(Refund).where(
                 Refund.state.in_(("open", "sent")), Refund.created_at <= work.now - older_than
@@ -92,6 +106,13 @@ def poll_unsettled(store: Store, *, older_than: timedelta = timedelta(minutes=5)
             emitted += _look_at_refund(work, refund, f"poll:refund:{refund.id}:{slot}")
         _tell_expiring(work)
     return emitted
+
+
+def _patience(passed: timedelta, at_first: timedelta) -> timedelta:
+    """How often to look at what does not settle: less often the longer it has not."""
+    if passed > _DAY:
+        return _DAY
+    return max(at_first, _HELD_POLL) if passed > 12 * at_first else at_first
 
 
 def check_hold(work: UnitOfWork, hold: Hold, cause: str) -> bool:
@@ -122,6 +143,10 @@ def _tell_expiring(work: UnitOfWork) -> None:
 
 def _check(work: UnitOfWork, hold: Hold, key: str, intent_id: str | None = None) -> bool:
     body: dict[str, Any] = {"hold_id": hold.id}
+    if hold.state == "capturing":  # the try that is on its way: its amount belongs to its key
+        session = work.session.get(ChargingSession, hold.session_id)
+        captures = session.facts.get("captures", 1) if session is not None else 1
+        body["attempt"] = max(1, captures)
     if intent_id and intent_id != hold.payment_intent:
         body["payment_intent"] = intent_id
     return emit(
@@ -191,12 +216,7 @@ def _disputed(work: UnitOfWork, kind: str, thing: dict[str, Any]) -> None:
     hold = _hold_of(work, thing)
     if hold is None:
         return
-    note = f"dispute {thing['id']} {thing.get('status', '')}: {thing.get('reason', '')}"
-    log.warning("payment_disputed", hold_id=hold.id, type=kind, note=note)
-    hold.reason = note[:120]
-    if kind == "charge.dispute.created":
-        work.session.execute(
-            update(Rider)
-            .where(Rider.id == hold.rider_id)
-            .values(stripe_payment_method=None, card_label=None)
-        )
+    log.warning("payment_disputed", hold_id=hold.id, type=kind, dispute=thing["id"])
+    note = {"status": str(thing.get("status", "")), "why": str(thing.get("reason", ""))}
+    tell = money_watch.disputed if kind == "charge.dispute.created" else money_watch.dispute_closed
+    tell(work, hold, dispute=str(thing["id"]), **note)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import stripe
 import structlog
@@ -100,6 +100,10 @@ class HoldDesk:
         self._now = now
         self._attempt = attempt  # of capturing
         self._amount = to_stripe(hold.amount_minor, hold.currency)
+        # What pays a debt is taken at once.
+        self._method: Literal["automatic", "manual"] = (
+            "automatic" if hold.purpose == "debt" else "manual"
+        )
 
     # What the outbox asks for.
 
@@ -170,7 +174,7 @@ class HoldDesk:
             "customer": customer,
             "payment_method": payment_method,
             "allowed_payment_method_types": ["card"],
-            "capture_method": "manual",
+            "capture_method": self._method,
             "confirm": True,
             "off_session": True,
             "description": self._payer.title,
@@ -179,7 +183,7 @@ class HoldDesk:
         }
 
     def page_params(self, customer: str | None) -> SessionCreateParams:
-        """A Checkout page that holds the amount and keeps the card for the next time.
+        """A Checkout page that holds (or for a debt takes) the amount and keeps the card.
 
         Replays must carry the same parameters, so the expiry is counted from the row.
         """
@@ -203,7 +207,7 @@ class HoldDesk:
                 }
             ],
             "payment_intent_data": {
-                "capture_method": "manual",
+                "capture_method": self._method,
                 "setup_future_usage": "off_session",
                 "description": self._payer.title,
                 "metadata": self._metadata(),
@@ -363,7 +367,8 @@ class HoldDesk:
         ours = Outcome(payment_intent=intent.id)
         if intent.status == "succeeded":
             taken = from_stripe(intent.amount_received, self._hold.currency)
-            return replace(ours, name="captured", amount_minor=taken)
+            kept = _card_to_keep(intent) if self._method == "automatic" else None
+            return replace(ours, name="captured", amount_minor=taken, card=kept)
         if intent.status == "canceled":
             name = "void" if wanted == "void" else "expired"
             return replace(
@@ -443,8 +448,22 @@ class HoldDesk:
         except stripe.InvalidRequestError as error:
             if error.code in _MOVED_ON:
                 raise TryAgain(f"the payment moved on: {error}", after_s=1) from error
-            raise
+            # No for good: it lapses by itself at the latest, and staff look at it.
+            return Outcome(
+                "failed",
+                payment_intent=intent.id,
+                reason="void_refused",
+                staff=f"hold {self._hold.id}: Stripe does not release it: {error}",
+            )
         return Outcome("void", amount_minor=0, payment_intent=intent.id)
+
+
+def forget_card(client: stripe.StripeClient, payment_method: str) -> None:
+    """Stripe keeps the card no longer; one it does not know any more is forgotten already."""
+    try:
+        client.v1.payment_methods.detach(payment_method)
+    except stripe.InvalidRequestError as error:
+        log.info("card_was_gone", code=error.code)
 
 
 def _belongs(metadata: Any, hold: Hold) -> bool:

@@ -5,22 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from bot.domain.money import Money
 from bot.domain.pricing import Bill as PricedBill
 from bot.domain.pricing import dump_bill, load_bill
 from bot.domain.session import SessionFacts, load_facts
 from bot.domain.tariffs import Tariff, load_tariff
-from bot.store.charging import Bill, ChargingSession, Hold, LedgerEntry, Refund, Series
+from bot.store.charging import (
+    Bill,
+    ChargingSession,
+    CreditNote,
+    Hold,
+    LedgerEntry,
+    Refund,
+    Series,
+)
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Evse
 from bot.store.upsert import insert
 
-SERIES = "bill"
+SERIES, CREDIT_SERIES = "bill", "credit"
 # Who owes or owns: a rider's debt to us, money at the provider, what we earned, tax we owe.
 PROVIDER, REVENUE, REFUNDS, WAIVED = "provider", "revenue", "refunds", "waived"
+HELD = "held"  # money at the provider that is still the rider's
+# Reasons of refunds that give back what was never ours.
+OWED_BACK = frozenset({"meter", "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ class BillView:
     payment_reference: str  # the provider's, "" when none
     card_label: str
     transaction_id: str
+    owed: bool = False  # not paid yet
+    by_payment: bool = False  # paid afterwards by a payment of its own, nothing was held for it
 
     @property
     def total(self) -> Money:
@@ -109,6 +122,75 @@ def make_bill(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -
     return row
 
 
+def make_credit_note(
+    work: UnitOfWork,
+    session: ChargingSession,
+    facts: SessionFacts,
+    amount_minor: int,
+    *,
+    reason: str,
+) -> CreditNote:
+    """Take `amount_minor` back of the session's bill, which stays as it is; `facts.bill()` is what
+    it should have been. A repeat for the same total returns the note there is."""
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
+    key = f"{reason}:{session.id}:{facts.refund_minor}"
+    known = work.session.scalars(select(CreditNote).where(CreditNote.key == key)).first()
+    if known is not None:
+        return known
+    latest = work.session.scalars(
+        select(CreditNote.body)
+        .where(CreditNote.bill_id == bill.id)
+        .order_by(CreditNote.id.desc())
+        .limit(1)
+    ).first()
+    before, right = load_bill(latest or bill.body), facts.bill()
+    note = CreditNote(
+        key=key,
+        bill_id=bill.id,
+        number=f"C-{next_number(work, CREDIT_SERIES):06d}",
+        reason=reason,
+        created_at=work.now,
+        currency=bill.currency,
+        total_minor=amount_minor,
+        body={**dump_bill(right), "meter": _meter(facts)},
+    )
+    work.session.add(note)
+    work.session.flush()
+    taxes = {each.percent: each.tax_minor for each in before.taxes}
+    for each in right.taxes:
+        taxes[each.percent] = taxes.get(each.percent, 0) - each.tax_minor
+    post(
+        work,
+        source=f"credit:{note.id}",
+        kind="credited",
+        currency=bill.currency,
+        amounts={
+            owing(work, session): -amount_minor,
+            REVENUE: amount_minor - sum(taxes.values()),
+            **{f"tax:{percent}": tax for percent, tax in taxes.items()},
+        },
+    )
+    return note
+
+
+def refund_credited(work: UnitOfWork, session_id: int, refund: Refund) -> None:
+    """The money of the session's credit notes goes back by this refund."""
+    work.session.execute(
+        update(CreditNote)
+        .where(
+            CreditNote.bill_id.in_(select(Bill.id).where(Bill.session_id == session_id)),
+            CreditNote.refund_id.is_(None),
+        )
+        .values(refund_id=refund.id)
+    )
+
+
+def credited_minor(work: UnitOfWork, bill_id: int) -> int:
+    """How much of a bill was taken back."""
+    total = select(func.sum(CreditNote.total_minor)).where(CreditNote.bill_id == bill_id)
+    return int(work.session.scalar(total) or 0)
+
+
 def _meter(facts: SessionFacts) -> dict[str, int]:
     usage = facts.usage()
     start_wh = usage.readings[0].wh if usage.readings else 0
@@ -120,23 +202,69 @@ def _meter(facts: SessionFacts) -> dict[str, int]:
     }
 
 
+def owing(work: UnitOfWork, session: ChargingSession) -> str:
+    """The account that what the rider pays for a session goes to: their debts, once it is one."""
+    bill_id = work.session.scalars(select(Bill.id).where(Bill.session_id == session.id)).first()
+    owed = select(LedgerEntry.id).where(
+        LedgerEntry.source == f"bill:{bill_id}", LedgerEntry.kind == "owed"
+    )
+    side = "debt" if work.session.scalars(owed).first() is not None else "rider"
+    return f"{side}:{session.rider_id}"
+
+
+def post_held(work: UnitOfWork, hold: Hold, *, held: bool) -> None:
+    """The provider holds a rider's money for us, or does no longer: for information only, as it
+    is not ours. What was never held is not released."""
+    source = f"hold:{hold.id}"
+    if not held:
+        known = select(LedgerEntry.id).where(
+            LedgerEntry.source == source, LedgerEntry.kind == "held"
+        )
+        if work.session.scalars(known).first() is None:
+            return
+    sign = 1 if held else -1
+    amounts = {
+        HELD: sign * hold.amount_minor,
+        f"{HELD}:{hold.rider_id}": -sign * hold.amount_minor,
+    }
+    kind = "held" if held else "released"
+    post(work, source=source, kind=kind, currency=hold.currency, amounts=amounts)
+
+
 def post_captured(work: UnitOfWork, hold: Hold, amount_minor: int) -> None:
     """The provider took money of a rider for us."""
-    amounts = {PROVIDER: amount_minor, f"rider:{hold.rider_id}": -amount_minor}
-    post(work, source=f"hold:{hold.id}", kind="captured", currency=hold.currency, amounts=amounts)
+    session = work.session.get_one(ChargingSession, hold.session_id)
+    amounts = {PROVIDER: amount_minor, owing(work, session): -amount_minor}
+    kind = "paid" if hold.purpose == "debt" else "captured"
+    post(work, source=f"hold:{hold.id}", kind=kind, currency=hold.currency, amounts=amounts)
 
 
-def post_refunded(work: UnitOfWork, refund: Refund) -> None:
-    """The provider gave money back to a rider for us."""
-    amounts = {REFUNDS: refund.amount_minor, PROVIDER: -refund.amount_minor}
+def post_owed(work: UnitOfWork, session: ChargingSession) -> None:
+    """What the rider has to pay for a session could not be taken: it is a debt."""
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
+    due = bill.total_minor - credited_minor(work, bill.id)
+    amounts = {f"debt:{session.rider_id}": due, f"rider:{session.rider_id}": -due}
+    post(work, source=f"bill:{bill.id}", kind="owed", currency=bill.currency, amounts=amounts)
+
+
+def post_refunded(work: UnitOfWork, refund: Refund, *, failed: bool = False) -> None:
+    """The provider gave money back to a rider for us; `failed`: that came back to us."""
+    hold = work.session.get_one(Hold, refund.hold_id)
+    session = work.session.get_one(ChargingSession, hold.session_id)
+    # What was taken too much is owed to the rider; the rest is given.
+    account = owing(work, session) if refund.reason in OWED_BACK else REFUNDS
+    sign = -1 if failed else 1
+    amounts = {account: sign * refund.amount_minor, PROVIDER: -sign * refund.amount_minor}
+    kind = "refund_failed" if failed else "refunded"
     source = f"refund:{refund.id}"
-    post(work, source=source, kind="refunded", currency=refund.currency, amounts=amounts)
+    post(work, source=source, kind=kind, currency=refund.currency, amounts=amounts)
 
 
 def post_waived(work: UnitOfWork, session: ChargingSession) -> None:
-    """The session's bill is too small for the provider to take: it is given up."""
+    """What is left of the session's bill is too small for the provider to take: it is given up."""
     bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
-    amounts = {WAIVED: bill.total_minor, f"rider:{session.rider_id}": -bill.total_minor}
+    due = bill.total_minor - credited_minor(work, bill.id)
+    amounts = {WAIVED: due, owing(work, session): -due}
     post(work, source=f"bill:{bill.id}", kind="waived", currency=bill.currency, amounts=amounts)
 
 
@@ -179,6 +307,8 @@ def bill_view(work: UnitOfWork, bill_id: int) -> BillView:
     bill, meter = load_bill(row.body), row.body["meter"]
     held = hold.amount_minor if hold else 0
     taken = row.total_minor if hold and hold.state in {"capturing", "captured"} else 0
+    if hold is not None and hold.purpose == "debt":  # taken whole, nothing is released
+        held = hold.captured_minor or 0
     return BillView(
         bill_id=row.id,
         number=row.number,
@@ -211,4 +341,6 @@ def bill_view(work: UnitOfWork, bill_id: int) -> BillView:
         payment_reference=(hold.payment_intent if hold else None) or "",
         card_label=rider.card_label or "",
         transaction_id=session.transaction_id or "",
+        owed=session.state == "debt",
+        by_payment=hold is not None and hold.purpose == "debt",
     )

@@ -23,7 +23,7 @@ from bot.domain.pricing import Reading
 from bot.domain.session import Event, Limits, SessionFacts, Terms, dump_facts, load_facts
 from bot.domain.tariffs import dump_tariff, load_tariff
 from bot.errors import Refused
-from bot.services import action_results, billing, incidents, session_effects
+from bot.services import action_results, billing, incidents, money_watch, session_effects
 from bot.services.offers import (
     Offer,
     make_offer,
@@ -364,19 +364,33 @@ def on_payment_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     session = work.session.get_one(ChargingSession, hold.session_id)
     _lock(work, session)
     work.session.refresh(hold)
-    if outcome == "captured" and hold.captured_minor is None:
+    fresh = outcome == "captured" and hold.captured_minor is None
+    if fresh:
         hold.captured_minor = int(body["amount_minor"])
         billing.post_captured(work, hold, hold.captured_minor)
-    if hold.id != session_effects.hold_of(work, session.id).id:
-        log.warning("old_hold_moved", hold_id=hold.id, outcome=outcome)
-        return  # a newer one pays for this session
-    if outcome == "void" and hold.state == "capturing":
-        billing.post_waived(work, session)
+    stands = outcome == "failed" and hold.state in {"capturing", "voiding"}
+    if outcome in {"held", "captured", "void", "expired", "failed"} and not stands:
+        billing.post_held(work, hold, held=outcome == "held")
     if body.get("reason"):
         hold.reason = str(body["reason"])[:120]
-    event = _payment_event(work.now, hold, outcome, body)
+    if outcome == "failed" and hold.state == "voiding":
+        money_watch.hold_stuck(work, hold, hold.reason or "")
+    if hold.id == session_effects.hold_of(work, session.id).id:
+        event = _payment_event(work.now, hold, outcome, body)
+    else:
+        event = _old_hold_moved(work, hold, outcome)
     if event is not None:
         _happen(work, session, [event])
+    if fresh:
+        money_watch.return_excess(work, session, hold)
+
+
+def _old_hold_moved(work: UnitOfWork, hold: Hold, outcome: str) -> Event | None:
+    """A newer hold pays for this session; what the older one took counts all the same."""
+    log.warning("old_hold_moved", hold_id=hold.id, outcome=outcome)
+    if outcome in {"captured", "void", "expired"}:
+        hold.state, hold.updated_at = outcome, work.now
+    return on.Captured(work.now, by_other=True) if outcome == "captured" else None
 
 
 def _payment_event(
@@ -406,11 +420,15 @@ def _payment_event(
 
 def _refund_result(work: UnitOfWork, refund_id: int, outcome: str, reason: str) -> None:
     refund = work.session.get_one(Refund, refund_id, with_for_update=True)
-    if outcome == "refunded":
+    before = refund.state
+    if outcome == "refunded" and before != "failed":
         refund.state = "done"
         billing.post_refunded(work, refund)
-    elif outcome == "refund_failed" and refund.state != "done":
+    elif outcome == "refund_failed" and before != "failed":
         refund.state = "failed"
+        if before == "done":  # the rider's bank sent it back
+            billing.post_refunded(work, refund, failed=True)
+        money_watch.refund_failed(work, refund, reason)
     action_results.refund_settled(work, refund, reason=reason)
 
 
@@ -523,8 +541,21 @@ def _happen(
             )
         if facts.started_at is not None and before.started_at is None:
             _went_well(work, session)
+        _keep_books(work, session, before, facts)
     session_effects.keep(work, session, facts)
     action_results.session_moved(work, session, first, facts)
+
+
+def _keep_books(
+    work: UnitOfWork, session: ChargingSession, before: SessionFacts, now: SessionFacts
+) -> None:
+    """What becomes of a bill apart from being paid: a debt, or given up."""
+    if now.state == before.state or now.bill_minor is None:
+        return
+    if now.state == "debt":
+        billing.post_owed(work, session)
+    elif now.state in {"releasing", "void"} and before.state in {"billing", "debt"}:
+        billing.post_waived(work, session)
 
 
 def _went_well(work: UnitOfWork, session: ChargingSession) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
+
 from bot.services.audit import Actor
 from bot.store.database import UnitOfWork
 from bot.store.desk import ConversationMark
@@ -31,3 +33,9 @@ def mark(
     work.session.execute(
         insert(work, ConversationMark).values(**row).on_conflict_do_nothing(index_elements=["key"])
     )
+
+
+def known(work: UnitOfWork, key: str) -> bool:
+    """Whether the line with this key is there already."""
+    there = select(ConversationMark.id).where(ConversationMark.key == key)
+    return work.session.scalars(there).first() is not None

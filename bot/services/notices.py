@@ -24,6 +24,12 @@ class Occasion:
     bill_id: int | None
     now: datetime
     values: Mapping[str, str]
+    bill_number: str = ""
+
+    @property
+    def due(self) -> Money:
+        """What is owed."""
+        return self.money(self.facts.due_minor)
 
     def money(self, amount_minor: int) -> Money:
         return Money(amount_minor, self.facts.terms.tariff.currency)
@@ -111,20 +117,29 @@ def _pay_timeout(on: Occasion) -> Reply:
     )
 
 
+def pay_button(session_id: int, due: Money) -> Option:
+    """Asks for the payment of a debt; a stale one of a paid debt is answered, not obeyed."""
+    query = urlencode({"do": "pay", "session": session_id})
+    return Option(f"top_up_or_payment?{query}", Say("Pay {amount}", {"amount": due}))
+
+
 def _debt(on: Occasion) -> Reply:
-    return Say(
-        "I could not collect {amount} for your last charge. Please write “agent” so that a "
-        "person can help you to pay it; until then no new charge can be started.",
-        {"amount": on.money(on.facts.bill_minor or 0)},
+    return Choose(
+        Say(
+            "I could not collect {amount} for your charge at {evse} (bill {number}). Until it is "
+            "paid no new charge can be started.",
+            {"amount": on.due, "evse": on.evse_code, "number": on.bill_number},
+        ),
+        [pay_button(on.session_id, on.due)],
     )
 
 
 def _pay_debt(on: Occasion) -> Reply:
     return Link(
         Say(
-            "Please pay {amount} for your charge at {evse} on the secure payment page. Then you "
-            "can charge again.",
-            {"amount": on.money(on.facts.bill_minor or 0), "evse": on.evse_code},
+            "Please pay {amount} for your charge at {evse} (bill {number}) on the secure payment "
+            "page. Then you can charge again.",
+            {"amount": on.due, "evse": on.evse_code, "number": on.bill_number},
         ),
         Say("Open payment page"),
         on.values["url"],
@@ -133,8 +148,32 @@ def _pay_debt(on: Occasion) -> Reply:
 
 def _debt_paid(on: Occasion) -> Reply:
     return Say(
-        "Thank you: {amount} for your charge at {evse} is paid. You can charge again.",
-        {"amount": on.money(on.facts.bill_minor or 0), "evse": on.evse_code},
+        "Thank you: {amount} for your charge at {evse} (bill {number}) is paid. You can charge "
+        "again.",
+        {
+            "amount": on.money(on.facts.asked_minor or on.facts.bill_minor or 0),
+            "evse": on.evse_code,
+            "number": on.bill_number,
+        },
+    )
+
+
+def _debt_unpaid(on: Occasion) -> Reply:
+    return Choose(
+        Say(
+            "The payment of {amount} did not go through, and nothing was taken. Please try again, "
+            "perhaps with another card.",
+            {"amount": on.due},
+        ),
+        [pay_button(on.session_id, on.due)],
+    )
+
+
+def _corrected(on: Occasion) -> Reply:
+    return Say(
+        "The final meter reading of {evse} was lower than billed. I have corrected bill {number}: "
+        "you owe nothing more.",
+        {"evse": on.evse_code, "number": on.bill_number},
     )
 
 
@@ -411,6 +450,7 @@ def _next_step(on: Occasion, prompt: Say) -> Choose:
 NOTICES: Final[Mapping[str, Callable[[Occasion], Reply]]] = {
     "pay": _pay, "held": _held, "hold_failed": _hold_failed, "hold_expired": _hold_expired,
     "pay_timeout": _pay_timeout, "debt": _debt, "pay_debt": _pay_debt, "debt_paid": _debt_paid,
+    "debt_unpaid": _debt_unpaid, "corrected": _corrected,
     "refund": _refund, "waived": _waived,
     "receipt": _receipt, "plug_in": _plug_in, "start_slow": _start_slow,
     "start_again": _start_again, "waiting_for_vehicle": _waiting_for_vehicle,

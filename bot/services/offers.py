@@ -17,6 +17,8 @@ from bot.domain.pricing import examples
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Say, Value
+from bot.services import debts
+from bot.services.notices import pay_button
 from bot.services.stations import alternatives, evse_view
 from bot.services.stations import view as station_view
 from bot.services.tariffs import price_lines, tariff_for
@@ -163,15 +165,13 @@ def refuse_rider(work: UnitOfWork, rider: Rider) -> None:
             "You already have a charge at {evse}. Please write “stop” to end it first.",
             {"evse": row[1].code},
         )
-    owing = work.session.scalars(
-        select(ChargingSession.id).where(
-            ChargingSession.rider_id == rider.id, ChargingSession.state == "debt"
-        )
-    ).first()
-    if owing is not None:
+    owed = debts.oldest(work, rider.id)
+    if owed is not None:
         raise Refused(
-            "Your last charge is not paid yet, so I cannot start a new one. Please write “agent” "
-            "so that a person can help you to pay it."
+            "Your charge at {evse} is not paid yet ({amount}, bill {number}), so I cannot start a "
+            "new one. You can pay it right here.",
+            {"evse": owed.evse_code, "amount": owed.due, "number": owed.bill_number},
+            [pay_button(owed.session_id, owed.due)],
         )
 
 

@@ -57,6 +57,7 @@ class _Effects:
             session_id=self.session.id,
             seq=(self.work.session.scalar(newest) or 0) + 1,
             rider_id=self.session.rider_id,
+            purpose="debt" if command.take else "hold",
             amount_minor=command.amount_minor,
             currency=self.facts.terms.tariff.currency,
             created_at=self.work.now,
@@ -89,7 +90,14 @@ class _Effects:
     def refund(self, command: on.Refund) -> None:
         # Staff may have given it all back by now.
         amount, reason = command.amount_minor, command.reason
-        refunds.give_back(self.work, self.hold().id, amount, reason=reason, at_most=True)
+        refund = refunds.give_back(self.work, self.hold().id, amount, reason=reason, at_most=True)
+        if refund is not None:
+            billing.refund_credited(self.work, self.session.id, refund)
+
+    def credit(self, command: on.Credit) -> None:
+        billing.make_credit_note(
+            self.work, self.session, self.facts, command.amount_minor, reason="meter"
+        )
 
     def send_start(self, command: on.SendStart) -> None:
         limits = self.facts.terms.limits
@@ -154,13 +162,14 @@ def occasion(
 ) -> Occasion:
     """What a notice about a session can draw on; `facts` where they are not written back yet."""
     evse = work.session.get_one(Evse, session.evse_id)
-    bill_id = work.session.scalars(select(Bill.id).where(Bill.session_id == session.id)).first()
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).first()
     return Occasion(
         session_id=session.id,
         evse_code=evse.code,
         station_name=evse.pile.station.name,
         facts=facts or load_facts(session.facts, load_tariff(session.tariff)),
-        bill_id=bill_id,
+        bill_id=bill.id if bill else None,
+        bill_number=bill.number if bill else "",
         now=work.now,
         values=values,
     )
@@ -177,6 +186,7 @@ _HANDLERS: Final[dict[type[Command], Callable[[_Effects, Any], None]]] = {
     on.Capture: _Effects.capture,
     on.Void: _Effects.void,
     on.Refund: _Effects.refund,
+    on.Credit: _Effects.credit,
     on.SendStart: _Effects.send_start,
     on.SendStop: _Effects.send_stop,
     on.SetTimer: _Effects.set_timer,

@@ -97,7 +97,8 @@ def test_a_debt_blocks_the_next_start(world: World) -> None:
     world.pays(session, "expired")
     world.reports("Ended", 9000, reason="Local")
     assert world.session(session).state == "debt"
-    assert world.balance("rider:1") > 0
+    assert world.balance("rider:1") == 0
+    assert world.balance("debt:1") > 0
     assert "not paid yet" in refused(world)
 
 

@@ -135,7 +135,9 @@ def test_a_lower_final_reading_is_refunded(world: World) -> None:
     assert "lower than billed" in world.heard()[-1]
     world.pays(session, "refunded", refund_id=1, amount_minor=20)
     world.pays(session, "refunded", refund_id=1, amount_minor=20)
-    assert world.balance("refunds") == 20
+    assert world.balance("refunds") == 0, "it was never ours: credited, not given"
+    assert world.balance("rider:1") == 0
+    assert world.credit_notes() == [("C-000001", 20)]
     assert world.balance("provider") == 140 - 20
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select
 from bot.replies import Reply, Say, load
 from bot.services import charging
 from bot.settings import Settings
-from bot.store.charging import Bill, ChargingSession, Hold, LedgerEntry
+from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry
 from bot.store.database import Store, UnitOfWork
 from bot.store.devices import Command
 from bot.store.queues import Inbox, Outbox
@@ -255,6 +255,11 @@ class World:
                 select(func.sum(LedgerEntry.amount_minor)).where(LedgerEntry.account == account)
             )
             return int(total or 0)
+
+    def credit_notes(self) -> list[tuple[str, int]]:
+        with self.work() as work:
+            rows = work.session.scalars(select(CreditNote).order_by(CreditNote.id))
+            return [(each.number, each.total_minor) for each in rows]
 
     def charges(self, session_id: int, *, tx: str = "T1", evse: int = 1) -> None:
         """From the yes to a moving meter, as a well-behaved pile does it."""

@@ -1,0 +1,115 @@
+"""Everything about paying: a debt, the saved card, how it works."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+from bot.dialog.intents import intent
+from bot.dialog.turn import Turn
+from bot.replies import Choose, Link, Option, Replies, Say, Value
+from bot.services import cards, charging, debts
+from bot.services.debts import Debt
+from bot.services.notices import pay_button
+from bot.store.charging import ChargingSession
+
+# "remove my card" in the shipped languages; anything else is asked by buttons.
+_REMOVE = re.compile(
+    r"(?i)\b(remove|delete|forget|elimin\w*|quit\w*|borr\w*|remov\w*|exclu\w*|apag\w*|supprim\w*"
+    r"|retir\w*|lösch\w*|entfern\w*)\b|删除|移除|解绑|去掉"
+)
+PAGE = Say("Open payment page")
+
+
+@intent(
+    "top_up_or_payment",
+    digression=True,
+    words=("pay", "card", "cards", "my card", "remove card", "remove a card", "remove my card"),
+)
+def paying(turn: Turn) -> Replies:
+    """A debt comes first; a card is removed only after a second yes."""
+    wanted = turn.value("do")
+    if wanted == "removed":
+        return _removed(turn, turn.value("card") or "")
+    if wanted == "remove" or (turn.heard.payload is None and _REMOVE.search(turn.heard.text)):
+        return _ask_to_remove(turn)
+    owed = debts.oldest(turn.work, turn.rider.id)
+    if owed is not None:
+        return _pay(turn, owed) if wanted == "pay" else _owes(owed)
+    if wanted == "pay":
+        return Say("Nothing is owed any more: everything is paid.")
+    return _card(turn)
+
+
+def _owes(owed: Debt) -> Replies:
+    text = Say(
+        "You owe {amount} for your charge at {evse} (bill {number}). When it is paid you can "
+        "charge again.",
+        _values(owed),
+    )
+    if owed.pay_url:
+        return Link(text, PAGE, owed.pay_url)
+    return Choose(text, [pay_button(owed.session_id, owed.due)])
+
+
+def _pay(turn: Turn, owed: Debt) -> Replies:
+    """The saved card, else the page; what comes of it is told as it happens."""
+    if owed.pay_url:
+        return _owes(owed)
+    session = turn.work.session.get_one(ChargingSession, owed.session_id)
+    charging.collect(turn.work, session)
+    return Say("One moment: I am preparing the payment of {amount}.", {"amount": owed.due})
+
+
+def _values(owed: Debt) -> dict[str, Value]:
+    return {"amount": owed.due, "evse": owed.evse_code, "number": owed.bill_number}
+
+
+def _card(turn: Turn) -> Replies:
+    label = turn.rider.card_label
+    if label is None:
+        return Choose(
+            Say(
+                "You have no saved card, and nothing is owed. When you start a charge I send you "
+                "a secure page to enter one; you pay only for what you use. Please never send "
+                "card numbers in this chat."
+            ),
+            [Option("start_charge", Say("Start a charge"))],
+        )
+    return Choose(
+        Say(
+            "Your charges are paid with {card}, after each charge and only for what you used. "
+            "Nothing is owed. To use another card, remove this one: the next charge asks for a "
+            "new one on a secure page.",
+            {"card": label},
+        ),
+        [
+            Option("top_up_or_payment?do=remove", Say("Remove card")),
+            Option("start_charge", Say("Start a charge")),
+        ],
+    )
+
+
+def _ask_to_remove(turn: Turn) -> Replies:
+    if turn.rider.stripe_payment_method is None:
+        return Say("You have no saved card.")
+    query = urlencode({"do": "removed", "card": turn.rider.stripe_payment_method})
+    return Choose(
+        Say(
+            "Remove {card}? What is held on it for a running charge stays held until that ends.",
+            {"card": turn.rider.card_label or ""},
+        ),
+        [
+            Option(f"top_up_or_payment?{query}", Say("Yes, remove it")),
+            Option("deny", Say("Keep it")),
+        ],
+    )
+
+
+def _removed(turn: Turn, payment_method: str) -> Replies:
+    label = turn.rider.card_label or ""
+    if not cards.remove(turn.work, turn.rider, payment_method):
+        return Say("That card was removed already.")
+    return Say(
+        "{card} is removed. Your next charge asks for a card on a secure page.", {"card": label}
+    )
