@@ -186,6 +186,7 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
     from bot.dialog.engine import Engine
     from bot.dialog.intents import collect
     from bot.gateways import photos, whatsapp
+    from bot.gateways.transcriber import HttpTranscriber
     from bot.jobs.messages import Serving
     from nlu.rasa import Rasa
     from nlu.understand import Nlu
@@ -200,6 +201,7 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
         look=eyes.decode_safely,
         fetch=lambda media_url: photos.fetch(media_url, settings, http),
         typing=partial(whatsapp.typing, settings),
+        transcribe=HttpTranscriber(settings, http) if settings.transcriber_url else None,
     )
 
 

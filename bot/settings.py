@@ -137,6 +137,15 @@ class Settings:
     )  # fmt: skip
     nlu_token: str = setting("Rasa's --auth-token", "", secret=True)
 
+    transcriber_url: str = setting(
+        "Server that turns voice notes into text by POST /v1/audio/transcriptions, as "
+        "https://api.openai.com or a whisper server of your own; empty: riders are asked to type",
+        "", url=("http", "https"),
+    )  # fmt: skip
+    transcriber_key: str = setting("Its bearer token, where it wants one", "", secret=True)
+    transcriber_model: str = setting("Its model", "whisper-1")
+    transcriber_timeout_s: int = setting("How long a voice note may take to become text", 20)
+
     media_max_bytes: int = setting("Largest photo accepted from a rider", 16_000_000)
     nlu_timeout_s: int = setting("How long a message waits for Rasa before keywords decide", 2)
     start_timeout_s: int = setting("How long a start may take until the meter moves", 60)

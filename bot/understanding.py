@@ -55,3 +55,20 @@ class Understander(Protocol):
         """`payload` of a tapped button, `codes` read from a photo, `context` facts that the
         conversation knows (session_active, has_booking, plugged_in, asked_confirm[:intent])."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a voice note; `confidence` is 0 to 1. Card numbers are hidden in `text`."""
+
+    text: str
+    confidence: float
+    card_hidden: bool = False
+
+
+class Transcribe(Protocol):
+    """Voice to text: never raises, never takes longer than its own time limit."""
+
+    def __call__(self, audio: bytes, content_type: str) -> Transcript | None:
+        """None where nothing was understood: the rider is asked to type."""
+        ...

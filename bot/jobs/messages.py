@@ -31,11 +31,12 @@ from bot.store.database import Store, UnitOfWork
 from bot.store.queues import Inbox
 from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress
 from bot.store.stations import Pile
-from bot.understanding import Entity, Understander, Understanding
+from bot.understanding import Entity, Transcribe, Transcript, Understander, Understanding
 
 log = structlog.get_logger()
 
 MAX_PHOTOS = 3
+CLEARLY_SPOKEN = 0.6  # below this confidence riders are told what was heard in a voice note
 # Works at once, in every state: no photo is waited for, and no owner of the chat is asked.
 URGENT = frozenset({"safety_emergency", "stop_charge"})
 # Payload of a button that somebody of the staff made: its tap is a word to them.
@@ -58,7 +59,8 @@ class Incoming:
     place: tuple[float, float] | None = None
     photos: tuple[Callable[[], bytes], ...] = ()
     other_media: str | None = None  # a content type we cannot look at ("audio/ogg")
-    voice: Callable[[], bytes] | None = None  # fetched only for people: the bot does not listen
+    voice: Callable[[], bytes] | None = None  # fetched for people, and to be transcribed
+    transcript: Transcript | None = None  # what was said in it; its words are in `text`
     name: str = ""
     sid: str | None = None
     opted_out: bool = False  # Twilio has blocked our answers already
@@ -86,6 +88,7 @@ class Serving:
     look: Callable[[bytes], Reading[PileCode]]
     fetch: Callable[[str], bytes]
     typing: Callable[[str], None]
+    transcribe: Transcribe | None = None
 
     def routes(self) -> dict[str, Route]:
         """The inbox kinds served here."""
@@ -143,6 +146,8 @@ class Serving:
 
     def _prepare(self, row: Inbox, incoming: Incoming) -> Prepared:
         lang, context = self._context(_rider_id(row))
+        voice = self._listen(row, incoming)
+        incoming = self._transcribed(incoming, voice)
         urgent = self._is_urgent(incoming, lang, context)
         codes, problem, pictures = ((), None, ()) if urgent else self._see(incoming)
         understanding = self._understand(incoming, codes, problem, lang, context)
@@ -157,15 +162,29 @@ class Serving:
             place=place,
             photo_problem=problem,
         )
-        return Prepared(incoming, heard, pictures, self._listen(row, incoming))
+        return Prepared(incoming, heard, pictures, voice)
+
+    def _transcribed(self, incoming: Incoming, voice: bytes | None) -> Incoming:
+        """The message with the words of its voice note, as though they had been typed."""
+        if voice is None or self.transcribe is None or incoming.payload is not None:
+            return incoming
+        transcript = self.transcribe(voice, incoming.other_media or "audio/ogg")
+        if transcript is None:
+            return incoming
+        return replace(
+            incoming,
+            text=" ".join(filter(None, (incoming.text, transcript.text))),
+            transcript=transcript,
+            card_hidden=incoming.card_hidden or transcript.card_hidden,
+        )
 
     def _listen(self, row: Inbox, incoming: Incoming) -> bytes | None:
-        """A voice note for the person who has the chat."""
+        """A voice note, for the transcriber and for the person who has the chat."""
         if incoming.voice is None:
             return None
         with self.store.read() as work:
             owner = select(Conversation.owner).where(Conversation.rider_id == _rider_id(row))
-            if work.session.scalars(owner).one() == "bot":
+            if work.session.scalars(owner).one() == "bot" and self.transcribe is None:
                 return None
         try:
             return incoming.voice()
@@ -184,7 +203,7 @@ class Serving:
         codes: list[str] = []
         pictures: list[bytes] = []
         problem = None
-        if incoming.other_media is not None:
+        if incoming.other_media is not None and incoming.transcript is None:
             voice = incoming.other_media.startswith("audio/")
             problem = "voice" if voice else "not_an_image"
         for fetch in incoming.photos:
@@ -267,7 +286,11 @@ class Serving:
             heard = replace(heard, understanding=meant)
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
-            replies = [*self._welcome(turn), *(_pass_on(turn) or self.engine.serve(turn))]
+            replies = [
+                *self._welcome(turn),
+                *_as_heard(incoming.transcript, heard),
+                *(_pass_on(turn) or self.engine.serve(turn)),
+            ]
             # A goodbye to the queue is the last thing the bot may say: it goes out unfenced.
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
@@ -368,6 +391,15 @@ class Serving:
             ),
             key=f"lost:{row.source}:{row.source_id}",
         )
+
+
+def _as_heard(transcript: Transcript | None, heard: Heard) -> list[Reply]:
+    """What was understood of a voice note, where that is not sure."""
+    if transcript is None or transcript.confidence >= CLEARLY_SPOKEN:
+        return []
+    if heard.understanding.intent in URGENT:  # these are answered first
+        return []
+    return [Say('I heard: "{words}"', {"words": transcript.text[:300]})]
 
 
 def _pass_on(turn: Turn) -> list[Reply]:
@@ -479,6 +511,8 @@ def _line(incoming: Incoming, now: datetime) -> dict[str, Any]:
         line |= {"kind": "location", "location": {"lat": lat, "lng": lng, "label": ""}}
     elif incoming.photos:
         line["kind"] = "image"
+    elif incoming.transcript is not None:
+        line |= {"kind": "audio", "transcript": incoming.transcript.text}
     elif incoming.other_media is not None:
         line["other_media"] = incoming.other_media
     if incoming.payload is not None:
