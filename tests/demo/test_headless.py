@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.demo.headless import Demo, amount_minor, running_demo
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(900), pytest.mark.xdist_group("demo")]
 RIDERS = 20
+MAY_AUDIT = ("finance", "admin")
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +153,59 @@ def test_a_message_delivered_five_times_counts_once(demo: Demo) -> None:
     heard = [message["body"] or "" for message in rider.messages()[before:]]
     for once in ("Start charging?", "is held on your card", "Charging has started", "Receipt R-"):
         assert sum(once in body for body in heard) == 1, once
+
+
+@contextmanager
+def console_of(demo: Demo, role: str) -> Iterator[httpx.Client]:
+    """A browser in which somebody of this role has logged in at the console."""
+    person = next(each for each in demo.told["logins"] if each["role"] == role)
+    with httpx.Client(base_url=demo.told["console"], timeout=30) as browser:
+        token = re.search(r'"X-CSRF-Token": "([0-9a-f]+)"', browser.get("/login").text)
+        assert token
+        entered = browser.post(
+            "/login",
+            data={"csrf": token[1], "login": person["login"], "password": person["password"]},
+        )
+        assert (entered.status_code, entered.headers["location"]) == (303, "/")
+        yield browser
+
+
+def test_each_role_logs_in_at_the_console(demo: Demo) -> None:
+    roles = {each["role"] for each in demo.told["logins"]}
+    assert roles == {"agent", "technician", "finance", "manager", "admin"}
+    for role in roles:
+        with console_of(demo, role) as browser:
+            assert browser.get("/").status_code == 200
+            assert browser.get("/audit").status_code == (200 if role in MAY_AUDIT else 403)
+
+
+def test_who_asks_for_a_person_is_seen_in_the_queue(demo: Demo) -> None:
+    rider = demo.rider(11)
+    rider.seen = len(rider.messages())
+    rider.says("I want to talk to a human")
+    rider.hears("")
+    with console_of(demo, "agent") as browser:
+        deadline = time.monotonic() + 60
+        while not (row := re.search(r'href="(/conversations/\d+)', browser.get("/").text)):
+            assert time.monotonic() < deadline, "nobody is in the queue"
+            time.sleep(0.25)
+        page = browser.get(row[1]).text
+        assert "I want to talk to a human" in page
+        assert rider.phone not in page
+
+
+def test_the_console_comes_back_and_knows_who_was_in(demo: Demo) -> None:
+    with console_of(demo, "manager") as browser:
+        demo.kill("app:console()")
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if browser.get("/").status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            assert time.monotonic() < deadline, "the console never came back"
+            time.sleep(0.25)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,26 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.demo.helsinki import STATIONS, TARIFFS, Place
-from bot.demo.seed import RIDERS, RIDERS_WITH_CARD, demo_riders, pile_secret, seed
+from bot.demo.seed import RIDERS, RIDERS_WITH_CARD, demo_riders, pile_secret, seed, staff_password
 from bot.domain.codes import parse
 from bot.domain.pile_secret import matches
+from bot.domain.rights import ROLES
 from bot.domain.tariffs import load_tariff
 from bot.gateways.stripe_holds import Card
+from bot.services import passwords
 from bot.store.database import Store, make_engine, utc_now
-from bot.store.tables import Base, Conversation, Evse, Pile, Rider, Station, Tariff, TariffVersion
+from bot.store.tables import (
+    Audit,
+    Base,
+    Conversation,
+    Evse,
+    Pile,
+    Rider,
+    Staff,
+    Station,
+    Tariff,
+    TariffVersion,
+)
 
 KEY = "k" * 32
 
@@ -41,7 +54,7 @@ class Stripe:
 
 
 def counts(store: Store) -> dict[str, int]:
-    tables = (Station, Pile, Evse, Tariff, TariffVersion, Rider, Conversation)
+    tables = (Station, Pile, Evse, Tariff, TariffVersion, Rider, Conversation, Staff, Audit)
     with store.read() as work:
         return {
             each.__tablename__: work.session.scalar(select(func.count()).select_from(each)) or 0
@@ -60,6 +73,17 @@ def test_seeding_twice_changes_nothing(store: Store) -> None:
     assert len(stripe.saved) == RIDERS_WITH_CARD
     with store.read() as work:
         assert set(work.session.scalars(select(Pile.secret_hash))) == hashes
+
+
+def test_somebody_of_each_role_can_log_in(store: Store) -> None:
+    seed(store, secret_key=KEY, save_card=Stripe().save)
+    password = staff_password(KEY)
+    with store.read() as work:
+        people = work.session.scalars(select(Staff)).all()
+    assert {each.role for each in people} == set(ROLES)
+    assert all(passwords.fits(each.password_hash, password) for each in people)
+    assert passwords.weakness(password) is None
+    assert staff_password("another" * 6) != password
 
 
 def test_a_seeding_cut_short_is_completed(store: Store) -> None:
