@@ -40,7 +40,7 @@ def fingerprint() -> str:
         *(ROOT / "nlu" / "components").glob("*.py"),
         *(ROOT / "nlu" / "components").glob("*.txt"),
         ROOT / "nlu" / "normalise.py",
-        ROOT / "nlu" / "entities.py",  # its finds are features
+        *(ROOT / "nlu" / f"{name}.py" for name in ("entities", "timewords", "spoken")),  # features
         ROOT / "nlu" / "requirements.txt",
     ]
     sums = hashlib.sha256()
