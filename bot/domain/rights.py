@@ -35,6 +35,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "pile.hard_restart": _FIELD,
     "pile.unlock": _FIELD,
     "station.read": _ALL,
+    "station.edit": frozenset({"manager"}),
     "tariff.read": _ALL,
     "tariff.edit": frozenset({"manager"}),
     "tariff.approve": frozenset({"finance"}),

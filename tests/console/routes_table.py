@@ -29,7 +29,8 @@ WHO: Final[dict[str, str]] = {
         conversation_media conversation_viewers conversation_viewing conversation_canned_list
         composer_note takeover_label
         incidents_page incidents_one incidents_photo incidents_note
-        piles_page piles_one
+        piles_page piles_one piles_streets piles_labels
+        stations_page stations_one stations_photo tariffs_page tariffs_one_page
     """,
     # Work on conversations.
     "agent finance manager": """
@@ -60,7 +61,11 @@ WHO: Final[dict[str, str]] = {
     "finance admin": "audit_page audit_check audit_export",
     "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
     "agent technician manager admin": "incidents_acknowledge",
-    "manager": "takeover_force incidents_close",
+    "manager": """
+        takeover_force incidents_close stations_edit stations_save
+        tariffs_edit tariffs_propose tariffs_withdraw
+    """,
+    "finance": "tariffs_approve tariffs_reject",
     "manager admin": """
         team_page team_person team_save_person team_hours team_save_hours team_save_day
     """,

@@ -1,0 +1,45 @@
+"""Changing what riders and staff are told of a station."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.errors import PilebotError
+from bot.services import audit
+from bot.services.audit import Actor
+from bot.store.changes import touched
+from bot.store.database import UnitOfWork
+from bot.store.stations import Station
+
+# What may be changed, and how long it may be; place, money and time zone come by inventory.
+LONGEST: Final = {
+    "name": 120, "address": 200, "open_hours": 60, "directions": 600, "emergency_note": 600,
+}  # fmt: skip
+_NEEDED: Final = ("name", "address", "open_hours")
+
+
+class NotPossible(PilebotError):
+    """What staff asked for cannot be done; the message says why, for them to read."""
+
+
+def change(work: UnitOfWork, actor: Actor, station_id: int, values: Mapping[str, str]) -> bool:
+    """Write what differs; whether anything did. Raises NotPossible."""
+    station = work.session.get(Station, station_id, with_for_update=True)
+    if station is None:
+        raise NotPossible("There is no such station.")
+    before, after = {}, {}
+    for name, longest in LONGEST.items():
+        value = values.get(name, "").strip()
+        if not value and name in _NEEDED:
+            raise NotPossible("Name, address and opening hours cannot be empty.")
+        if len(value) > longest:
+            raise NotPossible(f"“{value[:30]}…” is too long: {longest} characters at most.")
+        if value != getattr(station, name):
+            before[name], after[name] = getattr(station, name), value
+            setattr(station, name, value)
+    if not after:
+        return False
+    audit.record(work, actor, "station_change", f"station:{station_id}", before=before, after=after)
+    touched(work, f"station:{station_id}", *(f"pile:{pile.id}" for pile in station.piles))
+    return True
