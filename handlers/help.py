@@ -18,6 +18,7 @@ def show_menu(turn: Turn) -> Replies:
             Option("charge_status", Say("My charge"), Say("Energy, time and cost so far")),
             Option("stop_charge", Say("Stop charging"), Say("Works at any time")),
             Option("invoice_or_receipt", Say("My last receipt"), Say("As text and PDF")),
+            Option("order_history", Say("My orders"), Say("What you paid, line by line")),
             Option("report_fault", Say("Report a problem"), Say("Something broken or blocked")),
             Option("language_change", Say("Language"), Say("English, Español, 中文 and more")),
             Option("faq_howto", Say("How it works"), Say("Five short cards")),
