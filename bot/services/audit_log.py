@@ -142,6 +142,8 @@ def _line(row: Audit, staff: Staff | None) -> Line:
 def _told(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return ", ".join(_told(each) for each in value)
     return mask_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 

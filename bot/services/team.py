@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import delete, select
 
+from bot.domain.paging import read_address
 from bot.errors import PilebotError
 from bot.services import audit
 from bot.services.audit import Actor
@@ -20,7 +21,7 @@ from bot.store.staff import Staff
 SKILLS: Final = ("finance", "technical")
 LANGUAGES: Final[Mapping[str, str]] = {
     "en": "English", "fi": "Finnish", "sv": "Swedish", "de": "German", "fr": "French",
-    "es": "Spanish", "pt_BR": "Portuguese", "zh": "Chinese",
+    "es": "Spanish", "pt-BR": "Portuguese", "zh": "Chinese",
 }  # fmt: skip
 CAPACITY_MAX: Final = 50
 DAY_MIN: Final = 24 * 60
@@ -58,7 +59,12 @@ def set_person(
     capacity: int,
     page_address: str,
 ) -> None:
-    """How somebody works; unknown languages and skills are left out."""
+    """How somebody works; unknown languages and skills are left out.
+
+    Raises bot.domain.paging.WrongAddress: nothing is changed then.
+    """
+    if page_address.strip():
+        read_address(page_address)
     staff = work.session.get_one(Staff, staff_id, with_for_update=True)
     before = {"langs": staff.langs, "skills": staff.skills, "capacity": staff.capacity}
     staff.name = " ".join(name.split())[:80] or staff.name

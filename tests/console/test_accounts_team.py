@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from bot.gateways.translate import LANGUAGES
 from bot.services import staff_login, team
 from bot.services.audit import Actor
 from bot.services.riders import rider_for
@@ -137,8 +138,15 @@ def test_a_manager_sets_how_people_work_but_no_accounts(world: World, desk: Desk
     assert (row.name, row.langs, row.skills, row.capacity) == (
         "Olli V", ["fi", "zh"], ["technical"], 6
     )  # fmt: skip
+    wrong = mia.post(f"/team/{olli.staff_id}", name="X", page_address="call me")
+    assert "Nothing was saved" in flashed(mia, wrong)
+    assert person(world, olli.staff_id).page_address == "+358401112223"
     assert mia.post(f"/team/{olli.staff_id}/role", role="admin", reason="x").status_code == 403
     assert "Change role" not in mia.get(f"/team/{olli.staff_id}").text
+
+
+def test_languages_are_those_that_riders_are_served_in() -> None:
+    assert set(LANGUAGES) <= set(team.LANGUAGES)
 
 
 def test_hours_and_holidays(world: World, desk: Desk) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import case, func, select
 
 from bot.console.context import Console
 from bot.console.guard import Me, Routes
+from bot.domain.paging import WrongAddress
 from bot.domain.rights import ROLES
 from bot.services import second_factor, staff_accounts, team
 from bot.services.staff_accounts import NotAllowed
@@ -50,19 +51,23 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.action("/team/<int:staff_id>", right="team.manage")
     def save_person(staff_id: int) -> Any:
         capacity = request.form.get("capacity", "")
-        with console.store.begin() as work:
-            staff = work.session.get(Staff, staff_id) or abort(404)
-            team.set_person(
-                work,
-                console.me().actor(),
-                staff.id,
-                name=request.form.get("name", ""),
-                langs=request.form.getlist("langs"),
-                skills=request.form.getlist("skills"),
-                capacity=int(capacity) if capacity.isdecimal() else staff.capacity,
-                page_address=request.form.get("page_address", staff.page_address),
-            )
-        flash("Saved.", "good")
+        try:
+            with console.store.begin() as work:
+                staff = work.session.get(Staff, staff_id) or abort(404)
+                team.set_person(
+                    work,
+                    console.me().actor(),
+                    staff.id,
+                    name=request.form.get("name", ""),
+                    langs=request.form.getlist("langs"),
+                    skills=request.form.getlist("skills"),
+                    capacity=int(capacity) if capacity.isdecimal() else staff.capacity,
+                    page_address=request.form.get("page_address", staff.page_address),
+                )
+        except WrongAddress as wrong:
+            flash(f"Nothing was saved: the address for emergencies is {wrong}.", "bad")
+        else:
+            flash("Saved.", "good")
         return _to_person(staff_id)
 
     @routes.page("/team/new", right="staff.manage")
