@@ -83,6 +83,10 @@ def find(turn: Turn, want: Find) -> Replies:
 
 
 def _last_place(turn: Turn) -> Place | None:
+    """Around the pile just talked of ("find me something cheaper"), else where the rider was."""
+    if (left := turn.left.get("pile")) and (point := PILE.load(turn, left)) is not None:
+        station = point.pile.station
+        return Place(station.lat, station.lng, "")
     shared_at = turn.rider.last_place_at
     if shared_at is None or turn.now - shared_at > PLACE_KEPT:
         return None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from bot.dialog.intents import intent, maybe, wish
-from bot.dialog.kinds import PILE, PilePoint
+from bot.dialog.kinds import PILE, STATION, PilePoint
 from bot.dialog.turn import Turn
 from bot.replies import Amount, Choose, Option, Replies, Say, Value
 from bot.services import charging
 from bot.services.offers import stack
 from bot.services.tariffs import price_lines, tariff_for
-from bot.store.stations import Evse
+from bot.store.stations import Evse, Station
+from handlers.find_pile import station_card
 
 
 @wish
 class Question:
-    """The pile asked about, when the rider names one."""
+    """The pile or station asked about, when the rider names one."""
 
     pile: PilePoint | None = maybe(PILE)
+    station: Station | None = maybe(STATION)
 
 
 @intent("pricing_question", digression=True)
@@ -24,6 +26,8 @@ def price(turn: Turn, want: Question) -> Replies:
     """The pile of the message, else of the open dialog or charge, else the rule."""
     if want.pile is None and turn.conversation.dialog.get("asking") == "agreed":
         return ()  # the offer that is asked again says it all
+    if want.pile is None and want.station is not None:
+        return station_card(turn, want.station)
     point = want.pile or _open_pile(turn)
     if point is None:
         return Choose(

@@ -26,6 +26,14 @@ YES_WORDS = 5
 ANSWERS = frozenset({"answer", "affirm", "deny", "unclear", "out_of_scope", "help", "greet"})
 
 
+# Several requests of one message: stopping first, then what is told at once, then what asks back.
+FIRST = ("safety_emergency", "stop_charge")
+TOLD_AT_ONCE = (
+    "invoice_or_receipt", "charge_status", "order_history", "faq_howto", "language_change",
+    "cancel_booking", "pricing_question", "report_fault",
+)  # fmt: skip
+
+
 class Engine:
     """Serves turns with the handlers that `collect` found."""
 
@@ -49,7 +57,35 @@ class Engine:
             answered = self._answer(turn, state, heard)
             if answered is not None:
                 return answered
-        return self._begin(turn, state, heard)
+        return self._serve_all(turn, state)
+
+    # -- several requests ---------------------------------------------------------------------
+
+    def _serve_all(self, turn: Turn, state: State | None) -> list[Reply]:
+        """The message's request, or all of them: what answers at once before what asks back.
+
+        Only one of them may open a question, since a yes must mean one thing; what would come
+        after it is left, unless it answers at once.
+        """
+        understood = turn.heard.understanding
+        several = [each for each in (understood.intent, *understood.also) if each in self.intents]
+        if len(several) < 2 or understood.engine == "safety" or turn.heard.payload is not None:
+            return self._begin(turn, state, understood.intent)
+        in_order = sorted(dict.fromkeys(several), key=_turn_of)
+        last, aside = in_order[-1], all(self.intents[each].digression for each in in_order)
+        if state is not None:
+            turn.left.update(state.slots)
+        replies: list[Reply] = []
+        for name in in_order:
+            if turn.conversation.dialog and turn.conversation.dialog.get("tag") == _tag(
+                turn.heard.key
+            ):
+                break
+            meant = replace(understood, intent=name, also=())
+            one = replace(turn, heard=replace(turn.heard, understanding=meant))
+            open_ = state if name == last and aside else None
+            replies += [each for each in self._begin(one, open_, name) if each not in replies]
+        return replies
 
     # -- an open question ---------------------------------------------------------------------
 
@@ -115,6 +151,8 @@ class Engine:
         if intent.digression and open_ is not None:
             replies = self._run_wish(turn, intent, {})
             return [*replies, *self._ask_again(turn, open_)]
+        if open_ is not None:
+            turn.left.update(open_.slots)
         turn.conversation.dialog = {}
         return self._run_wish(turn, intent, {})
 
@@ -220,6 +258,11 @@ def _no(refused: Refused) -> Reply:
     """A refusal as the rider gets it."""
     said = Say(refused.text, refused.values)
     return Choose(said, refused.options) if refused.options else said
+
+
+def _turn_of(intent: str) -> int:
+    order = (*FIRST, *TOLD_AT_ONCE)
+    return order.index(intent) if intent in order else len(order)
 
 
 def _tag(key: str) -> str:

@@ -37,6 +37,7 @@ class Turn:
     conversation: Conversation
     heard: Heard
     keep: dict[str, str] = field(default_factory=dict)  # slots a prompt fills by itself (an offer)
+    left: dict[str, str] = field(default_factory=dict)  # slots of the dialog that this turn leaves
 
     @property
     def now(self) -> datetime:

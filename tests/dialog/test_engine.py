@@ -64,6 +64,11 @@ def hours(turn: Turn) -> Replies:
     return Say("Open all day.")
 
 
+@intent("invoice_or_receipt")
+def bill(turn: Turn) -> Replies:
+    return Say("Here is your bill.")
+
+
 @intent("leave")
 def leave(turn: Turn) -> Replies:
     return Say("Bye.")
@@ -88,10 +93,17 @@ class Cafe:
     count: int = 0
 
     def hears(
-        self, intent_: str, text: str = "", *, payload: str | None = None, number: str | None = None
+        self,
+        intent_: str,
+        text: str = "",
+        *,
+        payload: str | None = None,
+        number: str | None = None,
+        also: tuple[str, ...] = (),
+        engine: str = "keywords",
     ) -> list[Reply]:
-        handlers: list[Handler] = [order, hours, leave, unclear, unsupported]
-        engine = Engine(
+        handlers: list[Handler] = [order, hours, leave, bill, unclear, unsupported]
+        served = Engine(
             {
                 name: describe(name, run, digression)
                 for run in handlers
@@ -105,7 +117,7 @@ class Cafe:
             rider = work.session.get_one(Rider, 1)
             heard = Heard(
                 key=f"m{self.count}",
-                understanding=Understanding(intent_, 1.0, entities),
+                understanding=Understanding(intent_, 1.0, entities, engine=engine, also=also),
                 text=text,
                 payload=payload,
             )
@@ -116,9 +128,9 @@ class Cafe:
                 work.session.get_one(Conversation, 1),
                 heard,
             )
-            return engine.serve(turn)
+            return served.serve(turn)
 
-    def says(self, *args: str, **kwargs: str) -> list[str]:
+    def says(self, *args: str, **kwargs: Any) -> list[str]:
         return [
             reply.text if isinstance(reply, Say) else reply.prompt.text
             for reply in self.hears(*args, **kwargs)
@@ -265,3 +277,20 @@ def test_collect_refuses_two_handlers_of_one_intent(tmp_path: Path, monkeypatch:
     twice: ModuleType = __import__("twice")
     with pytest.raises(ValueError, match="two handlers for x"):
         collect(twice)
+
+
+# -- several requests of one message ----------------------------------------------------------
+
+
+def test_several_requests_are_served_and_the_one_that_asks_comes_last(cafe: Cafe) -> None:
+    said = cafe.says("order", number="3", also=("invoice_or_receipt",))
+    assert said == ["Here is your bill.", "{n} cups?"]
+    assert cafe.says("affirm") == ["{n} cups are coming."]
+
+
+def test_only_one_question_is_open(cafe: Cafe) -> None:
+    assert cafe.says("order", number="3", also=("leave",)) == ["{n} cups?"]
+
+
+def test_danger_is_served_alone(cafe: Cafe) -> None:
+    assert cafe.says("leave", also=("order",), engine="safety") == ["Bye."]
