@@ -337,6 +337,25 @@ def run_migrate(_: argparse.Namespace) -> int:
     return 0
 
 
+@command("books")
+def run_books(_: argparse.Namespace) -> int:
+    """Proves that the ledger balances and agrees with the payment provider's records; names what
+    does not, exit code 1."""
+    from bot.errors import PilebotError
+    from bot.gateways.stripe_books import check_books
+
+    settings = _settings("books")
+    try:
+        compared, faults = check_books(Store(make_engine(settings.database_url)), settings)
+    except PilebotError as error:
+        _say(f"Pilebot: the payment provider cannot be asked, so nothing is proven: {error}")
+        return 1
+    for fault in faults:
+        print(fault)
+    print(f"{compared} payments compared, {len(faults)} faults")
+    return 1 if faults else 0
+
+
 @command("check-settings")
 def run_check_settings(_: argparse.Namespace) -> int:
     """Reports every setting that is missing or wrong, else shows those in force."""

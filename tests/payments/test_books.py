@@ -1,0 +1,86 @@
+"""`./run books`: proves that the books balance and agree with Stripe, or names what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+import app
+from bot.gateways.stripe_books import check_books
+from bot.gateways.stripe_client import client_for
+from bot.services import charging, refunds
+from bot.store.charging import ChargingSession, Hold, LedgerEntry
+from tests.test_scenarios import FOLDER, play
+from tests.world import World, open_world
+
+
+@pytest.fixture
+def paid(tmp_path: Path) -> Iterator[World]:
+    """A hold that lapsed, a debt that was paid, and a charge with a hold of its own."""
+    with open_world(tmp_path) as world:
+        play(world, (FOLDER / "pay_debt.txt").read_text(encoding="utf-8"))
+        yield world
+
+
+def faults(world: World) -> list[str]:
+    return check_books(world.store, world.settings)[1]
+
+
+def test_books_agree_until_somebody_meddles(paid: World) -> None:
+    assert check_books(paid.store, paid.settings) == (2, [])
+    debt = 2
+    with paid.store.begin() as work:
+        assert work.session.get_one(Hold, debt).purpose == "debt"
+        refunds.give_back(work, debt, 30, reason="goodwill")
+    paid.settle()
+    assert faults(paid) == []
+
+    # behind our back at Stripe
+    stripe = client_for(paid.settings)
+    with paid.store.read() as work:
+        intent = work.session.get_one(Hold, debt).payment_intent or ""
+    stripe.v1.refunds.create({"payment_intent": intent, "amount": 20})
+    (fault,) = faults(paid)
+    assert f"hold {debt} ({intent}): 30 EUR given back by the books, 50 by Stripe" in fault
+
+    # and in our tables
+    with paid.store.begin() as work:
+        entry = work.session.scalars(
+            select(LedgerEntry).where(LedgerEntry.kind == "paid", LedgerEntry.account == "provider")
+        ).one()
+        entry.amount_minor += 1
+    told = faults(paid)
+    assert any("hold:2 paid: does not balance by 1 EUR" in each for each in told)
+    assert any("hold:2 paid: 91 is posted, 90 should be" in each for each in told)
+    with paid.store.begin() as work:
+        work.session.execute(delete(LedgerEntry).where(LedgerEntry.kind == "owed"))
+        work.session.get_one(Hold, debt).captured_minor = 89
+    assert any("89 EUR taken by the books, 90 by Stripe" in each for each in faults(paid))
+
+
+def test_the_command_says_so_by_its_exit_code(
+    paid: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(app, "_settings", lambda _: paid.settings)
+    monkeypatch.setattr(app, "make_engine", lambda _: paid.store.engine)
+    assert app.main(["books"]) == 0
+    assert "2 payments compared, 0 faults" in capsys.readouterr().out
+    with paid.store.begin() as work:
+        work.session.execute(delete(LedgerEntry).where(LedgerEntry.kind == "billed"))
+    assert app.main(["books"]) == 1
+    assert "bill:1 billed: 0 is posted" in capsys.readouterr().out
+
+
+def test_a_page_that_is_paid_twice_over_is_given_back(paid: World) -> None:
+    """The lapsed hold turns out to have been taken after all: one of the two goes back."""
+    with paid.store.begin() as work:
+        first = work.session.get_one(Hold, 1)
+        body = {"hold_id": first.id, "outcome": "captured", "amount_minor": 90}
+        charging.on_payment_result(work, paid.settings, body)
+        session = work.session.get_one(ChargingSession, first.session_id)
+        assert session.state == "settled"
+        assert refunds.balance(work, first).left.amount_minor == 0
+    paid.bot_says("+358401234567", "giving €0.90 back")
