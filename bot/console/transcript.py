@@ -174,7 +174,7 @@ def _message(row: Message, names: dict[int, str], me: int, media: Any) -> Line:
     )
     _content(line, row.body, row.text)
     if row.author == "rider":
-        line.understood = row.understood
+        line.understood = _shown_understood(row.understood)
         entities = (row.understood or {}).get("entities", {})
         if row.body.get("kind") == "image" and entities.get("pile_code"):
             line.codes = [str(entities["pile_code"])]
@@ -192,6 +192,17 @@ def _message(row: Message, names: dict[int, str], me: int, media: Any) -> Line:
         if kind not in ("image", "audio"):
             line.file = {"url": address, "name": str(row.body["media"].get("name") or "File")}
     return line
+
+
+def _shown_understood(understood: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was understood, with riders' words in it masked; a pile's code is none."""
+    if understood is None:
+        return None
+    entities = {
+        name: str(value) if name == "pile_code" else shown_text(str(value))
+        for name, value in understood.get("entities", {}).items()
+    }
+    return {**understood, "entities": entities}
 
 
 def _content(line: Line, body: dict[str, Any], text: str) -> None:
