@@ -282,6 +282,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("conversation_id", "staff_id", name=op.f("pk_viewer")),
     )
     op.create_table(
+        "understood",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("rider_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("lang", sa.String(length=8), nullable=True),
+        sa.Column("intent", sa.String(length=32), nullable=False),
+        sa.Column("confidence", sa.Double(), nullable=False),
+        sa.Column("why", sa.String(length=16), nullable=False),
+        sa.Column("hint", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_understood_message_id_message")
+        ),
+        sa.ForeignKeyConstraint(
+            ["rider_id"], ["rider.id"], name=op.f("fk_understood_rider_id_rider")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_understood")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_understood_message_id")),
+    )
+    with op.batch_alter_table("understood", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_understood_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_understood_rider_id"), ["rider_id"], unique=False)
+
+    op.create_table(
         "incident",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=160), nullable=False),
@@ -568,6 +595,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_incident_conversation_id"))
 
     op.drop_table("incident")
+    with op.batch_alter_table("understood", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_understood_rider_id"))
+        batch_op.drop_index(batch_op.f("ix_understood_at"))
+
+    op.drop_table("understood")
     op.drop_table("viewer")
     with op.batch_alter_table("tariff_proposal", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tariff_proposal_tariff_id"))
