@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from bot.domain import codes
+
 # Seven or more digits with what people put between them; order numbers are shorter or lettered.
-_PHONE: Final = re.compile(r"(?<![\w.])\+?\d(?:[\s().\-/\u00a0]{0,2}\d){6,14}(?![\w])")
+_PHONE: Final = re.compile(
+    r"(?<![0-9A-Za-z.])\+?\d(?:[\s().\-/\u00a0]{0,2}\d){6,14}(?![0-9A-Za-z])"
+)
+_DATE: Final = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d")
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
@@ -22,4 +27,10 @@ def mask_phone(number: str) -> str:
 def mask_text(text: str) -> str:
     """A text with everything that looks like a phone number or an e-mail address masked."""
     hidden = _EMAIL.sub("•••@•••", text)
-    return _PHONE.sub(lambda found: mask_phone(found[0]), hidden)
+    return _PHONE.sub(lambda found: _number(found[0]), hidden)
+
+
+def _number(found: str) -> str:
+    """Masked, unless it is a date, or the code of an EVSE with its check digit ("123456-27")."""
+    ours = _DATE.fullmatch(found) or ("-" in found and codes.parse(found))
+    return found if ours else mask_phone(found)
