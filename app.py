@@ -496,6 +496,41 @@ def run_nlu_report(_: argparse.Namespace) -> int:
     return 0
 
 
+@command(
+    "nlu-review",
+    argument("--export", type=Path, help="write them as JSON lines to this file, to be labelled"),
+    argument("--add", type=Path, help="add labelled lines (lang, intent, text, id?) to nlu/data"),
+)
+def run_nlu_review(options: argparse.Namespace) -> int:
+    """Messages that were understood with doubt or wrongly: lists, exports, or adds labelled ones."""
+    from bot.services import understood
+    from nlu import review
+
+    store = Store(make_engine(_settings("nlu-review").database_url))
+    if options.add is not None:
+        try:
+            ids = review.add(options.add, print)
+        except PilebotError as error:
+            sys.exit(f"{error}\nNothing was added.")
+        with store.begin() as work:
+            understood.labelled(work, ids)
+        return 0
+    with store.read() as work:
+        rows = [
+            {"id": each.id, "text": each.text, "lang": each.lang, "intent": each.hint or each.intent,
+             "guess": each.intent, "confidence": each.confidence, "why": each.why}
+            for each in understood.review(work)
+        ]  # fmt: skip
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    if options.export is not None:
+        options.export.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        print(f"{len(lines)} messages written to {options.export}. Correct intent and lang, then:")
+        print(f"./run nlu-review --add {options.export}")
+    else:
+        print("\n".join(lines) or "Nothing waits for a label.")
+    return 0
+
+
 @command("templates")
 def run_templates(_: argparse.Namespace) -> int:
     """Registers the WhatsApp templates at Twilio; prints the value for TWILIO_TEMPLATES."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import handoff
+from bot.services import handoff, understood
 
 
 @intent("privacy_request")
@@ -14,6 +14,7 @@ def privacy(turn: Turn) -> Replies:
     choice = turn.value("do")
     if choice == "mute":
         turn.rider.muted_at = turn.now
+        understood.forget(turn.work, turn.rider.id)
         return Choose(
             Say(
                 "Done: you will get no more messages from us unless you write first. What you "

@@ -23,6 +23,7 @@ from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
 from bot.services import desk, handoff, riders, threads
+from bot.services import understood as kept
 from bot.services.handoff_signals import signals
 from bot.services.outbound import tell
 from bot.settings import Settings
@@ -279,13 +280,14 @@ class Serving:
         ).one()
         rider = work.session.get_one(Rider, rider_id)
         _learn(work, rider, incoming, heard.understanding)
-        self._file(work, conversation, prepared)
+        line = self._file(work, conversation, prepared)
         threads.heard(work, conversation, for_bot=_serves_itself(heard))
         if _names_the_dangerous_pile(work, conversation, heard.understanding):
             meant = replace(heard.understanding, intent="safety_emergency", engine="safety")
             heard = replace(heard, understanding=meant)
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
+            kept.note(work, rider, line, heard.understanding, guess=heard.understanding.secondary)
             replies = [
                 *self._welcome(turn),
                 *_as_heard(incoming.transcript, heard),
@@ -295,7 +297,7 @@ class Serving:
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
 
-    def _file(self, work: UnitOfWork, conversation: Conversation, prepared: Prepared) -> None:
+    def _file(self, work: UnitOfWork, conversation: Conversation, prepared: Prepared) -> Message:
         """The rider's line in the one history of all channels.
 
         Photos are dropped once read, unless a person has the chat: then they are evidence.
@@ -313,25 +315,25 @@ class Serving:
             url = media_url(self.settings, file.token, file.name)
             line["media"] = {"url": url, "type": file.content_type, "name": file.name}
             line["kind"] = "document"
-        work.session.add(
-            Message(
-                conversation_id=conversation.id,
-                at=work.now,
-                author="rider",
-                channel=incoming.channel,
-                text=incoming.text,
-                body=line,
-                source_key=prepared.heard.key,
-                provider_id=incoming.sid,
-                status="read",
-                understood={
-                    "intent": understood.intent,
-                    "confidence": round(understood.confidence, 3),
-                    "engine": understood.engine,
-                    "entities": {each.type: each.value for each in understood.entities},
-                },
-            )
+        filed = Message(
+            conversation_id=conversation.id,
+            at=work.now,
+            author="rider",
+            channel=incoming.channel,
+            text=incoming.text,
+            body=line,
+            source_key=prepared.heard.key,
+            provider_id=incoming.sid,
+            status="read",
+            understood={
+                "intent": understood.intent,
+                "confidence": round(understood.confidence, 3),
+                "engine": understood.engine,
+                "entities": {each.type: each.value for each in understood.entities},
+            },
         )
+        work.session.add(filed)
+        return filed
 
     def _bot_answers(self, turn: Turn) -> bool:
         """Stopping and safety always work; otherwise the owner of the chat answers.

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete
 
-from bot.services import login_throttle
+from bot.services import login_throttle, understood
 from bot.store.database import Store
 from bot.store.devices import PileEvent
 from bot.store.limits import forget_old
@@ -44,3 +44,4 @@ def tidy(store: Store) -> None:
     with store.begin() as work:
         forget_old(work)
         login_throttle.tidy(work)
+        understood.tidy(work)

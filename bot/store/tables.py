@@ -37,6 +37,7 @@ from bot.store.riders import (
 )
 from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, TariffVersion
+from bot.store.understood import Understood
 
 __all__ = [
     "Audit", "Base", "Bill", "CannedReply", "ChargingSession", "Command", "ConsoleEvent",
@@ -44,6 +45,6 @@ __all__ = [
     "Evse", "Hold", "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media",
     "Message", "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode",
     "Refund", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
-    "StaffSession", "Station", "Tariff", "TariffProposal", "TariffVersion", "Viewer", "WebLogin",
+    "StaffSession", "Station", "Tariff", "TariffProposal", "TariffVersion", "Understood", "Viewer", "WebLogin",
     "WebSession",
 ]  # fmt: skip
