@@ -125,6 +125,8 @@ def hold_expired(step: Step, _event: on.HoldExpired) -> None:
 def hold_runs_out(step: Step, _event: on.HoldRunsOut) -> None:
     if step.now.state in on.DELIVERING:
         step.stop("hold_expired")
+    elif step.now.state == "debt" and step.now.hold == "held":  # the last chance to take it
+        _take_debt(step)
 
 
 def voided(step: Step, _event: on.Voided) -> None:

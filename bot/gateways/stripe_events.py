@@ -102,7 +102,8 @@ def poll_unsettled(store: Store, *, older_than: timedelta = timedelta(minutes=5)
             )
         )
         for refund in waiting:
-            slot = _slot(work.now, max(older_than, _HELD_POLL))
+            old = work.now - refund.created_at > _DAY
+            slot = _slot(work.now, _DAY if old else max(older_than, _HELD_POLL))
             emitted += _look_at_refund(work, refund, f"poll:refund:{refund.id}:{slot}")
         _tell_expiring(work)
     return emitted
