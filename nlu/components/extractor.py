@@ -15,8 +15,6 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.spans import Marked, SpanModel, train
 
-_FILE = "spans.crfsuite"
-
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=True)
 class RiderEntityExtractor(GraphComponent, EntityExtractorMixin):
@@ -30,7 +28,7 @@ class RiderEntityExtractor(GraphComponent, EntityExtractorMixin):
     @staticmethod
     def required_packages() -> list[str]:
         """Checked by Rasa at load."""
-        return ["pycrfsuite"]
+        return ["sklearn_crfsuite"]
 
     def __init__(
         self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: Any = None
@@ -62,7 +60,7 @@ class RiderEntityExtractor(GraphComponent, EntityExtractorMixin):
     ) -> RiderEntityExtractor:
         """Called by Rasa's graph when a trained model is served."""
         with model_storage.read_from(resource) as folder:
-            model = SpanModel((folder / _FILE).read_bytes())
+            model = SpanModel(folder)
         return cls(config, model_storage, resource, model)
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -77,8 +75,7 @@ class RiderEntityExtractor(GraphComponent, EntityExtractorMixin):
             key=lambda one: (one.text, one.spans),
         )
         with self._storage.write_to(self._resource) as folder:
-            path = folder / _FILE
-            train(messages, path, seed=self._config["seed"], rounds=self._config["rounds"])
+            train(messages, folder, seed=self._config["seed"], rounds=self._config["rounds"])
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:

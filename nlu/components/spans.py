@@ -1,15 +1,16 @@
 """Find entities by a conditional random field over tokens; the patterns' finds are features of it.
 
 The field sees what patterns cannot: a bare "80" after "stop at", a street that no list knows. It
-learns from every annotated message, and again from a copy whose places and vehicles are others of
-their kind, so that it learns the sentence around a name rather than the name.
+learns from every annotated message, and again from copies whose places and vehicles are others of
+their kind, of which only every other one is told as a known name: so it learns the sentence around
+a name as well as the list.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,10 +22,12 @@ from nlu import entities
 from nlu.normalise import plain
 
 _TOKEN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\d_\u3400-\u9fff]+|\d+|[^\s\w]|_")
+_FIELD: Final = "field.crfsuite"
 _NAMES_FILE: Final = Path(__file__).with_name("names.txt")
 _SWAPPED: Final = ("location", "station_name", "vehicle")
 _AFFIXES: Final = (2, 3, 4)
 _WINDOW: Final = (-3, -2, -1, 1, 2, 3)
+_LONGEST_NAME: Final = 6  # tokens
 _REPEATED: Final = re.compile(r"(.)\1+")
 
 Token = tuple[str, int, int]  # text, start, end
@@ -44,10 +47,11 @@ def tokens(text: str) -> list[Token]:
     return [(m[0], m.start(), m.end()) for m in _TOKEN.finditer(text)]
 
 
-def features(text: str, found: Sequence[Token]) -> list[list[str]]:
-    """What the field sees of each token."""
+def features(text: str, found: Sequence[Token], names: Mapping[str, str]) -> list[list[str]]:
+    """What the field sees of each token; `names` are known names in plain form with their type."""
     hints = _hints(text, found)
     words = [plain(word) for word, _, _ in found]
+    listed = _listed(words, names)
     shapes = [_shape(word) for word, _, _ in found]
     shouted = text.upper() == text
     rows = []
@@ -55,6 +59,7 @@ def features(text: str, found: Sequence[Token]) -> list[list[str]]:
         row = ["bias", f"hint={hints[at]}", f"w={words[at]}", f"shape={shapes[at]}"]
         row += [f"p{n}={words[at][:n]}" for n in _AFFIXES]
         row += [f"s{n}={words[at][-n:]}" for n in _AFFIXES]
+        row.append(f"name={listed[at]}")
         row.append(f"title={word[:1].isupper() and not shouted and at > 0}")
         row.append(f"spaced={at > 0 and found[at - 1][2] < start}")
         for step in _WINDOW:
@@ -67,6 +72,17 @@ def features(text: str, found: Sequence[Token]) -> list[list[str]]:
         row.append(f"d={_at(words, at - 2)}|{before}")
         rows.append(row)
     return rows
+
+
+def _listed(words: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """The type of the longest known name that each word is part of, or ""."""
+    listed = [""] * len(words)
+    for size in range(_LONGEST_NAME, 0, -1):
+        for at in range(len(words) - size + 1):
+            type_ = names.get("".join(words[at : at + size]))
+            if type_ and not any(listed[at : at + size]):
+                listed[at : at + size] = [type_] * size
+    return listed
 
 
 def _at(values: Sequence[str], index: int) -> str:
@@ -125,36 +141,35 @@ def spans_of(found: Sequence[Token], marks: Sequence[str]) -> list[Span]:
 
 
 class SpanModel:
-    """A trained field; `data` is its whole state."""
+    """A trained field, read from the folder that `train` wrote to."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._data = (folder / _FIELD).read_bytes()  # the tagger reads it in place: keep it alive
         self._tagger = pycrfsuite.Tagger()
-        self._tagger.open_inmemory(data)
-        self.data = data
+        self._tagger.open_inmemory(self._data)
 
     def find(self, text: str) -> list[Span]:
         """Entities of one message in the order they stand."""
         found = tokens(text)
-        return spans_of(found, self._tagger.tag(features(text, found))) if found else []
+        marks = self._tagger.tag(features(text, found, known_names())) if found else []
+        return spans_of(found, marks)
 
 
-def train(messages: Sequence[Marked], path: Path, *, seed: int, rounds: int) -> None:
-    """Fit a field on the messages and their copies with other names; write it to `path`."""
-    # minfreq 2: what is seen once in one message only decides nothing but costs memory.
-    trainer = pycrfsuite.Trainer(verbose=False)
-    trainer.set_params(
-        {"c1": 0.1, "c2": 0.05, "max_iterations": rounds, "feature.minfreq": 2, "num_memories": 5}
-    )
+def train(messages: Sequence[Marked], folder: Path, *, seed: int, rounds: int) -> None:
+    """Fit a field on the messages and their copies with other names; write it to `folder`."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     plain_ones = [each for each in messages if not each.spans]
     dropped = set(chance.sample(plain_ones, len(plain_ones) // 2))  # half teach as much
-    for each in (*messages, *_swapped(messages, chance)):
-        if each in dropped:
-            continue
+    # minfreq 2: what is seen in one message only decides nothing but costs memory.
+    trainer = pycrfsuite.Trainer(verbose=False)
+    trainer.set_params({"c1": 0.1, "c2": 0.05, "max_iterations": rounds, "feature.minfreq": 2})
+    half = dict(sorted(known_names().items())[::2])
+    taught = (each for each in messages if each not in dropped)
+    for each in (*taught, *_swapped(messages, chance)):
         found = tokens(each.text)
         if found:
-            trainer.append(features(each.text, found), labels(found, each.spans))
-    trainer.train(str(path))
+            trainer.append(features(each.text, found, half), labels(found, each.spans))
+    trainer.train(str(folder / _FIELD))
 
 
 def _swapped(messages: Sequence[Marked], chance: random.Random) -> Iterator[Marked]:
@@ -177,6 +192,16 @@ def _swapped(messages: Sequence[Marked], chance: random.Random) -> Iterator[Mark
             length += len(new)
             at = end
         yield Marked("".join((*pieces, each.text[at:])), tuple(spans))
+
+
+@lru_cache(maxsize=1)
+def known_names() -> dict[str, str]:
+    """Every listed name, plain and without spaces and signs, with its type."""
+    return {
+        "".join(plain(word) for word, _, _ in tokens(name)): type_
+        for (_, type_), names in _names().items()
+        for name in names
+    }
 
 
 @lru_cache(maxsize=1)
