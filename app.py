@@ -132,6 +132,7 @@ def _ask_other(is_ready: Callable[[], bool], otherwise: str) -> None:
 def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str, Route]:
     """Which function serves which kind of inbox row."""
     from bot.gateways import stripe_events
+    from bot.jobs import evidence
     from bot.jobs.drain import Route
     from bot.services import action_results, charging, paging, safety
 
@@ -153,6 +154,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "session.timer": fact(charging.on_timer),
         "action.timer": fact(action_results.on_timer),
         "incident.timer": fact(paging.on_timer),
+        evidence.KIND: evidence.route(serving.fetch),
         # Nobody reserves piles yet; the pile's word is kept in pile_event.
         "pile.reservation": fact(lambda work, settings_, body: None),
     }
@@ -502,7 +504,7 @@ def run_nlu_report(_: argparse.Namespace) -> int:
     argument("--add", type=Path, help="add labelled lines (lang, intent, text, id?) to nlu/data"),
 )
 def run_nlu_review(options: argparse.Namespace) -> int:
-    """Messages that were understood with doubt or wrongly: lists, exports, or adds labelled ones."""
+    """Lists or exports messages that were understood with doubt or wrongly; adds labelled ones."""
     from bot.services import understood
     from nlu import review
 
@@ -517,8 +519,9 @@ def run_nlu_review(options: argparse.Namespace) -> int:
         return 0
     with store.read() as work:
         rows = [
-            {"id": each.id, "text": each.text, "lang": each.lang, "intent": each.hint or each.intent,
-             "guess": each.intent, "confidence": each.confidence, "why": each.why}
+            {"id": each.id, "text": each.text, "lang": each.lang,
+             "intent": each.hint or each.intent, "guess": each.intent,
+             "confidence": each.confidence, "why": each.why}
             for each in understood.review(work)
         ]  # fmt: skip
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]

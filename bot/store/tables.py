@@ -45,6 +45,6 @@ __all__ = [
     "Evse", "Hold", "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media",
     "Message", "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode",
     "Refund", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
-    "StaffSession", "Station", "Tariff", "TariffProposal", "TariffVersion", "Understood", "Viewer", "WebLogin",
-    "WebSession",
+    "StaffSession", "Station", "Tariff", "TariffProposal", "TariffVersion", "Understood",
+    "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip

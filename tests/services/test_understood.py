@@ -66,10 +66,10 @@ def test_before_the_terms_nothing_is_kept(tmp_path: Path) -> None:
 
 def test_after_90_days_it_is_gone(world: World) -> None:
     world.rider_says(PHONE, NONSENSE)
-    world.now += timedelta(days=89)
+    world.ahead += timedelta(days=89)
     tidy(world.store)
     assert len(kept(world)) == 1
-    world.now += timedelta(days=2)
+    world.ahead += timedelta(days=2)
     tidy(world.store)
     assert kept(world) == []
 
