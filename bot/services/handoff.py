@@ -17,7 +17,7 @@ from bot.domain.handoff_reasons import reason as known_reason
 from bot.domain.rights import may
 from bot.errors import PilebotError
 from bot.replies import Say, Written
-from bot.services import audit
+from bot.services import audit, understood
 from bot.services.audit import Actor
 from bot.services.handoff_packet import packet
 from bot.services.marks import mark
@@ -25,7 +25,7 @@ from bot.services.outbound import tell
 from bot.store.changes import touched
 from bot.store.database import UnitOfWork
 from bot.store.desk import ConversationLabel, Incident
-from bot.store.riders import Conversation
+from bot.store.riders import Conversation, Rider
 from bot.store.staff import Staff
 from bot.store.upsert import insert
 
@@ -104,6 +104,9 @@ def claim(work: UnitOfWork, actor: Actor, conversation_id: int) -> Conversation:
     """Take a conversation over from the bot or the queue. Raises Beaten where a person has it."""
     before = work.session.get_one(Conversation, conversation_id)
     told = packet(work, before, reason="claimed") if before.owner == "bot" else {}
+    if before.owner == "bot":
+        rider = work.session.get_one(Rider, before.rider_id)
+        understood.person_took_over(work, conversation_id, rider)
     waited = before.waiting_since
     _move(
         work,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bot.services import understood
 from bot.services.housekeeping import tidy
-from bot.store.riders import Rider
+from bot.store.riders import Conversation, Rider
 from bot.store.understood import Understood
 from nlu import review
 from tests.world import World, open_world
@@ -127,3 +127,11 @@ def test_labelled_ones_are_forgotten(world: World) -> None:
     with world.store.begin() as work:
         understood.labelled(work, [row.id for row in understood.review(work)])
     assert kept(world) == []
+
+
+def test_a_person_who_takes_over_right_after(world: World) -> None:
+    world.rider_says(PHONE, "receipt please")
+    with world.store.begin() as work:
+        chat = work.session.scalars(select(Conversation)).one()
+        understood.person_took_over(work, chat.id, work.session.scalars(select(Rider)).one())
+    assert kept(world) == [("receipt please", "person", None)]
