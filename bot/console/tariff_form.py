@@ -160,7 +160,7 @@ def told(body: Mapping[str, Any], currency: str) -> list[Told]:
     if grace := body.get("idle_grace_s"):
         lines.append(Told("Plugged in after, free for", f"{grace // 60} min", ""))
     if free := body.get("idle_free"):
-        lines.append(Told("Plugged in after, free", "", _window(free)))
+        lines.append(Told("Plugged in after", "free", _window(free)))
     return lines
 
 

@@ -19,6 +19,7 @@ from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.media import media_url, new_file, store_file
 from bot.gateways.qr import Reading
+from bot.jobs import evidence
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
@@ -296,6 +297,7 @@ class Serving:
             # A goodbye to the queue is the last thing the bot may say: it goes out unfenced.
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
+        evidence.keep(work, row, line, danger=heard.understanding.intent == "safety_emergency")
 
     def _file(self, work: UnitOfWork, conversation: Conversation, prepared: Prepared) -> Message:
         """The rider's line in the one history of all channels.

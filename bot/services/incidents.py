@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, or_, select, update
@@ -18,11 +19,12 @@ from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.desk import Incident, IncidentEntry
 from bot.store.devices import Command
-from bot.store.riders import Conversation
+from bot.store.riders import Conversation, Media
 from bot.store.staff import Staff
 from bot.store.stations import Pile, Station
 
 TEXT_MAX: Final = 1000
+EVIDENCE_KEPT: Final = timedelta(days=3 * 365)  # claims after an accident come late
 _REFUSED: Final = {
     "rejected": "the pile refused",
     "error": "the pile answered with an error",
@@ -127,6 +129,25 @@ def enter(
         IncidentEntry(
             incident_id=incident.id, at=work.now, kind=kind, text=text,
             staff_id=actor.staff_id if actor else None,
+        )
+    )  # fmt: skip
+
+
+def keep_photo(work: UnitOfWork, conversation_id: int, media: Media) -> None:
+    """A photo sent while danger is open is evidence: it is kept for long and shown there."""
+    incident = work.session.scalars(
+        select(Incident)
+        .where(Incident.conversation_id == conversation_id, Incident.state != "closed")
+        .order_by(Incident.id.desc())
+    ).first()
+    if incident is None:
+        return
+    media.expires_at = work.now + EVIDENCE_KEPT
+    work.session.flush()
+    work.session.add(
+        IncidentEntry(
+            incident_id=incident.id, at=work.now, kind="photo", text="The rider sent a photo.",
+            media_id=media.id,
         )
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bot.domain.paging import WrongAddress, is_dangerous, read_address
 from bot.gateways import templates
 from bot.gateways.pager import Pager
 from bot.store.desk import ConsoleEvent, Incident, IncidentEntry
+from bot.store.riders import Media
 from bot.store.stations import Pile
 from tests.console.desk import Desk, open_desk
 from tests.world import World, open_world
@@ -56,8 +58,14 @@ def log(world: World, *kinds: str) -> list[str]:
     return [each.text for each in rows if not kinds or each.kind in kinds]
 
 
-def pages_on(world: World, phone: str) -> list[str]:
-    return [each["text"] for each in world.phone(phone) if "DANGER" in each["text"]]
+def pages_on(world: World, phone: str, count: int = 1) -> list[str]:
+    """The pages on a phone, when that many have come: they take a moment."""
+
+    def found() -> list[str]:
+        return [each["text"] for each in world.phone(phone) if "DANGER" in each["text"]]
+
+    world.until(lambda: len(found()) >= count, f"{phone} was not paged {count} times")
+    return found()
 
 
 # --- addresses and alarms ------------------------------------------------------------------------
@@ -108,17 +116,17 @@ def test_smoke_at_night_pages_until_somebody_is_on_it(night: World) -> None:
 
     for _ in range(2):
         world.clock_passes(61)
-    assert len(pages_on(world, ANNA)) == 3
-    assert not pages_on(world, CHEF)
+    assert len(pages_on(world, ANNA, 3)) == 3
+    assert not pages_on(world, CHEF, 0)
     world.clock_passes(61)
-    assert len(pages_on(world, CHEF)) == 1
+    assert len(pages_on(world, CHEF, 1)) == 1
     assert log(world, "escalated") == ["Nobody has acknowledged: managers are paged too."]
 
     with open_desk(world) as desk:
         anna = desk.agent("technician", "Anna")
         assert anna.post(f"/incidents/{one(world).id}/acknowledge").status_code == 303
     world.clock_passes(200)
-    assert len(pages_on(world, ANNA)) == 4
+    assert len(pages_on(world, ANNA, 4)) == 4
     assert one(world).acknowledged_by == anna.staff_id
 
 
@@ -128,7 +136,7 @@ def test_staff_with_an_address_are_paged_managers_at_once_when_they_are_alone(
     desk.agent("manager", "Chef", page_address=CHEF)
     world.rider_says(CHEF, "hello")
     world.rider_says("+358409990001", "fire at pile 1023")
-    assert len(pages_on(world, CHEF)) == 1
+    assert len(pages_on(world, CHEF, 1)) == 1
 
 
 def test_nobody_to_page_is_told_where_it_is_seen(world: World, desk: Desk) -> None:
@@ -145,7 +153,7 @@ def test_an_acknowledged_page_that_still_waits_is_dropped(night: World) -> None:
         desk.agent("agent").post(f"/incidents/{one(world).id}/acknowledge")
     body = {"incident_id": one(world).id, "channel": "whatsapp", "to": ANNA}
     assert world.deliveries["page"]("late", body) == "dropped"
-    assert len(pages_on(world, ANNA)) == 1
+    assert len(pages_on(world, ANNA, 1)) == 1
 
 
 # --- channels ------------------------------------------------------------------------------------
@@ -219,7 +227,7 @@ def test_one_channel_that_fails_holds_up_no_other_and_is_told(tmp_path: Path) ->
         on_call = f"{url},mailto:on@call.fi,sms:{CHEF},nonsense,whatsapp:{ANNA}"
         with paging_world(tmp_path, page_on_call=on_call) as world:
             world.rider_says("+358409990001", "fire at pile 1023")
-            assert len(pages_on(world, ANNA)) == 1
+            assert len(pages_on(world, ANNA, 1)) == 1
             failed = " ".join(log(world, "page_failed"))
             for part in (
                 "HTTP 500",
@@ -229,7 +237,7 @@ def test_one_channel_that_fails_holds_up_no_other_and_is_told(tmp_path: Path) ->
             ):
                 assert part in failed
             world.clock_passes(61)
-            assert len(pages_on(world, ANNA)) == 2  # the next round comes all the same
+            assert len(pages_on(world, ANNA, 2)) == 2  # the next round comes all the same
 
 
 def test_a_page_that_whatsapp_did_not_deliver_is_told_with_the_next(tmp_path: Path) -> None:
@@ -250,7 +258,6 @@ def test_an_approved_template_pages_who_has_not_written_to_us_today(tmp_path: Pa
         pager = Pager(world.store, replace(world.settings, twilio_templates=mapping))
         body = {"incident_id": one(world).id, "channel": "whatsapp", "to": ANNA}
         assert pager("again", body) == "done"
-        world.until(lambda: pages_on(world, ANNA), "no page came")
         (text,) = pages_on(world, ANNA)
         assert text.startswith("Safety alarm: DANGER at pile 1023")
 
@@ -299,8 +306,8 @@ def test_a_pile_that_does_not_obey_is_said_in_every_page(night: World) -> None:
     world.rider_says("+358409990001", "fire at pile 1023")
     assert "out of contact" in log(world, "order_failed")[0]
     world.clock_passes(61)
-    assert "NOT SWITCHED OFF" in pages_on(world, ANNA)[-1]
-    assert "Isolator: grey box" in pages_on(world, ANNA)[-1]
+    assert "NOT SWITCHED OFF" in pages_on(world, ANNA, 2)[-1]
+    assert "Isolator: grey box" in pages_on(world, ANNA, 2)[-1]
     with open_desk(world) as desk:
         agent = desk.agent("agent")
         assert "Isolator: grey box" in agent.get(f"/incidents/{one(world).id}").text
@@ -321,6 +328,47 @@ def alarm(world: World, code: str, value: str) -> None:
             }
         ],
     )  # fmt: skip
+
+
+# --- photos of danger ----------------------------------------------------------------------------
+
+
+def photos(world: World) -> list[int]:
+    with world.store.read() as work:
+        found = select(IncidentEntry).where(IncidentEntry.kind == "photo")
+        return [each.id for each in work.session.scalars(found)]
+
+
+def test_a_photo_with_words_of_danger_holds_nothing_up_and_is_kept(
+    world: World, desk: Desk
+) -> None:
+    phone = "+358409990001"
+    world.rider_sends_photo(phone, "1023-16", words="this pile is on fire!!")
+    world.bot_says(phone, "Move away now")
+    world.until(lambda: photos(world), "the photo was not kept")
+    agent = desk.agent("agent")
+    path = f"/incidents/{one(world).id}"
+    assert f"{path}/photos/{photos(world)[0]}" in agent.get(path).text
+    answer = agent.get(f"{path}/photos/{photos(world)[0]}")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.content.startswith(b"\xff\xd8")
+    assert agent.get(f"/incidents/99/photos/{photos(world)[0]}").status_code == 404
+    with world.store.read() as work:
+        (kept,) = work.session.scalars(select(Media)).all()
+        assert kept.expires_at - world.now > timedelta(days=1000)
+
+
+def test_a_photo_sent_after_the_report_is_evidence_too_one_of_a_closed_incident_is_not(
+    world: World, desk: Desk
+) -> None:
+    phone = "+358409990001"
+    world.rider_says(phone, "there is smoke at pile 1023")
+    world.rider_sends_photo(phone, "1023-16")
+    assert len(photos(world)) == 1
+    manager = desk.agent("manager")
+    manager.post(f"/incidents/{one(world).id}/close", cause="Cigarette", fix="None needed")
+    world.rider_sends_photo(phone, "1023-16")
+    assert len(photos(world)) == 1
 
 
 # --- in the console ------------------------------------------------------------------------------
