@@ -115,7 +115,7 @@ def make_console(settings: Settings, store: Store) -> Flask:
     desk, routes = site.blueprint(store, settings)
     flask.register_blueprint(desk)
     flask.extensions["rights"] = routes.rights
-    add_headers(flask, settings)
+    add_headers(flask, settings, address=settings.console_url)
     return flask
 
 

@@ -22,8 +22,11 @@ def policy(settings: Settings) -> str:
     return POLICY.replace("img-src 'self'", f"img-src 'self' {tiles.scheme}://{tiles.netloc}")
 
 
-def add_headers(app: Flask, settings: Settings) -> None:
-    """Set the headers after each request; a view that set one itself keeps its own."""
+def add_headers(app: Flask, settings: Settings, *, address: str = "") -> None:
+    """Set the headers after each request; a view that set one itself keeps its own.
+
+    `address` is where this process is reached, PUBLIC_URL unless given: https is made to stay.
+    """
     headers = {
         "Content-Security-Policy": policy(settings),
         "X-Content-Type-Options": "nosniff",
@@ -32,7 +35,7 @@ def add_headers(app: Flask, settings: Settings) -> None:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "geolocation=(self), camera=(self), microphone=(), payment=()",
     }
-    if settings.public_url.startswith("https:"):
+    if (address or settings.public_url).startswith("https:"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
 
     @app.after_request
