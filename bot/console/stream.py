@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -178,22 +179,28 @@ def _offer(client: Client, one: News) -> None:
 def frames(
     hub: Hub, seen: Cursor | None, still_allowed: Callable[[], bool], ping_s: float = PING_S
 ) -> Iterator[str]:
-    """The text of one stream; ends when `still_allowed` says no (asked at each ping)."""
+    """The text of one stream; ends when `still_allowed` says no.
+
+    It is asked, and a ping sent, every `ping_s`, however much happens in between.
+    """
     client, missed = hub.join(seen)
     last = seen or Cursor(0, 0)
+    ping_at = time.monotonic() + ping_s
     try:
         yield f"retry: {RETRY_MS}\n\n"
         for one in missed:
             last = max(last, one.cursor)
             yield one.frame()
         while True:
-            try:
-                fresh = client.news.get(timeout=ping_s)
-            except queue.Empty:
+            if time.monotonic() >= ping_at:
                 if not still_allowed():
                     yield "event: bye\ndata: login\n\n"
                     return
+                ping_at = time.monotonic() + ping_s
                 yield "event: ping\ndata: .\n\n"  # an event, so that the page can see it live
+            try:
+                fresh = client.news.get(timeout=max(0.0, ping_at - time.monotonic()))
+            except queue.Empty:
                 continue
             if fresh is None:
                 return

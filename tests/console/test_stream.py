@@ -155,3 +155,20 @@ def test_a_stream_ends_when_its_session_does(engine: Engine) -> None:
     hub = Hub(store, poll_s=0.02)
     lines = list(frames(hub, None, lambda: False, ping_s=0.05))
     assert "event: bye" in lines[-1]
+
+
+def test_a_busy_stream_ends_with_its_session_too(engine: Engine) -> None:
+    """Signs of life and sessions hang on the pings: news must not put them off."""
+    store = Store(engine)
+    hub = Hub(store, poll_s=0.01)
+    lines = frames(hub, None, lambda: False, ping_s=0.3)
+    told = [next(lines), next(lines)]
+    for number in range(200):  # each comes well before the next ping would
+        _happens(store, f"pile:{number}")
+        told.append(next(lines, ""))
+        if "event: bye" in told[-1]:
+            break
+    lines.close()  # type: ignore[attr-defined]  # a generator
+    hub.close()
+    assert "event: bye" in told[-1]
+    assert any("event: change" in frame for frame in told)
