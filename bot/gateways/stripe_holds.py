@@ -6,6 +6,7 @@ from Stripe, never from an event (docs.stripe.com/payments/place-a-hold-on-a-pay
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -29,6 +30,7 @@ from bot.store.charging import Hold
 
 if TYPE_CHECKING:
     from stripe.params._payment_intent_create_params import PaymentIntentCreateParams
+    from stripe.params._payment_intent_list_params import PaymentIntentListParams
     from stripe.params.checkout._session_create_params import SessionCreateParams
 
 log = structlog.get_logger(__name__)
@@ -312,7 +314,7 @@ class HoldDesk:
     def _find(self, wanted: str = "hold") -> Outcome | None:
         """What a crash left at Stripe before our row knew of it."""
         since = int((self._hold.created_at - timedelta(minutes=5)).timestamp())
-        for intent in self._intents_of_payer(since):
+        for intent in self._intents_since(since):
             if intent.status in _LIVE and _belongs(intent.metadata, self._hold):
                 return self._settle(self._retrieve(intent.id), wanted)
         pages = self._v1.checkout.sessions.list(
@@ -323,18 +325,20 @@ class HoldDesk:
                 return self._settle_page(page, wanted)
         return None
 
-    def _intents_of_payer(self, since: int) -> list[stripe.PaymentIntent]:
-        if not self._payer.customer:
-            return []
-        try:
-            listed = self._v1.payment_intents.list(
-                {"customer": self._payer.customer, "created": {"gte": since}, "limit": 100}
-            )
-            return list(islice(listed.auto_paging_iter(), _FIND_LIMIT))
-        except stripe.InvalidRequestError as error:
-            if error.code != "resource_missing":
-                raise
-            return []  # no such customer, so nothing was paid by it
+    def _intents_since(self, since: int) -> Iterator[stripe.PaymentIntent]:
+        """Of the rider's customer first, then all: another card may have come with another one."""
+        everybody: PaymentIntentListParams = {"created": {"gte": since}, "limit": 100}
+        if self._payer.customer:
+            try:
+                listed = self._v1.payment_intents.list(
+                    {**everybody, "customer": self._payer.customer}
+                )
+                yield from islice(listed.auto_paging_iter(), _FIND_LIMIT)
+            except stripe.InvalidRequestError as error:
+                if error.code != "resource_missing":
+                    raise
+        listed = self._v1.payment_intents.list(everybody)
+        yield from islice(listed.auto_paging_iter(), _FIND_LIMIT)
 
     def _settle_page(self, page: stripe.checkout.Session, wanted: str) -> Outcome | None:
         intent = page.payment_intent
