@@ -13,8 +13,9 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,8 @@ DATA: Final = ROOT / "nlu" / "data"
 MODELS: Final = ROOT / "nlu" / "models"
 CONFIG: Final = ROOT / "nlu" / "project" / "config.yml"
 _KEEP: Final = 3  # models kept besides the newest: a rollback, and another checkout's data
-_TIME_LIMIT_S: Final = 600
+_TIME_LIMIT_S: Final = 900
+PROGRESS: Final = "intents: "  # begins a line of progress (nlu/components/classifier.py)
 
 
 class TrainingFailed(PilebotError):
@@ -57,7 +59,7 @@ def current_model() -> Path | None:
 
 
 def train(say: Callable[[str], None]) -> Path:
-    """Train if needed; `say` gets progress lines. About half a minute on two cores.
+    """Train if needed; `say` gets progress lines. One or two minutes on two cores.
 
     Raises TrainingFailed when .venv-nlu is missing or Rasa fails.
     """
@@ -69,7 +71,7 @@ def train(say: Callable[[str], None]) -> Path:
         raise TrainingFailed("the NLU's packages are not installed (.venv-nlu)")
     MODELS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    say(f"Training the language model from {_examples()} messages (about half a minute)")
+    say(f"Training the language model from {_examples()} messages (one or two minutes)")
     # Trained under another name and renamed: a half-written model is never found.
     half = MODELS / f".{name}-{os.getpid()}.tar.gz"
     try:
@@ -94,15 +96,28 @@ def _run_rasa(half: Path, say: Callable[[str], None]) -> None:
         text=True,
         errors="replace",
     ) as child:
+        limit = threading.Timer(_TIME_LIMIT_S, child.kill)
+        limit.start()
         try:
-            output, _ = child.communicate(timeout=_TIME_LIMIT_S)
+            lines = list(_telling(child.stdout or (), say))
         except BaseException:
             child.kill()
             raise
+        finally:
+            limit.cancel()
     if child.returncode != 0 or not half.is_file():
-        tail = "\n".join(output.strip().splitlines()[-15:])
+        tail = "\n".join(lines[-15:])
         raise TrainingFailed(f"rasa train ended with {child.returncode}:\n{tail}")
     say("Training done, checking the model in")
+
+
+def _telling(output: Iterable[str], say: Callable[[str], None]) -> Iterator[str]:
+    """Rasa's lines; what our components tell of their progress is said at once."""
+    for line in map(str.strip, output):
+        if line.startswith(PROGRESS):
+            say(line.removeprefix(PROGRESS))
+        elif line:
+            yield line
 
 
 def _examples() -> int:
