@@ -234,7 +234,7 @@ class Life(charging_world.World):
         self.new_card()
 
     def _busy(self) -> None:
-        self.demo.post("/demo/faults", json={"match": "POST", "status": 500})
+        self.demo.post("/demo/faults", json={"match": "POST /v1/*", "status": 500})
 
     # -- the end of it
 

@@ -137,6 +137,15 @@ def test_page_parameters_fit_the_sdk(customer: str | None, locale: str | None) -
     assert problems(params, SESSION, "page") == []
 
 
+def test_what_pays_a_debt_is_taken_at_once_and_fits_the_sdk() -> None:
+    hold = a_hold()
+    hold.purpose = "debt"
+    card = desk(hold=hold).saved_card_params("cus_1", "pm_1")
+    page = desk(hold=hold).page_params(None)
+    assert card["capture_method"] == page["payment_intent_data"]["capture_method"] == "automatic"
+    assert problems(card, INTENT, "intent") == problems(page, SESSION, "page") == []
+
+
 def test_refund_parameters_fit_the_sdk() -> None:
     refund = Refund(id=1, hold_id=7, amount_minor=5, currency="EUR", created_at=NOW)
     assert problems(refund_params(a_hold(), refund), REFUND, "refund") == []

@@ -80,6 +80,17 @@ def test_void_of_a_held_card(world: World) -> None:
     assert world.outcomes(hold) == ["held", "void"]
 
 
+def test_void_refused_for_good_is_told_once_and_shown_to_staff(world: World) -> None:
+    hold = world.hold(world.rider("pm_card_visa"))
+    world.place(hold)
+    world.set(hold, state="voiding")
+    world.fault("POST /v1/payment_intents/*/cancel", status=400)
+    with pytest.raises(GiveUp, match="does not release it"):
+        world.deliver("void", hold)
+    assert world.results(hold)[-1]["reason"] == "void_refused"
+    assert world.outcomes(hold)[-1] == "failed"
+
+
 def test_void_closes_an_unpaid_page(world: World) -> None:
     hold = world.hold(world.rider())
     world.place(hold)
