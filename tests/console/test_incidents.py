@@ -391,26 +391,38 @@ def test_the_bar_is_on_every_page_until_somebody_is_on_it(world: World, desk: De
 
 
 def test_of_many_who_acknowledge_one_wins_and_the_others_learn_who(
-    world: World, desk: Desk
+    tmp_path: Path, database_url: str
 ) -> None:
-    world.rider_says("+358409990001", "fire at pile 1023")
-    path = f"/incidents/{one(world).id}/acknowledge"
-    people = [desk.agent("agent", f"Agent {number}") for number in range(6)]
-    tokens = [each.csrf() for each in people]
+    with open_world(tmp_path, database_url) as world, open_desk(world) as desk:
+        world.rider_says("+358409990001", "fire at pile 1023")
+        path = f"/incidents/{one(world).id}/acknowledge"
+        people = [desk.agent("agent", f"Agent {number}") for number in range(6)]
+        tokens = [each.csrf() for each in people]
 
-    def press(number: int) -> int:
-        headers = {"HX-Request": "true", "X-CSRF-Token": tokens[number]}
-        return people[number].http.post(path, headers=headers).status_code
+        def press(number: int) -> int:
+            headers = {"HX-Request": "true", "X-CSRF-Token": tokens[number]}
+            return people[number].http.post(path, headers=headers).status_code
 
-    with ThreadPoolExecutor(6) as pool:
-        answers = sorted(pool.map(press, range(6)))
-    assert answers == [303, 409, 409, 409, 409, 409]
-    winner = next(p for p in people if p.staff_id == one(world).acknowledged_by)
-    loser = next(p for p in people if p is not winner)
-    told = loser.http.post(path, data={"csrf": loser.csrf()})
-    assert told.status_code == 303
-    shown = loser.get(told.headers["location"]).text
-    assert "has acknowledged it already" in shown
+        with ThreadPoolExecutor(6) as pool:
+            answers = sorted(pool.map(press, range(6)))
+        assert answers == [303, 409, 409, 409, 409, 409]
+        winner = next(p for p in people if p.staff_id == one(world).acknowledged_by)
+        loser = next(p for p in people if p is not winner)
+        told = loser.http.post(path, data={"csrf": loser.csrf()})
+        assert told.status_code == 303
+        shown = loser.get(told.headers["location"]).text
+        assert "has acknowledged it already" in shown
+        world.clock_passes(61)
+        assert one(world).rounds == 1
+
+
+def test_a_pile_and_its_rider_at_one_moment_are_one_incident(
+    tmp_path: Path, database_url: str
+) -> None:
+    with open_world(tmp_path, database_url) as world:
+        alarm(world, "OVER_TEMP", "96")
+        world.rider_says("+358409990001", "fire at pile 1023")
+        assert one(world).conversation_id is not None
 
 
 def test_only_a_manager_closes_and_only_with_cause_and_cure(world: World, desk: Desk) -> None:
