@@ -90,7 +90,10 @@ class Door:
 
     def check_origin(self) -> None:
         """Abort with 403 unless this unsafe request comes from one of our own pages."""
-        origin = urlsplit(request.headers.get("Origin", ""))
+        try:
+            origin = urlsplit(request.headers.get("Origin", ""))
+        except ValueError:
+            abort(403)
         ours = {request.host, urlsplit(self.settings.console_url).netloc}
         if origin.scheme and origin.netloc not in ours:
             abort(403)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from flask import Blueprint, g, get_flashed_messages, request, url_for
 from flask.sansio.blueprints import BlueprintSetupState
+from sqlalchemy.exc import DataError
 
 from bot.console import navigation, pages
 from bot.console.context import Console
@@ -53,6 +54,12 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
         module.add_routes(routes, console)
         # Small pieces that every page shows: a page module may offer some to all templates.
         parts.update(module.shared(console) if hasattr(module, "shared") else {})
+
+    @desk.errorhandler(OverflowError)
+    @desk.errorhandler(DataError)
+    def _no_database_holds_this(_: Exception) -> Any:
+        """A number with thirty digits, a text with a NUL: nothing was done, whatever the field."""
+        return "Something in this form or address cannot be right. Nothing was done.", 400
 
     @desk.context_processor
     def _for_templates() -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Final
 
 from bot.domain import codes
 
-# Seven or more digits with what people put between them; order numbers are shorter or lettered.
+# Seven or more digits with what people and their keyboards put between them (\u2010 to \u2015 and
+# \u2212 are dashes, \u200b to \u200f unseen); order numbers are shorter or lettered.
 _PHONE: Final = re.compile(
-    r"(?<![0-9A-Za-z.])\+?\d(?:[\s().\-/\u00a0]{0,2}\d){6,14}(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z.])\+?\d(?:[\s().\-/\u00a0\u2010-\u2015\u2212\u200b-\u200f]{0,2}\d){6,14}(?![0-9A-Za-z])"
 )
 _DATE: Final = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d")
 _EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")

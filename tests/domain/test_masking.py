@@ -15,6 +15,10 @@ from bot.domain.masking import mask_phone, mask_text
         ("0401234567", "••• 67"),
         ("me@example.com!", "•••@•••!"),
         ("(040) 123-45-67", "(••• 67"),
+        ("040\u2013123\u20134567", "••• 67"),  # dashes as keyboards set them
+        ("+1 650\u2011555\u20111234", "+165 ••• 34"),
+        ("06\u202f12\u202f34\u202f56\u202f78", "••• 78"),
+        ("040\u200b123\u200b4567", "••• 67"),
         ("pile 1023, socket 2, 18:30", "pile 1023, socket 2, 18:30"),
         ("1023-27", "1023-27"),
         (f"at {codes.evse_code('123456', 2)}", f"at {codes.evse_code('123456', 2)}"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy import select
 
 from bot.console.action_view import recent
+from bot.console.addresses import inside
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.domain import codes
@@ -213,11 +213,9 @@ def _sockets(work: UnitOfWork, target: Target) -> list[str]:
 
 def back(conversation_id: int | None) -> str:
     """Where somebody came from: one of our own pages, else the conversation."""
-    wanted = request.values.get("next", "") or request.referrer or ""
-    parts = urlsplit(wanted)
-    ours = parts.netloc in ("", request.host) and parts.path.startswith("/")
-    if ours and not parts.path.startswith(("//", "/actions/")):
-        return parts.path + (f"?{parts.query}" if parts.query else "")
+    wanted = inside(request.values.get("next", "") or request.referrer or "", request.host)
+    if wanted and not wanted.startswith("/actions/"):
+        return wanted
     if conversation_id is not None:
         return f"/conversations/{conversation_id}"
     return url_for("console.inbox_page")

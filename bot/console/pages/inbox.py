@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from flask import abort, flash, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy import delete, select
 
 from bot.console import worklist
+from bot.console.addresses import inside
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.view import LANGUAGES
@@ -62,7 +63,7 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.action("/inbox/bulk", right="conversation.work")
     def bulk() -> Any:
         what = request.form.get("what", "")
-        ids = [int(one) for one in request.form.getlist("id") if one.isdecimal()][:MAX_BULK]
+        ids = request.form.getlist("id", type=int)[:MAX_BULK]
         if not ids:
             flash("Tick the conversations first.", "bad")
         elif what == "label":
@@ -277,6 +278,4 @@ def _assign_all(console: Console, ids: list[int], to: str) -> None:
 
 def _back() -> str:
     """The page the form was on, if it is one of ours."""
-    came = urlsplit(request.form.get("back") or request.referrer or "")
-    path = came.path if came.path.startswith("/") and not came.path.startswith("//") else "/"
-    return f"{path}?{came.query}" if came.query else path
+    return inside(request.form.get("back") or request.referrer or "", request.host) or "/"

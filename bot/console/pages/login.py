@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import abort, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from bot.console.addresses import inside
 from bot.console.context import Console
 from bot.console.guard import PUBLIC, Routes
 from bot.console.qr import svg
@@ -36,11 +36,11 @@ def add_routes(routes: Routes, console: Console) -> None:
     def form() -> Any:
         if g.me is None and door.session() is not None:
             return redirect(_next_of_pending(console), 303)
-        return console.page("login", next=_inside(request.args.get("next", "")), login="")
+        return console.page("login", next=inside(request.args.get("next", "")), login="")
 
     @routes.action("/login", right=PUBLIC)
     def enter() -> Any:
-        login, target = request.form.get("login", ""), _inside(request.form.get("next", ""))
+        login, target = request.form.get("login", ""), inside(request.form.get("next", ""))
         try:
             entered = staff_login.log_in(
                 console.store, console.settings, login, request.form.get("password", ""),
@@ -58,12 +58,12 @@ def add_routes(routes: Routes, console: Console) -> None:
         staff, _ = _pending(console)
         if not staff.totp_secret:
             return redirect(url_for("console.login_enrol"), 303)
-        return console.page("login_code", next=_inside(request.args.get("next", "")))
+        return console.page("login_code", next=inside(request.args.get("next", "")))
 
     @routes.action("/login/code", right=PUBLIC)
     def give_code() -> Any:
         _, session = _pending(console)
-        target = _inside(request.form.get("next", ""))
+        target = inside(request.form.get("next", ""))
         try:
             entered = staff_login.give_code(
                 console.store, console.settings, session, request.form.get("code", ""),
@@ -163,7 +163,7 @@ def _pending(console: Console) -> tuple[Staff, StaffSession]:
 def _next_of_pending(console: Console) -> str:
     staff, _ = _pending(console)
     view = "console.login_code" if staff.totp_secret else "console.login_enrol"
-    return url_for(view, next=_inside(request.args.get("next", "")) or None)
+    return url_for(view, next=inside(request.args.get("next", "")) or None)
 
 
 def _onward(console: Console, entered: Entered, target: str) -> Response:
@@ -213,10 +213,3 @@ def _code_problem(error: Exception) -> str:
 
 def _wait(soon: TooSoon) -> str:
     return staff_login.in_words(soon.wait)
-
-
-def _inside(target: str) -> str:
-    """A path of the console to go on to; "" for anything that leads elsewhere."""
-    parts = urlsplit(target)
-    safe = target.startswith("/") and not target.startswith(("//", "/\\")) and "\\" not in target
-    return target if safe and not parts.netloc and not parts.scheme else ""
