@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect, Locator, Page
 
 from bot.services import marks
 from bot.services.audit import Actor
@@ -37,9 +37,9 @@ def me(page: Page) -> int:
     return int(page.locator("body").get_attribute("data-me") or 0)
 
 
-def action(page: Page, label: str) -> Page:
+def action(page: Page, label: str) -> Locator:
     """The newest action of this name in the panel."""
-    return page.locator(".asked > li", has_text=label).first  # type: ignore[return-value]
+    return page.locator(".asked > li", has_text=label).first
 
 
 def test_a_refund_is_asked_for_and_approved_by_another(

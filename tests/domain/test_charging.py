@@ -220,7 +220,9 @@ def test_a_debt_is_collected_by_a_new_hold_once_the_old_one_is_gone() -> None:
     assert story.all(on.PlaceHold)[-1] == on.PlaceHold(bill, take=True)
     assert len(story.all(on.PlaceHold)) == 2, "asked for twice, placed once"
     story.hears(on.HoldNeedsRider(at(3002), "https://pay"), on.HoldPlaced(at(3010)))
-    assert story.all(on.Capture)[-1].amount_minor == bill
+    taken = story.all(on.Capture)[-1]
+    assert isinstance(taken, on.Capture)
+    assert taken.amount_minor == bill
     assert story.hears(on.Captured(at(3020))).facts.state == "settled"
     assert story.told()[-2:] == ["pay_debt", "debt_paid"]
 

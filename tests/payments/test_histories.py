@@ -35,7 +35,7 @@ from bot.store.stations import Evse, Pile
 from tests.databases import *  # noqa: F403 - pytest finds fixtures by their names here
 from tests.payments.conftest import KEY, SECRET, make_settings
 
-HISTORIES = int(os.environ.get("HISTORIES", "500"))
+HISTORIES = int(os.environ.get("HISTORIES", "30"))
 STEPS = (
     "deliver", "deliver", "deliver", "crash", "crash", "result", "result", "event", "event_again",
     "event_lost", "event_late", "poll", "lapse", "minutes", "pay", "pay_declined", "meter",
