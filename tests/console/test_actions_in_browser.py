@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from bot.services import marks
 from bot.services.audit import Actor

@@ -18,12 +18,12 @@ from bot.domain.money import Money
 from bot.domain.pricing import Reading, Span, Usage, price
 from bot.domain.tariffs import Element, Tariff, When
 from bot.gateways import pdf_text, typefaces
+from bot.gateways.labels import Label, labels_pdf
 from bot.gateways.qr import decode
 from bot.gateways.receipt_pdf import ReceiptView, Seller, receipt_pdf
 from bot.gateways.receipts import summary
 from bot.gateways.translate import LANGUAGES, LOCALE_DIR, say
 from bot.services.billing import BillView
-from bot.gateways.labels import Label, labels_pdf
 
 START = datetime(2026, 11, 20, 12, 40, 5, tzinfo=UTC)
 SELLER = Seller("Pilebot", "Pilebot Demo Oy", "Mannerheimintie 1", "FI12345678", "this chat")
