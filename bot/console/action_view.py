@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from bot.console.guard import Me
+from bot.console.view import shown_text
 from bot.domain.money import Money
 from bot.domain.staff_actions import KINDS, plain
 from bot.store.database import UnitOfWork
@@ -103,8 +104,8 @@ def _asked(
         state=action.state,
         badge=badge,
         step=3 if ended else 2 if accepted else 1,
-        outcome=action.outcome,
-        reason=action.reason,
+        outcome=shown_text(action.outcome),
+        reason=shown_text(action.reason),
         by=by,
         at=action.asked_at,
         decided_by=decided_by or "",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -182,7 +182,7 @@ def _message(row: Message, names: dict[int, str], me: int, media: Any) -> Line:
         _rider_hint(line, row.body)
     else:
         line.status, line.tick_icon, line.tick = row.status, icon, tick
-        line.error = row.error or ""
+        line.error = shown_text(row.error or "")  # providers quote the number
         line.retry = row.author == "agent" and row.status in ("failed", "undelivered")
     if "media" in row.body:
         kind = str(row.body["media"].get("type", "")).split("/")[0]
@@ -190,7 +190,8 @@ def _message(row: Message, names: dict[int, str], me: int, media: Any) -> Line:
         line.image = address if kind == "image" else None
         line.audio = address if kind == "audio" else None
         if kind not in ("image", "audio"):
-            line.file = {"url": address, "name": str(row.body["media"].get("name") or "File")}
+            name = shown_text(str(row.body["media"].get("name") or "File"))
+            line.file = {"url": address, "name": name}
     return line
 
 
@@ -212,12 +213,15 @@ def _content(line: Line, body: dict[str, Any], text: str) -> None:
         for each in body.get("options", ())
     ]
     line.list_button = str(body.get("button", ""))
-    line.payload = str(body.get("payload") or "")
+    line.payload = shown_text(unquote_plus(str(body.get("payload") or "")))
     if "link" in body:
         url = str(body["link"]["url"])
         line.link = {"title": body["link"]["title"], "url": url, "host": urlsplit(url).netloc}
     if "location" in body:
-        line.place = dict(body["location"])
+        line.place = {
+            key: shown_text(value) if isinstance(value, str) else value
+            for key, value in body["location"].items()
+        }
 
 
 def _rider_hint(line: Line, body: dict[str, Any]) -> None:
@@ -309,7 +313,7 @@ def _waiting(row: Outbox, names: dict[int, str], me: int) -> Line | None:
         status="failed" if failed else "queued",
         tick_icon=icon,
         tick=tick,
-        error=row.error or "",
+        error=shown_text(row.error or ""),
     )
 
 

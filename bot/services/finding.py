@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.domain import codes
+from bot.domain.masking import mask_text
 from bot.services import audit
 from bot.services.audit import Actor
 from bot.services.reach import visible
@@ -23,6 +24,7 @@ from bot.store.stations import Pile, Station
 MOST: Final = 50  # of each kind
 _SEARCH_LASTS_MS: Final = 4_000  # PostgreSQL gives a word that is nowhere up after this
 _PHONE_DIGITS: Final = 6  # fewer would find half the town
+WHOLE_EMAIL: Final = mask_text("name@example.com")
 _PHONE: Final = re.compile(r"\+?[\d\s().-]+")
 
 
@@ -55,7 +57,25 @@ def search(work: UnitOfWork, actor: Actor, asked: str) -> Found:
     found.bills = _bills(work, actor, asked)
     if not found.by_phone:
         _messages(work, actor, asked, found)
+        found.messages = [one for one in found.messages if not _only_hidden(one.text, asked)]
+        names = _rider_names(work, found.chats)
+        found.chats = [one for one in found.chats if not _only_hidden(names[one.rider_id], asked)]
     return found
+
+
+def _only_hidden(text: str, asked: str) -> bool:
+    """Whether `asked` stands only where a number or address is masked: to find it would tell it,
+    some digits at a time. Who types an address whole knows it already."""
+    wanted = asked.casefold()
+    if mask_text(asked) == WHOLE_EMAIL or wanted not in text.casefold():
+        return False
+    return wanted not in mask_text(text).casefold()
+
+
+def _rider_names(work: UnitOfWork, chats: Sequence[Conversation]) -> dict[int, str]:
+    ids = {one.rider_id for one in chats}
+    rows = work.session.execute(select(Rider.id, Rider.name).where(Rider.id.in_(ids)))
+    return dict(rows.all())
 
 
 def clean(asked: str) -> str:
