@@ -124,6 +124,7 @@ def test_bulk_label_and_resolve_only_touch_what_is_mine(desk: Desk) -> None:
     anna.post(f"/conversations/{mine}/claim")
     assert anna.post("/inbox/bulk", what="label", label=" VIP ", id=[mine, other]).is_redirect
     assert "vip" in anna.get("/?tab=mine").text
+    assert anna.get(f"/conversations/{mine}").text.count("Label: vip") == 1, "as one by one"
     anna.post("/inbox/bulk", what="resolve", id=[mine, other])
     assert desk.conversation(PHONES["Aino"]).status == "resolved"
     assert desk.conversation(PHONES["Carlos"]).owner == "queue"

@@ -18,9 +18,9 @@ from bot.console.guard import Routes
 from bot.console.view import LANGUAGES
 from bot.console.worklist import Filters
 from bot.domain.handoff_reasons import REASONS
-from bot.services import audit, desk, handoff
+from bot.services import audit, desk, handoff, threads
 from bot.store.database import UnitOfWork
-from bot.store.desk import ConversationLabel, SavedView
+from bot.store.desk import SavedView
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
 from bot.store.stations import Station
@@ -230,7 +230,7 @@ def _mates(work: UnitOfWork) -> list[Staff]:
 
 
 def _label_all(console: Console, ids: list[int], label: str) -> None:
-    label = " ".join(label.split()).lower()[:MAX_LABEL]
+    label = " ".join(label.casefold().split())[:MAX_LABEL].strip()
     if not label:
         flash("Write the label to put on them.", "bad")
         return
@@ -238,7 +238,7 @@ def _label_all(console: Console, ids: list[int], label: str) -> None:
     with console.store.begin() as work:
         chats = list(work.session.scalars(worklist.matching(actor, ids)))
         for chat in chats:
-            work.session.merge(ConversationLabel(conversation_id=chat.id, label=label, at=work.now))
+            threads.add_label(work, actor, chat.id, label)
     flash(f"Labelled {len(chats)}.", "good")
 
 
