@@ -39,8 +39,8 @@ _MARGIN: Final = 0.20  # what an action must be ahead of the next guess
 _KEYWORD_SHARE: Final = 0.05  # how much keywords weigh beside Rasa
 # Danger: recall comes first. Words of danger count unless Rasa is sure of something else ("this
 # charger is fire"); without such words Rasa's suspicion is enough.
-_DANGER_WITH_WORDS: Final = 0.05
-_DANGER_ALONE: Final = 0.30
+_DANGER_WITH_WORDS: Final = 0.02
+_DANGER_ALONE: Final = 0.25
 _DANGER_DENIED: Final = 0.97  # where the text says that there is none ("no smoke, no smell")
 # Out of scope is told from the rest more often than its probability says: nobody can write
 # examples of everything that is not about charging.
