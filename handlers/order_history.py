@@ -119,7 +119,7 @@ def _explain(turn: Turn, session_id: int) -> Replies:
     ]
     text = Say(
         "Bill {number}, {evse}, {station}\n{started} to {ended}\n"
-        "Meter at the end {to} − at the start {from} = {energy}\n"
+        "Meter at the end {to} – at the start {from} = {energy}\n"
         "Prices: {tariff}, version {version}, as shown to you before the start\n"
         "{lines}\nTotal: {total}\n{paid}",
         {
