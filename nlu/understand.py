@@ -44,7 +44,7 @@ _DANGER_ALONE: Final = 0.25
 _DANGER_DENIED: Final = 0.97  # where the text says that there is none ("no smoke, no smell")
 # Out of scope is told from the rest more often than its probability says: nobody can write
 # examples of everything that is not about charging.
-_FOREIGN: Final = 1.5
+_FOREIGN: Final = 2.0
 _FOREIGN_WORDS: Final = 30.0  # the same with words of other trades and none of ours
 _FOREIGN_LEAST: Final = 0.03  # its probability before that, where Rasa sees none
 # What a fact makes likelier, as a factor.
