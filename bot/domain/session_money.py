@@ -130,7 +130,9 @@ def hold_runs_out(step: Step, _event: on.HoldRunsOut) -> None:
 
 
 def voided(step: Step, _event: on.Voided) -> None:
-    if step.now.hold == "capturing":  # too little for the provider to take: waived
+    if step.now.hold == "capturing" and step.now.state == "settled":  # another payment paid it
+        step.set(hold="void")
+    elif step.now.hold == "capturing":  # too little for the provider to take: waived
         step.cancel("capture")
         step.set(state="void", hold="void")
         step.tell_once("waived")

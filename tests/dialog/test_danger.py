@@ -39,9 +39,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def hears(store: Store, intent: str, engine: str, text: str) -> tuple[list[Reply], str]:
     """The answer, and who owns the chat after it."""
-    settings = Settings.__new__(Settings)
-    object.__setattr__(settings, "emergency_numbers", "FI:112")
-    object.__setattr__(settings, "default_country", "FI")
+    settings = Settings(
+        public_url="http://127.0.0.1", database_url="sqlite://", redis_url="redis://127.0.0.1:9",
+        mqtt_url="mqtt://127.0.0.1:9", secret_key="d" * 40, twilio_account_sid="AC" + "a1" * 16,
+        twilio_auth_token="7f" * 16, twilio_from="whatsapp:+14155238886",
+        stripe_secret_key="sk_test_x", stripe_webhook_secret="whsec_x",
+        emergency_numbers="FI:112", default_country="FI",
+    )  # fmt: skip
     with store.begin() as work:
         conversation = work.session.get_one(Conversation, 1)
         understood = Understanding(intent, 0.7, engine=engine)

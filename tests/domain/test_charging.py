@@ -310,6 +310,11 @@ def test_every_state_is_among_the_situations() -> None:
     assert {make().facts.state for make in SITUATIONS.values()} == set(STATES)
 
 
+def test_a_hold_let_go_after_another_payment_leaves_the_bill_settled() -> None:
+    story = billed_offline().hears(on.Captured(at(2000), by_other=True), on.Voided(at(2001)))
+    assert (story.facts.state, story.facts.hold) == ("settled", "void")
+
+
 # Random events in order of time: which of `possible`, and how many seconds after the last.
 random_events = st.lists(
     st.tuples(st.integers(0, len(possible(T0)) - 1), st.integers(0, 400)), max_size=60
