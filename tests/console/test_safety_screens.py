@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.console.desk import Agent, Desk
+from tests.console.test_in_browser import browser_type_launch_args
 from tests.world import World
 
+__all__ = ["browser_type_launch_args"]  # a fixture, found by its name
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[1] / "screens" / "vendor" / "axe.min.js"
@@ -25,16 +26,6 @@ PAGES = (
     "/incidents", "/incidents/1", "/piles", "/piles?tab=map", "/piles/P001023", "/stations",
     "/stations/1", "/stations/1/edit", "/tariffs", "/tariffs/1", "/tariffs/1/edit",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
-        yield running
-        running.close()
 
 
 def page_of(browser: Browser, agent: Agent, **options: Any) -> Page:

@@ -235,7 +235,7 @@ def test_all_our_templates_in_all_languages_are_approved(world: World) -> None:
     contents = client(world.settings).content.v1.contents
     mapped = register(world.settings)
     sids = [entry.split("=")[1] for entry in mapped.split(",")]
-    assert len(sids) == 18
+    assert len(sids) == 24
     for sid in sids:
         assert contents(sid).approval_fetch().fetch().whatsapp["status"] == "approved"
 

@@ -63,6 +63,7 @@ function onKey(event) {
     }
     return;
   }
+  if (event.key === "Escape" && event.target.id === "text") return event.target.blur(); // keys work again
   if (!board.on || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : "";
