@@ -125,8 +125,10 @@ def test_the_whole_takeover_by_keyboard_alone(desk: Desk, browse: Open) -> None:
     last_on_phone(desk, phone, "Typed without a mouse")
     page.wait_for_load_state()
     expect(page.locator("#transcript")).to_contain_text("Typed without a mouse")
+    page.wait_for_load_state()
     page.keyboard.press("Escape")  # out of the field, where keys are letters
     page.keyboard.press("e")
+    expect(page.locator("#resolve-note")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#chat-state")).to_contain_text("Resolved")
     page.wait_for_load_state()
