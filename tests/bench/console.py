@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -219,6 +219,7 @@ def _webhooks(web: str, console: str, tokens: list[str]) -> None:
 
 def _follow(console: str, token: str, stop: threading.Event) -> None:
     with (
+        suppress(httpx.HTTPError),  # the console ends first
         httpx.Client(base_url=console, cookies={"pilebot-staff": token}, timeout=60) as http,
         http.stream("GET", "/events") as answer,
     ):
