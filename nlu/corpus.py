@@ -324,4 +324,4 @@ def main(arguments: Sequence[str], say: Callable[[str], None]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:], lambda line: print(line))  # noqa: T201
+    main(sys.argv[1:], lambda line: print(line))  # noqa: T201 - a command line

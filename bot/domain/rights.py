@@ -24,7 +24,6 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "refund.request": frozenset({"agent", "finance", "manager"}),
     "refund.approve": frozenset({"finance", "manager"}),
     "payment.link": frozenset({"agent", "finance", "manager"}),
-    "credit.give": frozenset({"agent", "finance", "manager"}),
     "receipt.resend": frozenset({"agent", "finance", "manager"}),
     "session.start": _DESK,
     "session.stop": frozenset({"agent", "technician", "manager"}),

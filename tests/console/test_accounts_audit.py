@@ -20,7 +20,7 @@ from bot.store.staff import Audit
 from tests.console.desk import Agent, Desk
 from tests.world import World
 
-MONEY_RIGHTS = ("refund.request", "payment.link", "credit.give", "receipt.resend")
+MONEY_RIGHTS = ("refund.request", "payment.link", "receipt.resend")
 OLLI = Actor(1, "agent", "Olli", 1, "10.0.0.7")
 
 

@@ -31,9 +31,9 @@ def add_routes(routes: Routes, console: Console) -> None:
         if len(open_streams) >= STREAMS:
             return "Too many open consoles; this one polls.", 503, {"Retry-After": "20"}
         me = console.me()
+        _is_here(console, me.staff_id)
         mine = object()
         open_streams.add(mine)
-        _is_here(console, me.staff_id)
 
         def still_allowed() -> bool:
             return _is_here(console, me.staff_id) and _session_is_good(console, me.session_id)
