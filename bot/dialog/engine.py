@@ -8,6 +8,7 @@ its tag. Nothing here knows what the intents are about.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from bot.replies import Choose, Option, Reply, Say, as_sequence
 STALE_AFTER = timedelta(hours=1)
 # "start it" to "Shall I start?" is a yes; a long text that speaks of starting is not.
 YES_WORDS = 5
+NAMED_CHARS = 60  # longer messages are no commands: they are not held against patterns
 # What may be an answer to an open question although it was taken for no or another request.
 ANSWERS = frozenset({"answer", "affirm", "deny", "unclear", "out_of_scope", "help", "greet"})
 
@@ -40,10 +42,19 @@ class Engine:
     def __init__(self, intents: Mapping[str, Intent]) -> None:
         self.intents = intents
         self._words = {word: name for name, each in intents.items() for word in each.words}
+        self._patterns = [
+            (re.compile(pattern, re.IGNORECASE), name)
+            for name, each in intents.items()
+            for pattern in each.patterns
+        ]
 
     def named(self, text: str) -> str | None:
-        """The intent that claims this whole message as one of its words, or None."""
-        return self._words.get(text.strip().strip("!.").casefold())
+        """The intent that claims this whole message by its words or patterns, or None."""
+        bare = text.strip().strip("!.")
+        word = self._words.get(bare.casefold())
+        if word is not None or len(bare) > NAMED_CHARS:
+            return word
+        return next((name for pattern, name in self._patterns if pattern.fullmatch(bare)), None)
 
     def serve(self, turn: Turn) -> list[Reply]:
         """The bot's answer to one message; leaves the new dialog state on the conversation."""

@@ -52,18 +52,23 @@ class Intent:
     slots: tuple[Slot, ...]
     digression: bool
     words: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
 
 def intent(
-    *names: str, digression: bool = False, words: tuple[str, ...] = ()
+    *names: str,
+    digression: bool = False,
+    words: tuple[str, ...] = (),
+    patterns: tuple[str, ...] = (),
 ) -> Callable[[Handler], Handler]:
     """Mark a function as the handler of NLU labels; `collect` finds it.
 
-    `words` are whole messages that mean the first label whatever the NLU thinks ("web").
+    `words` are whole messages that mean the first label whatever the NLU thinks ("web");
+    `patterns` are regular expressions for the same where a part varies (r"case \\d+").
     """
 
     def mark(run: Handler) -> Handler:
-        run.intent = (names, digression, words)  # type: ignore[attr-defined]  # a mark, read by collect
+        run.intent = (names, digression, words, patterns)  # type: ignore[attr-defined]  # a mark, read by collect
         return run
 
     return mark
@@ -78,16 +83,23 @@ def collect(package: ModuleType) -> Mapping[str, Intent]:
             mark = getattr(value, "intent", None)
             if not isinstance(mark, tuple) or value.__module__ != module.__name__:
                 continue
-            names, digression, words = mark
+            names, digression, words, patterns = mark
             for name in names:
                 if name in found:
                     raise ValueError(f"two handlers for {name}: {found[name].run}, {value}")
-                found[name] = describe(name, value, digression, words if name == names[0] else ())
+                first = name == names[0]
+                found[name] = describe(
+                    name, value, digression, words if first else (), patterns if first else ()
+                )
     return found
 
 
 def describe(
-    name: str, run: Handler, digression: bool = False, words: tuple[str, ...] = ()
+    name: str,
+    run: Handler,
+    digression: bool = False,
+    words: tuple[str, ...] = (),
+    patterns: tuple[str, ...] = (),
 ) -> Intent:
     """A handler as the engine sees it: the type of a second parameter is its wish."""
     hints = get_type_hints(run)
@@ -99,4 +111,4 @@ def describe(
         for each in (fields(wish_type) if wish_type else ())
         if each.default is MISSING or each.metadata
     )
-    return Intent(name, run, wish_type, slots, digression, words)
+    return Intent(name, run, wish_type, slots, digression, words, patterns)

@@ -107,7 +107,7 @@ class Cafe:
             {
                 name: describe(name, run, digression)
                 for run in handlers
-                for names, digression, _ in [run.intent]  # type: ignore[attr-defined]  # the mark
+                for names, digression, *_ in [run.intent]  # type: ignore[attr-defined]  # the mark
                 for name in names
             }
         )
@@ -294,3 +294,13 @@ def test_only_one_question_is_open(cafe: Cafe) -> None:
 
 def test_danger_is_served_alone(cafe: Cafe) -> None:
     assert cafe.says("leave", also=("order",), engine="safety") == ["Bye."]
+
+
+def test_a_message_of_a_pattern_means_its_intent_whatever_its_case() -> None:
+    engine = Engine({"case": describe("case", hours, True, ("case",), (r"case\s+#?\d{1,9}",))})
+
+    assert engine.named("Case 4711") == "case"
+    assert engine.named(" case #12! ") == "case"
+    assert engine.named("case") == "case"
+    assert engine.named("in any case 12") is None
+    assert engine.named("case 12 " + "please " * 20) is None

@@ -1,0 +1,16 @@
+"""Bookings."""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Filled by its part."""
+
+
+def downgrade() -> None:
+    """Filled by its part."""

@@ -1,0 +1,16 @@
+"""Queue and forecast."""
+
+from __future__ import annotations
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Filled by its part."""
+
+
+def downgrade() -> None:
+    """Filled by its part."""

@@ -1,0 +1,16 @@
+"""Faults and maintenance."""
+
+from __future__ import annotations
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Filled by its part."""
+
+
+def downgrade() -> None:
+    """Filled by its part."""
