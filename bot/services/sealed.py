@@ -1,23 +1,20 @@
 """Small secrets sealed for the database, and tokens signed for links and cookies.
 
-The packages here bring no cipher, and the secrets are 20 random bytes each, so they are sealed
-with what the standard library proves itself: a keystream of HMAC-SHA256 in counter mode under a
-fresh nonce, and an HMAC-SHA256 over all of it (encrypt-then-MAC), each with a key of its own
-derived from SECRET_KEY. Whoever has the database alone has nothing.
+Sealing is Fernet (AES-128-CBC and HMAC-SHA256, from the `cryptography` package) under a key of
+each purpose, derived from SECRET_KEY by HKDF. Whoever has the database alone has nothing.
 """
 
 from __future__ import annotations
 
 import base64
 import hmac
-import secrets
 from collections.abc import Iterable
-from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bot.errors import PilebotError
-
-_NONCE: Final = 16
-_TAG: Final = 32
 
 
 class CannotOpen(PilebotError):
@@ -25,30 +22,23 @@ class CannotOpen(PilebotError):
 
 
 def seal(key: str, purpose: str, text: str) -> str:
-    """`text` (up to 128 bytes) sealed; `purpose` names what it belongs to, as "totp:12"."""
-    plain = text.encode()
-    nonce = secrets.token_bytes(_NONCE)
-    hidden = _mix(_derive(key, "seal", purpose), nonce, plain)
-    tag = _mac(_derive(key, "check", purpose), nonce + hidden)
-    return base64.urlsafe_b64encode(nonce + hidden + tag).decode()
+    """`text` sealed; `purpose` names what it belongs to, as "totp:12"."""
+    return _box(key, purpose).encrypt(text.encode()).decode()
 
 
 def unseal(keys: Iterable[str], purpose: str, sealed: str) -> str:
     """The text again, with the first of the keys that fits. Raises CannotOpen."""
-    try:
-        raw = base64.urlsafe_b64decode(sealed.encode())
-    except ValueError as error:
-        raise CannotOpen("not sealed by us") from error
-    nonce, hidden, tag = raw[:_NONCE], raw[_NONCE:-_TAG], raw[-_TAG:]
     for key in keys:
-        if hmac.compare_digest(tag, _mac(_derive(key, "check", purpose), nonce + hidden)):
-            return _mix(_derive(key, "seal", purpose), nonce, hidden).decode()
+        try:
+            return _box(key, purpose).decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            continue
     raise CannotOpen(f"no key opens {purpose}")
 
 
 def sign(key: str, purpose: str, told: str) -> str:
     """ "told.signature", for links and cookies; anybody may read what is told."""
-    return f"{told}.{_mac(_derive(key, 'sign', purpose), told.encode()).hex()[:43]}"
+    return f"{told}.{_mac(_derive(key, purpose), told.encode()).hex()[:43]}"
 
 
 def signed(key: str, purpose: str, token: str) -> str | None:
@@ -58,14 +48,13 @@ def signed(key: str, purpose: str, token: str) -> str | None:
     return told if told and good else None
 
 
-def _derive(key: str, use: str, purpose: str) -> bytes:
-    return _mac(key.encode(), f"pilebot:{use}:{purpose}".encode())
+def _box(key: str, purpose: str) -> Fernet:
+    derived = HKDF(SHA256(), length=32, salt=None, info=f"pilebot:seal:{purpose}".encode())
+    return Fernet(base64.urlsafe_b64encode(derived.derive(key.encode())))
 
 
-def _mix(key: bytes, nonce: bytes, data: bytes) -> bytes:
-    blocks = range(0, len(data), _TAG)
-    stream = b"".join(_mac(key, nonce + block.to_bytes(8, "big")) for block in blocks)
-    return bytes(a ^ b for a, b in zip(data, stream, strict=False))
+def _derive(key: str, purpose: str) -> bytes:
+    return _mac(key.encode(), f"pilebot:sign:{purpose}".encode())
 
 
 def _mac(key: bytes, data: bytes) -> bytes:
