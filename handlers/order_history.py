@@ -25,6 +25,7 @@ _WHAT: Final = {
     "energy": Say("Energy"), "time": Say("Charging time"), "idle": Say("Staying plugged in"),
     "flat": Say("Start fee"), "minimum": Say("Up to the minimum price"),
     "maximum": Say("Above the maximum price, not charged"),
+    "plan": Say("Plan"), "coupon": Say("Coupon"),
     "over_hold": Say("Above the hold, not charged"), "waived": Say("Waived"),
 }  # fmt: skip
 
@@ -163,6 +164,8 @@ def _arithmetic(view: BillView, line: Line) -> Say:
     what: Value = _WHAT.get(line.what, Say(line.what))
     values: dict[str, Value] = {"what": what, "amount": amount, "window": line.window}
     if line.unit not in {"kwh", "s"}:
+        if line.window:
+            values["what"] = Say("{what} {window}", {"what": what, "window": line.window})
         return Say("{what}: {amount}", values)
     values["price"] = Rate(line.unit_price, currency, line.per)
     unit, number = ("wh", Decimal(line.quantity) * 1000) if line.unit == "kwh" else (

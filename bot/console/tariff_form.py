@@ -27,7 +27,7 @@ _PER: Final = {"kwh": "kWh", "h": "h", "min": "min", "start": "start"}
 _NAMES: Final = {
     "energy": "Energy", "time": "Charging time", "flat": "Start fee", "idle": "Plugged in after",
     "minimum": "Up to the least price", "maximum": "Above the most", "over_hold": "Not held",
-    "waived": "Waived",
+    "waived": "Waived", "plan": "Plan", "coupon": "Coupon",
 }  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
+from bot.domain.discounts import Discount
 from bot.domain.money import Money, exponent
 from bot.domain.pricing import planned, price
 from bot.domain.tariffs import Tariff
@@ -40,11 +42,26 @@ def smallest_charge(currency: str) -> int:
     return int(major.scaleb(exponent(currency)).to_integral_value(ROUND_CEILING))
 
 
-def hold_for(tariff: Tariff, *, power_w: int, at: datetime, energy_wh: int | None = None) -> Money:
+def planned_wh(power_w: int) -> int:
+    """What a charge may take that nobody set a limit for."""
+    return min(PLAN_MOST_WH, power_w * PLAN_S // 3600)
+
+
+def hold_for(
+    tariff: Tariff,
+    *,
+    power_w: int,
+    at: datetime,
+    energy_wh: int | None = None,
+    discounts: Sequence[Discount] = (),
+) -> Money:
     """What to hold for a charge of `energy_wh` (None: PLAN_S at full power): its price rounded up
-    to whole major units, kept small."""
-    plan_wh = energy_wh or min(PLAN_MOST_WH, power_w * PLAN_S // 3600)
-    cost = price(tariff, planned(plan_wh, power_w, at)).gross_minor
+    to whole major units, kept small. A coupon lowers it, but not below the spend from which on it
+    counts: the charge must be able to get there."""
+    usage = planned(energy_wh or planned_wh(power_w), power_w, at)
+    plain = price(tariff, usage).gross_minor
+    reach = max((each.min_spend_minor for each in discounts), default=0)
+    cost = max(price(tariff, usage, discounts=discounts).gross_minor, min(plain, reach))
     unit = 10 ** exponent(tariff.currency)
     whole = -(-cost // unit) * unit
     scale = _about_one(tariff.currency) * unit

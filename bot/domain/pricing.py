@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +10,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from bot.domain.discounts import LINES, Discount, in_order
 from bot.domain.money import Money, exponent
 from bot.domain.tariffs import KINDS, UNITS, Element, Kind, Tariff, When
 
@@ -62,7 +63,8 @@ class Line:
     """One printed line. `quantity` is exact, in `unit` ("kwh", "s", "start"; "" for adjustments);
     `unit_price` is exact, in major units per `per`; `window` names a time-of-use period.
 
-    `what`: energy, time, idle, flat, or an adjustment: minimum, maximum, over_hold, waived.
+    `what`: energy, time, idle, flat, or an adjustment: minimum, maximum, plan, coupon (whose name
+    stands in `window`), over_hold, waived.
     """
 
     what: str
@@ -134,9 +136,14 @@ class _Draft:
 
 
 def price(
-    tariff: Tariff, usage: Usage, *, limit_minor: int | None = None, waive: bool = False
+    tariff: Tariff,
+    usage: Usage,
+    *,
+    discounts: Sequence[Discount] = (),
+    limit_minor: int | None = None,
+    waive: bool = False,
 ) -> Bill:
-    """The bill of a usage.
+    """The bill of a usage, less what plans and coupons take off.
 
     Each line is rounded once, half-up; tax is computed per rate on the summed lines and shared
     out among them, so every total is the sum of what is printed (features §4.3). Above
@@ -152,6 +159,7 @@ def price(
     elif minimum is not None and total < minimum and not usage.fault and usage.energy_wh() > 0:
         drafts.append(_Draft("minimum", minimum - total, tariff.tax_percent))
     lines = _taxed(tariff, drafts)
+    lines += _discounted(lines, usage, discounts)
     gross = sum(line.gross_minor for line in lines)
     if limit_minor is not None and gross > limit_minor:
         lines += _discount("over_hold", lines, gross - limit_minor)
@@ -300,15 +308,48 @@ def _taxed(tariff: Tariff, drafts: Sequence[_Draft]) -> list[Line]:
     return lines
 
 
-def _discount(what: str, lines: Sequence[Line], amount: int) -> list[Line]:
-    """Lines that take `amount` off the gross total, with the tax that goes with it."""
-    sums = _tax_sums(lines)
+def _discounted(lines: Sequence[Line], usage: Usage, discounts: Sequence[Discount]) -> list[Line]:
+    """The lines that plans and coupons add: each takes its part of what those before it left."""
+    added: list[Line] = []
+    for each in in_order(discounts):
+        bases = _bases([*lines, *added], each.lowers)
+        amount = each.takes(sum(bases), energy_wh=usage.energy_wh(), charging_s=usage.charging_s())
+        if amount:
+            added += _discount(each.kind, [*lines, *added], amount, bases, each.name)
+    return added
+
+
+def _bases(lines: Sequence[Line], lowers: Collection[str]) -> list[int]:
+    """What is left to pay on lines of some names, for each tax rate; the maximum price counts for
+    all lines alike."""
     found = []
-    for each, share in zip(sums, _share(amount, [each.gross_minor for each in sums]), strict=True):
+    for each in _tax_sums(lines):
+        mine = [line for line in lines if line.tax_percent == each.percent]
+        base = sum(line.gross_minor for line in mine if line.what in lowers)
+        whole = sum(line.gross_minor for line in mine if line.what in KINDS)
+        less = sum(line.gross_minor for line in mine if line.what == "maximum")
+        given = sum(line.gross_minor for line in mine if line.what in LINES)
+        found.append(max(0, base * (whole + less) // whole + given) if whole else 0)
+    return found
+
+
+def _discount(
+    what: str,
+    lines: Sequence[Line],
+    amount: int,
+    weights: Sequence[int] | None = None,
+    name: str = "",
+) -> list[Line]:
+    """Lines that take `amount` off the gross total, with the tax that goes with it; shared among
+    the tax rates by `weights`, else by what they come to."""
+    sums = _tax_sums(lines)
+    shares = _share(amount, weights or [each.gross_minor for each in sums])
+    found = []
+    for each, share in zip(sums, shares, strict=True):
         left = each.gross_minor - share
         tax = _tax(left, Decimal(each.percent), included=True) - each.tax_minor
         if share:
-            found.append(Line(what, "", "", "", "", "", each.percent, -share - tax, tax, -share))
+            found.append(Line(what, "", "", "", "", name, each.percent, -share - tax, tax, -share))
     return found
 
 

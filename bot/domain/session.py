@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from bot.domain.discounts import Discount, dump_discount, load_discount
 from bot.domain.pricing import Bill, Reading, Span, Usage, price
 from bot.domain.tariffs import Tariff
 
@@ -54,6 +55,7 @@ class Terms:
     stop_minor: int  # cost at which charging stops so that the hold is not passed
     smallest_minor: int  # below this nothing is captured
     limits: Limits = field(default_factory=Limits)
+    discounts: tuple[Discount, ...] = ()  # coupons and the plan pinned to this charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +125,26 @@ class SessionFacts:
 
     def bill(self, until: datetime | None = None) -> Bill:
         """The bill of the session as it stands; never above what is held, zero when it is too
-        small or no energy came."""
-        usage, limit = self.usage(until), self.terms.hold_minor
-        full = price(self.terms.tariff, usage, limit_minor=limit)
-        if full.gross_minor >= self.terms.smallest_minor and usage.energy_wh() > 0:
+        small or no energy came. Where it is too small by itself no coupon or plan is used up."""
+        usage, terms = self.usage(until), self.terms
+        plain = price(terms.tariff, usage, limit_minor=terms.hold_minor)
+        if plain.gross_minor < terms.smallest_minor or usage.energy_wh() <= 0:
+            return price(terms.tariff, usage, limit_minor=terms.hold_minor, waive=True)
+        full = self._priced(usage)
+        if full.gross_minor == 0 or full.gross_minor >= terms.smallest_minor:
             return full
-        return price(self.terms.tariff, usage, limit_minor=limit, waive=True)
+        return self._priced(usage, waive=True)
 
     def cost_minor(self, until: datetime | None = None) -> int:
         """What it costs so far, before a waiver."""
-        limit = self.terms.hold_minor
-        return price(self.terms.tariff, self.usage(until), limit_minor=limit).gross_minor
+        return self._priced(self.usage(until)).gross_minor
+
+    def _priced(self, usage: Usage, *, waive: bool = False) -> Bill:
+        terms = self.terms
+        return price(
+            terms.tariff, usage, discounts=terms.discounts, limit_minor=terms.hold_minor,
+            waive=waive,
+        )  # fmt: skip
 
 
 def close_span(facts: SessionFacts, at: datetime) -> SessionFacts:
@@ -525,6 +536,7 @@ def dump_facts(facts: SessionFacts) -> dict[str, Any]:
         "stop_minor": terms.stop_minor,
         "smallest_minor": terms.smallest_minor,
         "limits": {each.name: getattr(terms.limits, each.name) for each in fields(terms.limits)},
+        "discounts": [dump_discount(each) for each in terms.discounts],
     }
     return own
 
@@ -534,11 +546,14 @@ def load_facts(raw: Mapping[str, Any], tariff: Tariff) -> SessionFacts:
     did not know has its default, what only that version knew is left out."""
     terms = dict(raw["terms"])
     limits = Limits(**_known(Limits, terms.pop("limits")))
+    discounts = tuple(load_discount(each) for each in terms.pop("discounts", ()))
     values = {
         name: _LOADERS[name](value) if name in _LOADERS and value is not None else value
         for name, value in _known(SessionFacts, raw).items()
     }
-    values["terms"] = Terms(tariff=tariff, limits=limits, **_known(Terms, terms))
+    values["terms"] = Terms(
+        tariff=tariff, limits=limits, discounts=discounts, **_known(Terms, terms)
+    )
     return SessionFacts(**values)
 
 

@@ -164,7 +164,7 @@ def dump_tariff(tariff: Tariff) -> dict[str, Any]:
         "maximum": _text(tariff.maximum),
         "idle_grace_s": tariff.idle_grace_s,
         "idle_cap": _text(tariff.idle_cap),
-        "idle_free": _dump_when(tariff.idle_free),
+        "idle_free": dump_when(tariff.idle_free),
     }
 
 
@@ -187,7 +187,7 @@ def load_tariff(body: Mapping[str, Any], **station: Any) -> Tariff:
             maximum=_optional(given.get("maximum"), "maximum"),
             idle_grace_s=int(given.get("idle_grace_s") or 0),
             idle_cap=_optional(given.get("idle_cap"), "idle_cap"),
-            idle_free=_load_when(given.get("idle_free")),
+            idle_free=load_when(given.get("idle_free")),
         )
     except KeyError as error:
         raise TariffError(f"{error.args[0]} is missing") from error
@@ -198,7 +198,7 @@ def _dump_element(element: Element) -> dict[str, Any]:
         "kind": element.kind,
         "price": str(element.price),
         "per": element.per,
-        "when": _dump_when(element.when),
+        "when": dump_when(element.when),
         "step": element.step,
         "tax_percent": _text(element.tax_percent),
     }
@@ -217,13 +217,14 @@ def _load_element(raw: Mapping[str, Any]) -> Element:
         kind=cast(Kind, kind),
         price=_decimal(raw["price"], "price"),
         per=str(raw["per"]),
-        when=_load_when(raw.get("when")),
+        when=load_when(raw.get("when")),
         step=step,
         tax_percent=_optional(raw.get("tax_percent"), "tax_percent"),
     )
 
 
-def _dump_when(when: When | None) -> dict[str, Any] | None:
+def dump_when(when: When | None) -> dict[str, Any] | None:
+    """The JSON form of a window; `load_when` reads it."""
     if when is None:
         return None
     return {
@@ -233,7 +234,8 @@ def _dump_when(when: When | None) -> dict[str, Any] | None:
     }
 
 
-def _load_when(raw: Mapping[str, Any] | None) -> When | None:
+def load_when(raw: Mapping[str, Any] | None) -> When | None:
+    """The window in a JSON body. Raises TariffError."""
     if raw is None:
         return None
     try:

@@ -41,6 +41,8 @@ LINES: Final = {
     "flat": Say("Start fee"),
     "minimum": Say("Up to the minimum price"),
     "maximum": Say("Down to the maximum price"),
+    "plan": Say("Plan"),
+    "coupon": Say("Coupon"),
     "over_hold": Say("Above the held amount: not charged"),
     "waived": Say("Waived"),
 }

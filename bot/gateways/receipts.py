@@ -89,6 +89,8 @@ def _line(bill: BillView, line: Line) -> Say:
     what: Value = LINES.get(line.what, line.what)
     values: dict[str, Value] = {"what": what, "window": line.window, "amount": amount}
     if not line.unit_price:
+        if line.window:
+            values["what"] = Say("{what} {window}", {"what": what, "window": line.window})
         return Say("{what}: {amount}", values)
     values["price"] = Rate(line.unit_price, bill.bill.currency, line.per)
     if line.unit == "kwh":
