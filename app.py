@@ -313,7 +313,7 @@ def run_clock(_: argparse.Namespace) -> int:
     """Wakes due work, looks after payments, throws away what is past its time."""
     from bot.gateways import inbound, stripe_events
     from bot.jobs import clock
-    from bot.services import desk, housekeeping
+    from bot.services import desk, desk_figures, housekeeping, station_figures
 
     settings = _settings("clock")
     stop = threading.Event()
@@ -324,6 +324,8 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("payments", timedelta(minutes=1), lambda: stripe_events.poll_unsettled(store)),
         clock.Chore("catch up", timedelta(minutes=2), lambda: inbound.catch_up(store, settings)),
         clock.Chore("desk", timedelta(seconds=2), lambda: desk.tick(store, settings)),
+        clock.Chore("figures", timedelta(minutes=5), lambda: station_figures.keep(store)),
+        clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]
     clock.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)

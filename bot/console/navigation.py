@@ -41,6 +41,7 @@ SECTIONS: Final = (
     Section("Mentions", "at-sign", "mentions_page", "self", False, "mention", "mentions_count"),
     Section("Stations", "map-pin", "stations_page", "station.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
+    Section("Figures", "chart-line", "figures_page", "figures.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),
     Section("Team", "users", "team_page", "team.manage"),
     Section("Audit", "history", "audit_page", "audit.read"),

@@ -44,6 +44,13 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "canned.edit": frozenset({"agent", "manager", "admin"}),
     "team.manage": frozenset({"manager", "admin"}),  # skills, capacity, hours
     "staff.manage": frozenset({"admin"}),  # accounts, roles, second factors of others
+    "figures.read": _ALL,  # the section; what is in it by the rights below
+    "figures.use": frozenset({"technician", "finance", "manager", "admin"}),
+    "figures.money": frozenset({"finance", "manager", "admin"}),
+    "figures.desk": frozenset({"agent", "finance", "manager", "admin"}),
+    "figures.people": frozenset({"manager", "admin"}),
+    "figures.riders": frozenset({"manager", "admin"}),
+    "figures.export": frozenset({"finance", "manager", "admin"}),
     "audit.read": frozenset({"finance", "admin"}),
 }
 

@@ -32,7 +32,7 @@ class ChargingSession(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]  # the meter first moved
     stop_requested_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
     meter_start_wh: Mapped[int | None]
     meter_wh: Mapped[int | None]
     meter_at: Mapped[datetime | None]
@@ -103,7 +103,7 @@ class Refund(Base):
     reason: Mapped[str] = mapped_column(String(120))
     state: Mapped[str] = mapped_column(String(12), default="open")
     provider_id: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Bill(Base):
@@ -114,7 +114,7 @@ class Bill(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), unique=True)
     number: Mapped[str] = mapped_column(String(32), unique=True)  # gap-free series
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
     currency: Mapped[str] = mapped_column(String(3))
     total_minor: Mapped[int]
     body: Mapped[dict[str, Any]]
@@ -135,7 +135,7 @@ class CreditNote(Base):
     refund_id: Mapped[int | None] = mapped_column(ForeignKey("refund.id"), index=True)
     number: Mapped[str] = mapped_column(String(32), unique=True)  # gap-free series
     reason: Mapped[str] = mapped_column(String(120))
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
     currency: Mapped[str] = mapped_column(String(3))
     total_minor: Mapped[int]
     body: Mapped[dict[str, Any]]

@@ -104,7 +104,7 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id"))
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     author: Mapped[str] = mapped_column(String(8))
     channel: Mapped[str] = mapped_column(String(16))
     text: Mapped[str] = mapped_column(Text, default="")

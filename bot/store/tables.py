@@ -23,6 +23,7 @@ from bot.store.desk import (
     Viewer,
 )
 from bot.store.devices import Command, PileEvent
+from bot.store.figures import StaffHour, StationHour
 from bot.store.limits import RateWindow
 from bot.store.messaging import ContentTemplate
 from bot.store.queues import Inbox, Outbox
@@ -45,6 +46,6 @@ __all__ = [
     "Evse", "Hold", "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media",
     "Message", "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode",
     "Refund", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
-    "StaffSession", "Station", "Tariff", "TariffProposal", "TariffVersion", "Understood",
-    "Viewer", "WebLogin", "WebSession",
+    "StaffHour", "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal",
+    "TariffVersion", "Understood", "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip

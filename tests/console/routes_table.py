@@ -30,7 +30,7 @@ WHO: Final[dict[str, str]] = {
         composer_note takeover_label
         incidents_page incidents_one incidents_photo incidents_note
         piles_page piles_one piles_streets piles_labels
-        stations_page stations_one stations_photo tariffs_page tariffs_one_page
+        stations_page stations_one stations_photo tariffs_page tariffs_one_page figures_page
     """,
     # Work on conversations.
     "agent finance manager": """
@@ -57,7 +57,8 @@ WHO: Final[dict[str, str]] = {
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject
     """,
-    "agent finance manager admin": "rider_phone rider_reveal",
+    "agent finance manager admin": "rider_phone rider_reveal figures_bot figures_people",
+    "finance manager admin": "figures_export",
     "finance admin": "audit_page audit_check audit_export",
     "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
     "agent technician manager admin": "incidents_acknowledge",
@@ -67,6 +68,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "finance": "tariffs_approve tariffs_reject",
     "manager admin": """
+        figures_calls figures_riders
         team_page team_person team_save_person team_hours team_save_hours team_save_day
     """,
     "admin": "team_new team_create team_role team_active team_reset_factor team_new_link",

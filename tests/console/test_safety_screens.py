@@ -24,7 +24,8 @@ CHECK = (
 )
 PAGES = (
     "/incidents", "/incidents/1", "/piles", "/piles?tab=map", "/piles/P001023", "/stations",
-    "/stations/1", "/stations/1/edit", "/tariffs", "/tariffs/1", "/tariffs/1/edit",
+    "/stations/1", "/stations/1/edit", "/figures", "/figures/bot", "/figures/riders",
+    "/tariffs", "/tariffs/1", "/tariffs/1/edit",
 )  # fmt: skip
 
 
