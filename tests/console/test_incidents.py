@@ -240,6 +240,21 @@ def test_one_channel_that_fails_holds_up_no_other_and_is_told(tmp_path: Path) ->
             assert len(pages_on(world, ANNA, 2)) == 2  # the next round comes all the same
 
 
+def test_pages_go_by_sms_to_who_never_wrote_to_us_cut_to_three_parts(tmp_path: Path) -> None:
+    with open_world(tmp_path, page_on_call=f"sms:{CHEF}", sms_from="+15005550006") as world:
+        world.rider_says("+358409990001", "fire at pile 1023 " + "everywhere " * 60)
+
+        def delivered() -> str:
+            (sms,) = [each for each in world.phone(CHEF) if each["direction"] == "out"]
+            return str(sms["text"]) if sms["status"] == "delivered" else ""
+
+        text = world.until(delivered, "the SMS was not delivered")
+        assert text.startswith("DANGER at pile 1023")
+        assert len(text) <= 459
+        assert f"/incidents/{one(world).id}" in text
+        assert len(log(world, "page_sent")) == 1
+
+
 def test_a_page_that_whatsapp_did_not_deliver_is_told_with_the_next(tmp_path: Path) -> None:
     with open_world(tmp_path, page_on_call=f"whatsapp:{ANNA}") as world:  # she never wrote to us
         world.rider_says("+358409990001", "fire at pile 1023")

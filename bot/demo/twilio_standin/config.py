@@ -20,3 +20,4 @@ class Config:
     sender: str  # whatsapp:+14155238886
     verify_sid: str
     pace_s: float = 0.4
+    sms_sender: str = "+15005550006"  # Twilio's own number for tries

@@ -128,7 +128,8 @@ class Postman:
             self._announce(session, message, "failed", *error)
             return None
         self._announce(session, message, _STEPS[step])
-        return self._config.pace_s if step + 1 < len(_STEPS) else None
+        steps = len(_STEPS) - _is_sms(message)  # nobody tells that an SMS was read
+        return self._config.pace_s if step + 1 < steps else None
 
     def _obstacle(self, session: requests.Session, message: Row) -> tuple[int, str] | None:
         """Why WhatsApp does not take this message: (code, text)."""
@@ -137,6 +138,8 @@ class Postman:
         params = parsed(message["params"])
         if params.get("invalid"):
             return 63021, f"Channel invalid content error: {params['invalid']}"
+        if _is_sms(message):
+            return None
         if not params.get("approved") and not self._window_open(message["phone"]):
             return 63016, "Failed to send freeform message because you are outside the window"
         if params.get("media") and not self._fetch(session, message, params["media"][0]):
@@ -203,3 +206,7 @@ class Postman:
             **({"ErrorCode": str(code), "ChannelStatusMessage": text} if code else {}),
         }
         self._post(session, urldefrag(callback)[0], params, token=f"{message['sid']}:{status}")
+
+
+def _is_sms(message: Row) -> bool:
+    return not message["recipient"].startswith("whatsapp:")

@@ -20,6 +20,8 @@ from bot.demo.twilio_standin.faults import Faults
 from bot.demo.twilio_standin.ledger import Ledger, Row, new_sid, parsed
 
 API: Final = "/2010-04-01"
+_NO_CHANNEL: Final = "No Channel with the specified From address"
+_NUMBER: Final = re.compile(r"\+[1-9]\d{5,14}")
 _ADDRESS: Final = re.compile(r"whatsapp:(\+[1-9]\d{5,14}|[A-Z]{2}\.[A-Za-z0-9.]{1,132})")
 
 
@@ -123,11 +125,14 @@ def _refusal(form: MultiDict[str, str], config: Config) -> tuple[int, str] | Non
     to, body = form.get("To", ""), form.get("Body", "")
     callback = form.get("StatusCallback", "")
     host = urlsplit(callback).hostname or ""
+    sms = not to.startswith("whatsapp:")
+    known, sender = (_NUMBER, config.sms_sender) if sms else (_ADDRESS, config.sender)
+    no_sender = (21606, "The 'From' phone number is not ours") if sms else (63007, _NO_CHANNEL)
     checks = (
         (not to, 21604, "A 'To' phone number is required."),
         (not form.get("From"), 21603, "A 'From' phone number is required."),
-        (form.get("From") != config.sender, 63007, "No Channel with the specified From address"),
-        (not _ADDRESS.fullmatch(to), 21211, f"The 'To' number {to} is not a valid phone number."),
+        (not known.fullmatch(to), 21211, f"The 'To' number {to} is not a valid phone number."),
+        (form.get("From") != sender, *no_sender),
         (len(body) > 1600, 21617, "The message body exceeds the 1600 character limit."),
         (
             not (body.strip() or form.get("MediaUrl") or form.get("ContentSid")),
