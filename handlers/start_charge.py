@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from bot.dialog.intents import ask, intent, maybe, wish
-from bot.dialog.kinds import AGREED, EVSE, KEPT, PILE, PilePoint
+from bot.dialog.kinds import AGREED, CHOICE, EVSE, KEPT, PILE, PilePoint
 from bot.dialog.turn import Turn
 from bot.domain.availability import Availability
 from bot.errors import Refused
@@ -19,6 +20,7 @@ WHICH = Say(
     "At which pile are you? Send me a photo of its QR code, or type the code printed under it, "
     "like 1023-27."
 )
+LATER = "later"  # a coupon is kept for another charge
 STATES = {
     Availability.FREE: Say("free"),
     Availability.PLUGGED: Say("cable plugged in"),
@@ -69,15 +71,16 @@ def ask_evse(turn: Turn, slots: Mapping[str, Any]) -> Replies:
 def show_offer(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """Price and hold; the offer shown is the offer agreed to."""
     evse: Evse = slots["evse"]
-    offer = charging.offer(turn.work, turn.settings, evse=evse, rider=turn.rider)
+    offer = charging.offer(
+        turn.work, turn.settings, evse=evse, rider=turn.rider,
+        keep_coupons=slots.get("coupon") == LATER,
+    )  # fmt: skip
     turn.keep["offer"] = json.dumps(offer.body)
-    return Choose(
-        offer.text,
-        [
-            Option("=yes", Say("Yes, start")),
-            Option("deny", Say("Not now")),
-        ],
-    )
+    options = [Option("=yes", Say("Yes, start")), Option("deny", Say("Not now"))]
+    if any(each.kind == "coupon" for each in offer.discounts):
+        query = urlencode({"pile": evse.code, "coupon": LATER})
+        options.append(Option(f"start_charge?{query}", Say("Use coupon later")))
+    return Choose(offer.text, options)
 
 
 @wish
@@ -86,6 +89,7 @@ class Start:
 
     pile: PilePoint = ask(ask_pile, PILE)
     evse: Evse = ask(ask_evse, EVSE)
+    coupon: str | None = maybe(CHOICE)
     offer: str | None = maybe(KEPT)
     agreed: bool = ask(show_offer, AGREED)
 

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from bot.demo.photos import Style
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Message
+from tests.offers import add_coupon
 from tests.world import World, add_station, open_world
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -163,6 +164,14 @@ def repeats(world: World) -> None:
     pile = world.pile("1023")
     pile.seq -= 1
     pile.transaction_event(pile.evse, "Updated", chargingState="Charging")
+
+
+# -- coupons and plans ----------------------------------------------------------------------------
+
+
+@step(r"coupon (\S+) takes (\d+) (cents|percent) off(?:, only at (\w+))?")
+def coupon(world: World, code: str, amount: str, unit: str, only: str | None) -> None:
+    add_coupon(world.store, code, int(amount), unit, only)
 
 
 # -- the bank and the payment provider ------------------------------------------------------------

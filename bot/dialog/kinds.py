@@ -146,6 +146,22 @@ class Kept:
         return raw
 
 
+class Choice:
+    """A value that only buttons carry."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """The value of a tapped button."""
+        return tapped(turn, name) if payload_values(turn.heard.payload) or asked else None
+
+    def dump(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def load(self, turn: Turn, raw: str) -> str | None:
+        """As it is."""
+        return raw
+
+
 class PlaceKind(Generic[T]):
     """Where to look: a shared location, a place or station by name, or the last known place."""
 
@@ -199,5 +215,6 @@ AGREED = Agreed()
 PILE = PileKind()
 EVSE = EvseKind()
 KEPT = Kept()
+CHOICE = Choice()
 PLACE: PlaceKind[Place] = PlaceKind()
 STATION = StationKind()

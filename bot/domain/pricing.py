@@ -446,7 +446,14 @@ def planned(energy_wh: int, power_w: int, at: datetime) -> Usage:
 
 
 def examples(
-    tariff: Tariff, at: datetime, power_w: int, energies_wh: Sequence[int] = (5000, 10000)
+    tariff: Tariff,
+    at: datetime,
+    power_w: int,
+    energies_wh: Sequence[int] = (5000, 10000),
+    discounts: Sequence[Discount] = (),
 ) -> list[tuple[int, Money]]:
     """(Wh, total with tax) of charging that much from `at` on at full power."""
-    return [(each, price(tariff, planned(each, power_w, at)).total) for each in energies_wh]
+    return [
+        (each, price(tariff, planned(each, power_w, at), discounts=discounts).total)
+        for each in energies_wh
+    ]

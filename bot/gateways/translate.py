@@ -111,6 +111,8 @@ def _currency(amount: Decimal, currency: str, digits: int, locale: Locale) -> st
 
 def _moment(moment: Moment, locale: Locale) -> str:
     zone = ZoneInfo(moment.tz)
+    if moment.form == "date":
+        return format_date(moment.at.astimezone(zone), "medium", locale=locale)
     if moment.form == "time":
         return format_time(moment.at, "short", tzinfo=zone, locale=locale)
     time = format_time(moment.at, "short", tzinfo=zone, locale=locale)

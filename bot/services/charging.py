@@ -23,7 +23,14 @@ from bot.domain.pricing import Reading
 from bot.domain.session import Event, Limits, SessionFacts, Terms, dump_facts, load_facts
 from bot.domain.tariffs import dump_tariff, load_tariff
 from bot.errors import Refused
-from bot.services import action_results, billing, incidents, money_watch, session_effects
+from bot.services import (
+    action_results,
+    billing,
+    entitlements,
+    incidents,
+    money_watch,
+    session_effects,
+)
 from bot.services.offers import (
     Offer,
     make_offer,
@@ -71,10 +78,12 @@ class Progress:
     bill_id: int | None
 
 
-def offer(work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider) -> Offer:
+def offer(
+    work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider, keep_coupons: bool = False
+) -> Offer:
     """What a charge costs at an EVSE now, and what is held for it. Raises Refused with the reason:
     offline, out of service, faulted, occupied, reserved, charging elsewhere, unpaid debt."""
-    return make_offer(work, settings, evse=evse, rider=rider)
+    return make_offer(work, settings, evse=evse, rider=rider, keep_coupons=keep_coupons)
 
 
 def start(
@@ -116,6 +125,7 @@ def start(
             no_energy_s=settings.no_energy_s,
             max_session_s=settings.max_session_s,
         ),
+        discounts=agreed.discounts,
     )
     plugged_at = work.now if evse.status == "Occupied" else None
     facts = SessionFacts(terms=terms, created_at=work.now, plugged_at=plugged_at)
@@ -133,6 +143,7 @@ def start(
         with work.session.begin_nested():
             work.session.add(session)
             work.session.flush()
+            entitlements.take(work, session, agreed.discounts, evse)
     except IntegrityError as error:  # the unique indexes have the last word
         raise occupied(work, settings, evse) from error
     _happen(work, session, [on.Yes(work.now)])
@@ -424,6 +435,7 @@ def _refund_result(work: UnitOfWork, refund_id: int, outcome: str, reason: str) 
     if outcome == "refunded" and before != "failed":
         refund.state = "done"
         billing.post_refunded(work, refund)
+        entitlements.refunded(work, refund)
     elif outcome == "refund_failed" and before != "failed":
         refund.state = "failed"
         if before == "done":  # the rider's bank sent it back
@@ -542,6 +554,7 @@ def _happen(
         if facts.started_at is not None and before.started_at is None:
             _went_well(work, session)
         _keep_books(work, session, before, facts)
+        entitlements.follow(work, session, before, facts)
     session_effects.keep(work, session, facts)
     action_results.session_moved(work, session, first, facts)
 

@@ -11,13 +11,14 @@ import structlog
 from sqlalchemy import select
 
 from bot.domain.availability import Availability
+from bot.domain.discounts import Discount, dump_discount, load_discount
 from bot.domain.holds import hold_for
 from bot.domain.money import Money
 from bot.domain.pricing import examples
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Say, Value
-from bot.services import debts
+from bot.services import coupons, debts
 from bot.services.notices import pay_button
 from bot.services.stations import alternatives, evse_view
 from bot.services.stations import view as station_view
@@ -37,7 +38,10 @@ SUSPECT_AFTER: Final = 2  # failed starts in a row
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A price that the rider may say yes to; `body` is its JSON form, what `start` takes."""
+    """A price that the rider may say yes to; `body` is its JSON form, what `start` takes.
+
+    `discounts` count if the rider says yes; `before` are the totals of `examples` without them.
+    """
 
     evse_id: int
     evse_code: str
@@ -49,6 +53,8 @@ class Offer:
     plugged: bool
     suspect: bool  # the last starts failed here: say so before the yes
     at: datetime
+    discounts: tuple[Discount, ...] = ()
+    before: tuple[tuple[int, Money], ...] = ()
 
     @property
     def body(self) -> dict[str, Any]:
@@ -58,15 +64,13 @@ class Offer:
             "tariff": dump_tariff(self.tariff),
             "hold_minor": self.hold.amount_minor,
             "at": self.at.isoformat(),
+            "discounts": [dump_discount(each) for each in self.discounts],
         }
 
     @property
     def text(self) -> Say:
         """The whole offer as one text that ends in the question."""
-        about = [
-            Say("{energy} costs about {total}", {"energy": Amount(wh, "wh"), "total": total})
-            for wh, total in self.examples
-        ]
+        about = [_cuts(each) for each in self.discounts] + self._examples()
         values: dict[str, Value] = {
             "evse": self.evse_code,
             "station": self.station_name,
@@ -87,15 +91,37 @@ class Offer:
             values,
         )
 
+    def _examples(self) -> list[Say]:
+        """What a charge would cost, before and after the discounts."""
+        found = []
+        for (wh, total), (_, before) in zip(self.examples, self.before, strict=True):
+            values: dict[str, Value] = {
+                "energy": Amount(wh, "wh"), "total": total, "before": before,
+            }  # fmt: skip
+            if before == total:
+                found.append(Say("{energy} costs about {total}", values))
+            else:
+                found.append(Say("{energy} costs about {total} instead of {before}", values))
+        return found
+
+
+def _cuts(discount: Discount) -> Say:
+    """A discount as the offer names it."""
+    if discount.kind == "coupon":
+        return Say("Coupon {code} counts for this charge", {"code": discount.name})
+    left = Amount(discount.left, discount.unit)
+    return Say("Your plan {plan} covers the next {left}", {"plan": discount.name, "left": left})
+
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """An offer read back: tariff and hold that the rider saw."""
+    """An offer read back: tariff, hold and discounts that the rider saw."""
 
     evse_id: int
     tariff: Tariff
     hold_minor: int
     at: datetime
+    discounts: tuple[Discount, ...] = ()
 
 
 def stack(lines: Sequence[Say]) -> Say:
@@ -105,8 +131,11 @@ def stack(lines: Sequence[Say]) -> Say:
     return Say(text, dict(zip(names, lines, strict=True)))
 
 
-def make_offer(work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider) -> Offer:
-    """The offer at an EVSE now. Raises Refused with the reason and a way on."""
+def make_offer(
+    work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider, keep_coupons: bool = False
+) -> Offer:
+    """The offer at an EVSE now; with `keep_coupons` the rider's coupons are left for another time.
+    Raises Refused with the reason and a way on."""
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse)
     try:
@@ -117,17 +146,23 @@ def make_offer(work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider
             "No price is set for {evse} at the moment, so I cannot start it. {hint}",
             {"evse": evse.code, "hint": _hint(work, settings, evse)},
         ) from error
+    energies, power = _example_energies(evse), evse.max_power_w
+    discounts: tuple[Discount, ...] = ()
+    if not keep_coupons:
+        discounts += coupons.choose(work, rider.id, evse, tariff, likely_wh=energies[-1])
     return Offer(
         evse_id=evse.id,
         evse_code=evse.code,
         station_name=evse.pile.station.name,
         tariff=tariff,
-        hold=hold_for(tariff, power_w=evse.max_power_w, at=work.now),
+        hold=hold_for(tariff, power_w=power, at=work.now, discounts=discounts),
         lines=price_lines(tariff, work.now),
-        examples=tuple(examples(tariff, work.now, evse.max_power_w, _example_energies(evse))),
+        examples=tuple(examples(tariff, work.now, power, energies, discounts)),
         plugged=evse.status == "Occupied",
         suspect=evse.failed_starts >= SUSPECT_AFTER,
         at=work.now,
+        discounts=discounts,
+        before=tuple(examples(tariff, work.now, power, energies)),
     )
 
 
@@ -143,6 +178,7 @@ def read_offer(body: Mapping[str, Any], evse: Evse, now: datetime) -> Agreed:
         tariff=load_tariff(body["tariff"]),
         hold_minor=int(body["hold_minor"]),
         at=datetime.fromisoformat(body["at"]),
+        discounts=tuple(load_discount(each) for each in body.get("discounts", ())),
     )
     if agreed.evse_id != evse.id or now - agreed.at > OFFER_LIFE:
         raise Refused(

@@ -26,6 +26,15 @@ from bot.store.devices import Command, PileEvent
 from bot.store.figures import StaffHour, StationHour
 from bot.store.limits import RateWindow
 from bot.store.messaging import ContentTemplate
+from bot.store.offers import (
+    Coupon,
+    CouponTemplate,
+    MeterCheck,
+    Plan,
+    PlanOffer,
+    PlanUse,
+    RefundRequest,
+)
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import (
     Conversation,
@@ -42,10 +51,11 @@ from bot.store.understood import Understood
 
 __all__ = [
     "Audit", "Base", "Bill", "CannedReply", "ChargingSession", "Command", "ConsoleEvent",
-    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "CreditNote",
-    "Evse", "Hold", "Inbox", "Incident", "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media",
-    "Message", "OpeningHours", "Outbox", "Pile", "PileEvent", "RateWindow", "RecoveryCode",
-    "Refund", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
+    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
+    "CouponTemplate", "CreditNote", "Evse", "Hold", "Inbox", "Incident", "IncidentEntry",
+    "LedgerEntry", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outbox",
+    "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "RateWindow", "RecoveryCode", "Refund",
+    "RefundRequest", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
     "StaffHour", "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal",
     "TariffVersion", "Understood", "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip

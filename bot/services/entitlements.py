@@ -1,0 +1,58 @@
+"""What a rider holds that lowers a bill: taken for a charge, used at its bill, else given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+
+from bot.domain.discounts import Discount
+from bot.domain.pricing import load_bill
+from bot.domain.session import SessionFacts
+from bot.errors import Refused
+from bot.services import coupons
+from bot.store.charging import Bill, ChargingSession, Hold, Refund
+from bot.store.database import UnitOfWork
+from bot.store.stations import Evse
+
+
+def take(
+    work: UnitOfWork, session: ChargingSession, discounts: Sequence[Discount], evse: Evse
+) -> None:
+    """Pin what the offer promised to the charge. Raises Refused where another charge has it."""
+    for each in discounts:
+        if not coupons.take(work, session.rider_id, each.ref, session.id):
+            raise Refused(
+                "{name} has been used meanwhile, so the price has changed. Please send {evse} "
+                "again to see it.",
+                {"name": each.name, "evse": evse.code},
+            )
+
+
+def follow(
+    work: UnitOfWork, session: ChargingSession, before: SessionFacts, now: SessionFacts
+) -> None:
+    """A charge lived through something: with its bill, or without any, it is decided what was
+    used up."""
+    if not now.terms.discounts:
+        return
+    if now.bill_minor is not None and before.bill_minor is None:
+        row = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
+        coupons.settle(work, session.id, load_bill(row.body))
+    elif now.bill_minor is None and now.state in {"releasing", "void", "failed", "settled"}:
+        coupons.settle(work, session.id, None)
+
+
+def refunded(work: UnitOfWork, refund: Refund) -> None:
+    """Money went back: when all of it did, so does what was used up."""
+    hold = work.session.get_one(Hold, refund.hold_id)
+    taken = work.session.scalar(
+        select(func.sum(Hold.captured_minor)).where(Hold.session_id == hold.session_id)
+    )
+    back = work.session.scalar(
+        select(func.sum(Refund.amount_minor))
+        .join(Hold, Hold.id == Refund.hold_id)
+        .where(Hold.session_id == hold.session_id, Refund.state == "done")
+    )
+    if hold.session_id is not None and taken and (back or 0) >= taken:
+        coupons.give_back(work, hold.session_id)
