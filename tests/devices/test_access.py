@@ -10,6 +10,7 @@ from bot.domain import pile_secret
 from bot.store.database import Store
 from devices import topics
 from devices.simulator.mqtt import Connection, Login, RefusedByBrokerError
+from tests.coroutines import run
 from tests.devices import world
 from tests.devices.world import BrokerWorld, City, Rider
 
@@ -44,7 +45,7 @@ def test_without_the_secret_nobody_gets_in(broker: BrokerWorld, name: str, secre
         await Connection.open(broker.pile_url, login(name, secret=secret))
 
     with pytest.raises((RefusedByBrokerError, asyncio.IncompleteReadError, OSError)):
-        asyncio.run(connect())
+        run(connect())
 
 
 def test_a_pile_cannot_speak_as_another(broker: BrokerWorld) -> None:
@@ -63,7 +64,7 @@ def test_a_pile_cannot_speak_as_another(broker: BrokerWorld) -> None:
         csms.cut()
         return stolen, own
 
-    assert asyncio.run(try_it()) == (False, True)
+    assert run(try_it()) == (False, True)
 
 
 def test_a_pile_cannot_listen_to_another(broker: BrokerWorld) -> None:
@@ -82,7 +83,7 @@ def test_a_pile_cannot_listen_to_another(broker: BrokerWorld) -> None:
         thief.cut()
         return heard
 
-    assert not asyncio.run(try_it())
+    assert not run(try_it())
 
 
 def test_a_pile_cannot_declare_another_dead(broker: BrokerWorld) -> None:
@@ -100,7 +101,7 @@ def test_a_pile_cannot_declare_another_dead(broker: BrokerWorld) -> None:
         csms.cut()
         return heard
 
-    assert not asyncio.run(try_it())
+    assert not run(try_it())
 
 
 def test_garbage_on_a_piles_own_topics_harms_nobody(
@@ -116,7 +117,7 @@ def test_garbage_on_a_piles_own_topics_harms_nobody(
 
     neighbour = Rider(store, city, "P000028")
     neighbour.online_is(True)
-    asyncio.run(rubbish())
+    run(rubbish())
     neighbour.ends_with(neighbour.starts(evse_number=9), "rejected")
 
 

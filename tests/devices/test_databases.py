@@ -18,6 +18,7 @@ from devices import actions, frames, topics
 from devices.broker import mosquitto_path
 from devices.gateway import Gateway
 from devices.simulator.mqtt import Connection, Login
+from tests.coroutines import run
 from tests.databases import database_url, engine, postgres_server, postgres_url, sqlite_url
 from tests.devices import test_ingest as said
 from tests.devices import world
@@ -116,7 +117,7 @@ def test_what_comes_while_the_database_is_away_is_kept(
             world.eventually(lambda: gateway.ready)
             blocker.execute("BEGIN IMMEDIATE")
             blocked_at = time.monotonic()
-            answer = asyncio.run(tell(broker.pile_url))
+            answer = run(tell(broker.pile_url))
         finally:
             gateway.stop()
             serving.join(10)

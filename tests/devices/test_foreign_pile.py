@@ -13,6 +13,7 @@ from ocpp.v201 import ChargePoint, call, call_result, datatypes, enums
 
 from bot.store.database import Store
 from devices import topics
+from tests.coroutines import run
 from tests.devices import world
 from tests.devices.world import BrokerWorld, City
 
@@ -124,4 +125,4 @@ def test_a_whole_charge(broker: BrokerWorld, city: City, store: Store) -> None:
             finally:
                 listening.cancel()
 
-    asyncio.run(connect_and_charge())
+    run(connect_and_charge())

@@ -19,6 +19,7 @@ from devices.simulator.control import Control, RequestError
 from devices.simulator.curves import power_w
 from devices.simulator.line import Line
 from devices.simulator.pile import RING, Pile
+from tests.coroutines import run
 from tests.devices import world
 
 SPEC = PileSpec("P000001", "secret", (EvseSpec(1, "ac", 11_000), EvseSpec(2, "dc", 150_000)))
@@ -232,12 +233,12 @@ def test_plugging_over_http_shows_in_the_list(control: Control) -> None:
 
     body = b'{"soc": 0.5}'
     plug = b"POST /piles/P000001/evses/1/plug HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
-    status, _ = asyncio.run(talk(plug + body))
+    status, _ = run(talk(plug + body))
     assert status == b"HTTP/1.1 200 OK"
-    _, said = asyncio.run(talk(b"GET /piles HTTP/1.1\r\n\r\n"))
+    _, said = run(talk(b"GET /piles HTTP/1.1\r\n\r\n"))
     first = said["piles"][0]["evses"][0]
     assert (first["plugged"], first["soc"], first["status"]) == (True, 0.5, "Occupied")
-    status, _ = asyncio.run(talk(b"GET /nowhere HTTP/1.1\r\n\r\n"))
+    status, _ = run(talk(b"GET /nowhere HTTP/1.1\r\n\r\n"))
     assert status == b"HTTP/1.1 404 Not Found"
-    status, _ = asyncio.run(talk(b"POST /piles HTTP/1.1\r\nContent-Length: x\r\n\r\n"))
+    status, _ = run(talk(b"POST /piles HTTP/1.1\r\nContent-Length: x\r\n\r\n"))
     assert status == b"HTTP/1.1 400 Bad Request"
