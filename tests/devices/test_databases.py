@@ -80,7 +80,7 @@ def locked_out(tmp_path: Path) -> Iterator[tuple[Store, sqlite3.Connection]]:
     event.listen(
         store.engine, "connect", lambda raw, _record: raw.execute("PRAGMA busy_timeout=50")
     )
-    blocker = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    blocker = sqlite3.connect(tmp_path / "test.db", isolation_level=None, check_same_thread=False)
     yield store, blocker
     blocker.close()
     store.engine.dispose()
