@@ -134,7 +134,14 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     from bot.gateways import stripe_events
     from bot.jobs import evidence
     from bot.jobs.drain import Route
-    from bot.services import action_results, charging, paging, safety
+    from bot.services import (
+        action_results,
+        case_timers,
+        charging,
+        clock_breach,
+        paging,
+        safety,
+    )
 
     def fact(serve_: Callable[[Any, Settings, Any], None]) -> Route:
         def apply(work: Any, row: Any, _: Any) -> None:
@@ -154,6 +161,8 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "session.timer": fact(charging.on_timer),
         "action.timer": fact(action_results.on_timer),
         "incident.timer": fact(paging.on_timer),
+        "case.timer": fact(case_timers.on_timer),
+        "clock.timer": fact(clock_breach.on_timer),
         evidence.KIND: evidence.route(serving.fetch),
         # Nobody reserves piles yet; the pile's word is kept in pile_event.
         "pile.reservation": fact(lambda work, settings_, body: None),

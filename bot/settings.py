@@ -160,6 +160,11 @@ class Settings:
         "second person approves",
         "agent:20,finance:200,manager:200",
     )
+    dispute_refund_max: int = setting(
+        "A bill that is disputed and undecided after its clock is given back by itself up to this "
+        "many whole units of the currency; above it a supervisor decides",
+        30,
+    )
     terms_version: str = setting("Version of the terms shown to new riders", "2026-11")
     terms_url: str = setting("Where the terms can be read; empty: <PUBLIC_URL>/terms", "")
     seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
-from bot.replies import Choose, Option, Replies, Say
+from bot.replies import Replies, Say
 from bot.services import desk, handoff
 
 
@@ -28,16 +28,4 @@ def money_matter(turn: Turn) -> Replies:
         "I am sorry about that. I have passed your message to a person, who will check your "
         "charges and answer in this chat. {wait} Write BOT to come back to me.",
         {"wait": desk.waiting_text(turn.work, turn.settings, turn.conversation)},
-    )
-
-
-@intent("complaint", digression=True)
-def sorry(turn: Turn) -> Replies:
-    """Who is unhappy but asks for nothing is asked: a person, or the bill to look at."""
-    return Choose(
-        Say("I am sorry to hear that. Shall I get a person for you, or show you your last bill?"),
-        [
-            Option("human_handoff", Say("Talk to a person")),
-            Option("invoice_or_receipt", Say("My last receipt")),
-        ],
     )

@@ -1,12 +1,13 @@
-"""Something is broken or blocked: a person gets it, the rider gets the nearest working pile."""
+"""Something is broken or blocked: a case at once, with its pile and the rider's charge there."""
 
 from __future__ import annotations
 
 from bot.dialog.intents import intent, maybe, wish
 from bot.dialog.kinds import PILE, PilePoint
 from bot.dialog.turn import Turn
+from bot.domain.cases import TOPICS, topic_in
 from bot.replies import Replies, Say
-from bot.services import handoff
+from bot.services import case_intake, case_talk, handoff
 
 
 @wish
@@ -18,15 +19,20 @@ class Fault:
 
 @intent("report_fault")
 def report(turn: Turn, want: Fault) -> Replies:
-    """Kept with its pile for the person who takes over."""
+    """Kept with its pile for the person who takes over; the number and the clock are told."""
+    named = topic_in(turn.heard.text) or "broken"
+    code = named if TOPICS[named].class_ != "fee" else "broken"
+    case = case_intake.from_chat(
+        turn.work, turn.conversation, code=code, pile=want.pile.pile if want.pile else None,
+        text=turn.heard.text or TOPICS[code].title, key=turn.heard.key,
+    )  # fmt: skip
+    told = case_talk.opened(turn.work, turn.settings, case)
     handoff.to_queue(turn.work, turn.conversation, reason="fault")
-    if want.pile is None:
-        return Say(
-            "Thank you for telling us. A person will look at it and answer here. Which pile is it? "
-            "Please send its code or a photo, and what you see. Write BOT to come back to me."
+    if case.pile_id is None:
+        more = Say(
+            "Which pile is it? Please send its code or a photo, and what you see. Write BOT to "
+            "come back to me."
         )
-    return Say(
-        "Thank you for telling us about pile {pile}. A person will look at it and answer here. "
-        "Please add a photo or what you see. Write BOT to come back to me.",
-        {"pile": PILE.dump(want.pile)},
-    )
+    else:
+        more = Say("Please add a photo or what you see. Write BOT to come back to me.")
+    return Say("Thank you for telling us. {case} {more}", {"case": told, "more": more})

@@ -22,14 +22,16 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
 # Not said by riders: the engine or the message job name these themselves.
 INTERNAL = {
-    "agree_start", "answer", "card_number", "unclear", "unsupported", "photo_unread",
+    "agree_start", "answer", "card_number", "case_answer", "case_status", "my_cases", "promise",
+    "unclear", "unsupported", "photo_unread",
     "photo_choice", "web_login",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
     "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
-    "out_of_scope": "unclear", "complaint": "human_handoff", "refund": "human_handoff",
-    "photo_choice": "two_codes", "thanks_bye": "greet",
+    "out_of_scope": "unclear", "refund": "human_handoff",
+    "photo_choice": "two_codes", "thanks_bye": "greet", "my_cases": "case_status",
+    "case_answer": "case_status",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

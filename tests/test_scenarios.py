@@ -16,8 +16,12 @@ import pytest
 from sqlalchemy import select
 
 from bot.demo.photos import Style
+from bot.services import case_work
+from bot.services.audit import Actor
+from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Message
+from bot.store.staff import Staff
 from tests.offers import add_coupon
 from tests.world import World, add_station, open_world
 
@@ -196,6 +200,40 @@ def not_kept(world: World, text: str) -> None:
             for row in rows:
                 kept = json.dumps([row.body, getattr(row, "text", "")], ensure_ascii=False)
                 assert text not in kept and digits not in kept, kept
+
+
+# -- people of the staff ---------------------------------------------------------------------------
+
+
+@step(r"staff (takes|solves) case (\d+)")
+def works_on(world: World, what: str, case: str) -> None:
+    with world.store.begin() as work:
+        actor = technician(work)
+        if what == "takes":
+            case_work.assign(work, world.settings, actor, int(case), owner_id=actor.staff_id)
+        else:
+            case_work.solve(
+                work, world.settings, actor, int(case), cause="A loose cable", fix="Fixed",
+                result="It works again",
+            )  # fmt: skip
+    world.settle()
+
+
+@step(r"staff puts case (\d+) to (\w+)")
+def puts(world: World, case: str, status: str) -> None:
+    with world.store.begin() as work:
+        case_work.move(work, world.settings, technician(work), int(case), status)
+    world.settle()
+
+
+def technician(work: UnitOfWork) -> Actor:
+    """Somebody who sees to faults."""
+    staff = work.session.scalars(select(Staff)).first()
+    if staff is None:
+        staff = Staff(login="tech", name="Teo Tech", role="technician", created_at=work.now)
+        work.session.add(staff)
+        work.session.flush()
+    return Actor(staff.id, staff.role, staff.name)
 
 
 @step(r"clock passes (\d+) (s|min|h)")

@@ -22,6 +22,7 @@ REASONS: Final[dict[str, Reason]] = {
     "safety": Reason("Danger reported", SAFETY, "technical", "safety"),
     "command_failed": Reason("The pile failed twice", URGENT, "technical", "pile fault"),
     "threat": Reason("Threatens with lawyers, press or authorities", URGENT, None, "escalation"),
+    "complaint": Reason("Complains", OTHER, None, "complaint"),
     "fault": Reason("Reports a fault", OTHER, "technical", "pile fault"),
     "refund": Reason("Wants money back", MONEY, "finance", "refund"),
     "dispute": Reason("Disputes a charge", MONEY, "finance", "dispute"),

@@ -42,7 +42,7 @@ class _Page:
     to: str
     text: str
     url: str
-    incident_id: int
+    incident_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Pager:
         """Deliver {incident_id, channel, to}: "done", "failed", or "dropped" when somebody has
         acknowledged. Nothing is tried again: the next round comes within a minute."""
         address = Address(body["channel"], body["to"])
+        if "text" in body:
+            return self._once(address, str(body["text"]), str(body["path"]))
         incident_id = int(body["incident_id"])
         with self.store.read() as work:
             incident = work.session.get_one(Incident, incident_id)
@@ -63,17 +65,7 @@ class Pager:
                 return "dropped"
             text = paging.page_text(work, self.settings, incident)
         url = paging.incident_url(self.settings, incident_id)
-        error = trouble = ""
-        try:
-            trouble = _SEND[address.channel](
-                _Page(self.settings, address.to, text, url, incident_id)
-            )
-        except NotSent as why:
-            error = str(why)
-        except (OSError, smtplib.SMTPException, httpx.HTTPError, RequestException) as away:
-            error = type(away).__name__
-        except TwilioRestException as refused:
-            error = f"{refused.code or refused.status}: {refused.msg}"
+        error, trouble = _send(address, _Page(self.settings, address.to, text, url, incident_id))
         if error or trouble:
             log.error(
                 "page_failed", incident_id=incident_id, channel=address.channel,
@@ -83,6 +75,27 @@ class Pager:
             incident = work.session.get_one(Incident, incident_id)
             paging.delivered(work, incident, address, error=error[:200], trouble=trouble[:200])
         return "failed" if error else "done"
+
+    def _once(self, address: Address, text: str, path: str) -> str:
+        """A page without an incident (bot/services/paging.py: page_once)."""
+        url = f"{self.settings.console_url.rstrip('/')}{path}"
+        page = _Page(self.settings, address.to, f"{text} {url}", url)
+        error, _ = _send(address, page)
+        if error:
+            log.error("page_failed", path=path, channel=address.channel, why=error)
+        return "failed" if error else "done"
+
+
+def _send(address: Address, page: _Page) -> tuple[str, str]:
+    """What went wrong with a page, and with the one before it."""
+    try:
+        return "", _SEND[address.channel](page)
+    except NotSent as why:
+        return str(why), ""
+    except (OSError, smtplib.SMTPException, httpx.HTTPError, RequestException) as away:
+        return type(away).__name__, ""
+    except TwilioRestException as refused:
+        return f"{refused.code or refused.status}: {refused.msg}", ""
 
 
 def _whatsapp(page: _Page) -> str:
@@ -125,9 +138,13 @@ def _email(page: _Page) -> str:
         raise NotSent("SMTP_URL is not set")
     mail = EmailMessage()
     mail["From"], mail["To"] = page.settings.mail_from, page.to
-    mail["Subject"] = f"DANGER: incident {page.incident_id}, please acknowledge"
+    danger = page.incident_id is not None
+    mail["Subject"] = (
+        f"DANGER: incident {page.incident_id}, please acknowledge" if danger else page.text[:80]
+    )
     mail["Importance"] = "high"
-    mail.set_content(f"{page.text}\n\nPaged every minute until somebody acknowledges.\n")
+    again = "\n\nPaged every minute until somebody acknowledges." if danger else ""
+    mail.set_content(f"{page.text}{again}\n")
     server = urlsplit(page.settings.smtp_url)
     host, safe = server.hostname or "localhost", ssl.create_default_context()
     with _open(server.scheme, host, server.port, safe) as smtp:

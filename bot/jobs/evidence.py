@@ -1,21 +1,26 @@
-"""Photos that come with danger: kept for long; those that nothing waited for are fetched now."""
+"""Photos that come with danger or a case: kept for long; those that nothing waited for are fetched
+now."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
+from sqlalchemy import select
 
+from bot.domain.codes import parse
 from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.media import find_media, new_file, store_file
 from bot.jobs.drain import Route
-from bot.services import incidents
+from bot.services import case_intake, incidents
 from bot.store import inbox
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
-from bot.store.riders import Media, Message
+from bot.store.riders import Conversation, Media, Message
+from bot.store.stations import Pile
+from bot.understanding import Understanding
 
 log = structlog.get_logger()
 
@@ -37,6 +42,34 @@ def keep(work: UnitOfWork, row: Inbox, line: Message, *, danger: bool) -> None:
             incidents.keep_photo(work, line.conversation_id, media)
     elif danger:
         _fetch_later(work, row, line.conversation_id)
+
+
+def keep_for_case(
+    work: UnitOfWork,
+    conversation: Conversation,
+    line: Message,
+    pictures: Sequence[bytes],
+    heard: Understanding,
+) -> None:
+    """A photo that a rider reports with, or sends while people look at their case, joins its file;
+    so does the pile that they name."""
+    if conversation.owner == "bot":
+        return
+    code = parse(heard.entity("pile_code") or "")
+    if code is not None:
+        pile = work.session.scalars(select(Pile).where(Pile.number == code.pile_number)).first()
+        if pile is not None:
+            case_intake.place_named(work, conversation, pile)
+    shown = line.body.get("media") or {}
+    if not pictures and not str(shown.get("type", "")).startswith("image/"):
+        return
+    media = (
+        find_media(work, str(shown["url"]).rpartition("/media/")[2].split("/")[0])
+        if (shown)
+        else store_file(work, new_file(pictures[0], "image/jpeg", "photo.jpg"))
+    )
+    if media is not None:
+        case_intake.keep_photo(work, conversation, media, key=str(line.source_key))
 
 
 def _fetch_later(work: UnitOfWork, row: Inbox, conversation_id: int) -> None:

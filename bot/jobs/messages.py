@@ -47,6 +47,8 @@ STAFF_ANSWER = "staff_answer"
 NEVER_PASSED_ON = URGENT | {
     "privacy_request", "human_handoff", "agree_start", "thanks_bye", "card_number"
 }  # fmt: skip
+# Facts about one's own cases: told whoever has the chat, and no reason to give it to anybody else.
+OWN_CASES = frozenset({"case_status", "my_cases", "case_answer", "promise"})
 # Words that bring a waiting rider back to the bot (they are told "Write BOT").
 BACK_TO_BOT = frozenset({"bot", "robot", "机器人", "機器人"})
 
@@ -298,6 +300,7 @@ class Serving:
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
         evidence.keep(work, row, line, danger=heard.understanding.intent == "safety_emergency")
+        evidence.keep_for_case(work, conversation, line, prepared.pictures, heard.understanding)
 
     def _file(self, work: UnitOfWork, conversation: Conversation, prepared: Prepared) -> Message:
         """The rider's line in the one history of all channels.
@@ -347,6 +350,8 @@ class Serving:
             return True
         # Staff asked for a start, by a button; a card number is warned of whoever reads along.
         if heard.understanding.intent in URGENT | {"agree_start", "card_number"}:
+            return True
+        if heard.understanding.intent in OWN_CASES and heard.understanding.confidence >= 1:
             return True
         if heard.understanding.intent == "privacy_request" and heard.understanding.confidence >= 1:
             return True  # "stop" without a charge is never answered with silence
@@ -434,7 +439,11 @@ def _serves_itself(heard: Heard) -> bool:
     if heard.payload is not None:
         return not heard.payload.startswith(STAFF_ANSWER)
     understood = heard.understanding
-    by_itself = understood.engine == "qr" or understood.intent in {*URGENT, "thanks_bye"}
+    by_itself = understood.engine == "qr" or understood.intent in {
+        *URGENT,
+        *OWN_CASES,
+        "thanks_bye",
+    }
     return by_itself or heard.text.strip().casefold() in BACK_TO_BOT
 
 

@@ -64,6 +64,18 @@ def page_round(work: UnitOfWork, settings: Settings, incident: Incident) -> None
     )
 
 
+def page_once(work: UnitOfWork, settings: Settings, *, key: str, text: str, path: str) -> None:
+    """Page people on call and managers, once, about what is no danger but cannot wait."""
+    addresses, _ = on_call(work, settings, managers=True)
+    if not addresses:
+        log.error("nobody_to_page", key=key)
+    for address in addresses:
+        digest = hashlib.sha256(f"{address.channel}:{address.to}".encode()).hexdigest()[:16]
+        once = f"page:{key}:{digest}"
+        body = {"channel": address.channel, "to": address.to, "text": text, "path": path}
+        emit(work, key=once, lane=LANE, stream=once, kind="page", body=body)
+
+
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "incident.timer": a minute is over; page again unless somebody is on it."""
     incident = work.session.get(Incident, int(body["incident_id"]), with_for_update=True)

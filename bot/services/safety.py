@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.paging import is_dangerous
-from bot.services import charging, handoff, incidents, piles
+from bot.services import case_intake, charging, handoff, incidents, piles
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
@@ -51,10 +51,11 @@ def raise_alarm(
         if used is not named:
             lock_out(work, settings, used, key=key)
         pile = named or used
-    incidents.open_incident(
+    incident = incidents.open_incident(
         work, settings, key=f"rider:{key}", source="rider", text=text,
         conversation=conversation, pile=pile, session=session,
     )  # fmt: skip
+    case_intake.danger(work, incident, channel=conversation.last_channel, key=key)
     country = pile.station.country if pile else settings.default_country
     if conversation.owner == "queue":
         conversation.handoff_reason = "safety"

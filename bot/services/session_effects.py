@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from bot.domain import session as on
 from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
 from bot.domain.tariffs import load_tariff
-from bot.services import billing, piles, refunds
+from bot.services import billing, case_intake, piles, refunds
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import tell_rider
 from bot.store import inbox, outbox
@@ -152,6 +152,8 @@ class _Effects:
         )
         key = self.key or f"session:{self.session.id}:{command.number}"
         tell_rider(self.work, self.session.rider_id, reply, key=f"{key}:{_once(command, self.key)}")
+        if command.notice == "fault":
+            case_intake.power_lost(self.work, self.session, self.evse)
 
 
 def occasion(

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from bot.domain.handoff_reasons import reason as known_reason
 from bot.domain.rights import may
 from bot.replies import Reply, dump
-from bot.services import handoff
+from bot.services import case_work, clocks, handoff
 from bot.services.audit import Actor
 from bot.services.handoff import Beaten, NotPossible, owner_name
 from bot.services.marks import mark
@@ -46,6 +46,8 @@ def heard(work: UnitOfWork, conversation: Conversation, *, for_bot: bool) -> Non
         _reopen(work, conversation)
     if conversation.owner == "bot":
         return
+    if not for_bot:
+        case_work.rider_wrote(work, conversation)
     conversation.waiting_since = conversation.waiting_since or work.now
     if conversation.status != "open":
         conversation.status, conversation.snoozed_until = "open", None
@@ -107,6 +109,7 @@ def say(
             },
         )  # fmt: skip
     if fresh:
+        clocks.human_contact(work, conversation.id, by=actor.name)
         conversation.waiting_since = None
         conversation.last_at = work.now
         conversation.status, conversation.snoozed_until = "waiting_rider", None

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, String, cast, event, func, insert, inspect, true
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
+from bot.store.cases import Case, CaseEntry, CaseLink, Clock
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import UnitOfWork, WritingSession
 from bot.store.desk import (
@@ -66,6 +67,16 @@ def _refs(row: Any) -> Iterator[str]:
             yield f"incident:{row.id}"
         case IncidentEntry():
             yield f"incident:{row.incident_id}"
+        case Case():
+            yield f"case:{row.id}"
+            if row.rider_id is not None:
+                yield f"rider:{row.rider_id}"
+        case CaseEntry() | CaseLink():
+            yield f"case:{row.case_id}"
+        case Clock():
+            yield f"clock:{row.id}"
+            if row.case_id is not None:
+                yield f"case:{row.case_id}"
         case StaffAction():
             yield f"action:{row.id}"
             if row.rider_id is not None:

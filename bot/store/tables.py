@@ -1,6 +1,17 @@
 """Every table in one import: what the migrations and `create_all` need to see."""
 
 from bot.store.base import Base
+from bot.store.cases import (
+    Case,
+    CaseEntry,
+    CaseLink,
+    CaseRoute,
+    Clock,
+    ClockEvent,
+    ClockPolicy,
+    Outage,
+    PartnerKey,
+)
 from bot.store.charging import (
     Bill,
     ChargingSession,
@@ -50,12 +61,13 @@ from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, Tari
 from bot.store.understood import Understood
 
 __all__ = [
-    "Audit", "Base", "Bill", "CannedReply", "ChargingSession", "Command", "ConsoleEvent",
+    "Audit", "Base", "Bill", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
+    "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
     "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
     "CouponTemplate", "CreditNote", "Evse", "Hold", "Inbox", "Incident", "IncidentEntry",
-    "LedgerEntry", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outbox",
-    "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "RateWindow", "RecoveryCode", "Refund",
-    "RefundRequest", "Rider", "RiderAddress", "SavedView", "Series", "Staff", "StaffAction",
-    "StaffHour", "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal",
-    "TariffVersion", "Understood", "Viewer", "WebLogin", "WebSession",
+    "LedgerEntry", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage",
+    "Outbox", "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "RateWindow",
+    "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress", "SavedView", "Series",
+    "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",
+    "TariffProposal", "TariffVersion", "Understood", "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip

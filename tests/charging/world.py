@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from bot.replies import Reply, Say, load
-from bot.services import charging
+from bot.services import case_timers, charging, clock_breach
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry
 from bot.store.database import Store, UnitOfWork
@@ -199,6 +199,8 @@ class World:
         handlers = {
             "session.timer": charging.on_timer,
             "command.result": charging.on_command_result,
+            "case.timer": case_timers.on_timer,
+            "clock.timer": clock_breach.on_timer,
         }
         while True:
             with self.work() as work:

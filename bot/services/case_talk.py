@@ -1,0 +1,230 @@
+"""What riders are told of their cases: number, state, clock, result, and the call-back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import func, select
+
+from bot.domain.money import Money
+from bot.replies import Amount, Choose, Moment, Option, Picture, Reply, Say, Value, Written
+from bot.services import cases
+from bot.services.outbound import tell_rider
+from bot.settings import Settings
+from bot.store.cases import Case, CaseEntry, CaseLink, Clock
+from bot.store.charging import Hold, Refund
+from bot.store.database import UnitOfWork
+from bot.store.stations import Pile
+
+# Rows of a WhatsApp list: at most 24 characters in every language.
+TOPICS: Final[Mapping[str, Say]] = {
+    "wont_charge": Say("It does not charge"),
+    "cant_stop": Say("Cannot stop, stuck"),
+    "broken": Say("Pile or cable broken"),
+    "power_lost": Say("Power lost"),
+    "outage": Say("Many piles out"),
+    "bill_wrong": Say("My bill is wrong"),
+    "refund_missing": Say("Refund has not come"),
+    "coupon_invalid": Say("Coupon was not taken"),
+    "paid_twice": Say("Paid twice"),
+    "payment_failed": Say("Payment failed"),
+    "meter": Say("Meter in doubt"),
+    "blocked": Say("Bay is blocked"),
+    "site_care": Say("Dirty or damaged"),
+    "staff": Say("About our staff"),
+    "privacy": Say("My data"),
+    "other": Say("Something else"),
+    "hazard": Say("Danger"),
+    "wiring": Say("Unsafe wiring"),
+}
+STATUSES: Final[Mapping[str, Say]] = {
+    "new": Say("received"),
+    "assigned": Say("somebody works on it"),
+    "waiting_rider": Say("waiting for your answer"),
+    "waiting_site": Say("waiting for work on site"),
+    "done": Say("done, waiting for your word"),
+    "closed": Say("closed"),
+}
+# What is promised, as the end of "…": the clock's time stands behind it.
+_ENDS: Final[Mapping[str, Say]] = {
+    "urgent": Say("A person contacts you"),
+    "fault_response": Say("A technician takes it on"),
+    "first_reply": Say("A person answers you here"),
+    "dispute": Say("It is decided"),
+    "on_site": Say("Somebody is at the pile"),
+    "call_back": Say("We want to hear from you"),
+    "bill": Say("Your bill comes"),
+}
+
+
+def tz_of(work: UnitOfWork, settings: Settings, case: Case) -> str:
+    """The station's time zone, or the desk's while nobody knows where it is."""
+    station = cases.station_of(work, case)
+    return station.tz if station else settings.desk_tz
+
+
+def place_of(work: UnitOfWork, case: Case) -> Say | None:
+    """Where it is, in words; None while nobody knows."""
+    pile = work.session.get(Pile, case.pile_id) if case.pile_id else None
+    if pile is not None:
+        return Say("pile {pile}, {station}", {"pile": pile.number, "station": pile.station.name})
+    return Say("{place}", {"place": Written(case.place)}) if case.place else None
+
+
+def name_of(work: UnitOfWork, case: Case) -> Say:
+    """ "Pile or cable broken (pile 1023, Kamppi)"."""
+    place, topic = place_of(work, case), TOPICS[case.code]
+    return Say("{topic} ({place})", {"topic": topic, "place": place}) if place else topic
+
+
+def opened(work: UnitOfWork, settings: Settings, case: Case) -> Say:
+    """The number, what it is about, and what comes next by when."""
+    work.session.flush()
+    values: dict[str, Value] = {
+        "case": case.id,
+        "about": name_of(work, case),
+        "next": clock_line(work, settings, case) or Say("We look at it."),
+    }
+    return Say("This is case {case}: {about}. {next} Write CASE {case} to see how it is.", values)
+
+
+def clock_line(work: UnitOfWork, settings: Settings, case: Case) -> Say | None:
+    """What is promised next and how long it has, or that it is late or paused; None: nothing is."""
+    clock = cases.next_deadline(work, case)
+    if clock is None:
+        return None
+    what, tz = _ENDS.get(clock.name, Say("We look at it")), tz_of(work, settings, case)
+    if clock.state == "paused":
+        return Say("The clock stands still while we wait for your answer.")
+    if clock.breached_at is not None or clock.due_at is None or clock.due_at <= work.now:
+        return Say("{what}: this is late. A supervisor has been told.", {"what": what})
+    left = Amount(int((clock.due_at - work.now).total_seconds()), "s")
+    at = Moment(clock.due_at, tz, "time" if left.number < 43_200 else "date_time")
+    return Say("{what} by {time} ({left} left).", {"what": what, "time": at, "left": left})
+
+
+def state(work: UnitOfWork, settings: Settings, case: Case) -> Say:
+    """How a case is: `case 4711`."""
+    values: dict[str, Value] = {
+        "case": case.id,
+        "about": name_of(work, case),
+        "status": STATUSES[case.status],
+        "time": Moment(case.updated_at, tz_of(work, settings, case), "date_time"),
+    }
+    said = Say("Case {case}: {about}. State: {status}, since {time}.", values)
+    line = clock_line(work, settings, case)
+    result = _result(work, case) if case.status in ("done", "closed") else None
+    more = result or line
+    return Say("{state} {more}", {"state": said, "more": more}) if more else said
+
+
+def _result(work: UnitOfWork, case: Case) -> Say | None:
+    if not case.result:
+        return None
+    said = Say(
+        "Cause: {cause} Done: {fix} {result}",
+        {"cause": Written(_sentence(case.cause)), "fix": Written(_sentence(case.fix)),
+         "result": Written(_sentence(case.result))},
+    )  # fmt: skip
+    money = given_back(work, case)
+    if money is None:
+        return said
+    return Say("{result} Given back: {amount}.", {"result": said, "amount": money})
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith((".", "!", "?", "。")) else f"{text}."
+
+
+def given_back(work: UnitOfWork, case: Case) -> Money | None:
+    """What was refunded for a case: its linked refunds, and those of its charge since it began."""
+    of_case = select(CaseLink.ref).where(CaseLink.case_id == case.id, CaseLink.kind == "refund")
+    linked = [int(ref) for ref in work.session.scalars(of_case) if ref.isdecimal()]
+    of_session = Hold.session_id == case.session_id if case.session_id else Hold.id < 0
+    rows = work.session.execute(
+        select(Refund.currency, func.sum(Refund.amount_minor))
+        .join(Hold, Hold.id == Refund.hold_id)
+        .where(
+            Refund.state != "failed",
+            Refund.id.in_(linked) | (of_session & (Refund.created_at >= case.created_at)),
+        )
+        .group_by(Refund.currency)
+    ).first()
+    return Money(int(rows[1]), rows[0]) if rows else None
+
+
+# --- said without being asked --------------------------------------------------------------------
+
+
+def push(work: UnitOfWork, settings: Settings, case: Case, *, key: str) -> None:
+    """The rider hears how it stands; the day until the next news begins anew."""
+    tell(work, case, state(work, settings, case), key=key)
+
+
+def tell(work: UnitOfWork, case: Case, reply: Reply | list[Reply], *, key: str) -> None:
+    """Something about a case to its rider; who is none (a partner, e-mail) is told by people."""
+    if case.rider_id is None or case.conversation_id is None:
+        return
+    tell_rider(work, case.rider_id, reply, key=f"case:{case.id}:{key}")
+    case.told_at = work.now
+
+
+def solved(work: UnitOfWork, settings: Settings, case: Case) -> list[Reply]:
+    """The result with its evidence and money, and a way to answer at once."""
+    said: list[Reply] = []
+    photo = work.session.scalars(
+        select(CaseEntry.media_id)
+        .where(CaseEntry.case_id == case.id, CaseEntry.kind == "photo")
+        .where(CaseEntry.staff_id.is_not(None), CaseEntry.media_id.is_not(None))
+        .order_by(CaseEntry.id.desc())
+    ).first()
+    if photo is not None:
+        said.append(Picture(photo, Say("How it looks now.")))
+    values: dict[str, Value] = {"state": state(work, settings, case)}
+    prompt = Say("{state} I ask you tomorrow whether all is well; you can answer now.", values)
+    said.append(Choose(prompt, answers(case)[:2]))
+    return said
+
+
+def call_back(work: UnitOfWork, settings: Settings, case: Case) -> Choose:
+    """Solved? Yes, no, talk."""
+    values: dict[str, Value] = {"case": case.id, "about": name_of(work, case)}
+    if case.asked > 1:
+        return Choose(
+            Say(
+                "I ask once more about case {case}: {about}. Is it solved? Without an answer by "
+                "tomorrow I take it as a yes.",
+                values,
+            ),
+            answers(case),
+        )
+    return Choose(Say("Case {case}: {about}. Is it solved?", values), answers(case))
+
+
+def answers(case: Case) -> list[Option]:
+    """The rider's three answers to a call-back."""
+    return [
+        Option(f"case_answer?case={case.id}&answer=yes", Say("Yes, solved")),
+        Option(f"case_answer?case={case.id}&answer=no", Say("No, not solved")),
+        Option(f"case_answer?case={case.id}&answer=talk", Say("Talk to a person")),
+    ]
+
+
+def late(clock: Clock) -> Say:
+    """A promise was not kept, and the rider learns it from us."""
+    limit = Amount(int(clock.policy["limit_s"]), "s")
+    what = _ENDS.get(clock.name, Say("We look at it"))
+    return Say(
+        "We promised: {what} within {limit}. We did not keep it, and we are sorry.",
+        {"what": what, "limit": limit},
+    )
+
+
+def merged(case_id: int, into: int) -> Say:
+    """Two cases became one."""
+    return Say(
+        "Case {case} and case {into} are about the same; we go on under {into}.",
+        {"case": case_id, "into": into},
+    )

@@ -1,0 +1,386 @@
+"""The work on a case: taken, classified, put off, solved, linked, merged; and the rider's say.
+
+Each step takes the case's row alone, checks the move by bot/domain/cases.py, writes a line of the
+file and an audit row, moves the clocks, and tells the rider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import select
+
+from bot.domain import cases as rules
+from bot.domain.cases import TOPICS
+from bot.domain.clocks import HUMAN
+from bot.domain.desk_rules import Hours
+from bot.domain.rights import may
+from bot.errors import PilebotError
+from bot.services import audit, case_talk, case_timers, cases, clocks
+from bot.services.audit import Actor
+from bot.settings import Settings
+from bot.store.cases import Case, CaseLink, Clock
+from bot.store.database import UnitOfWork
+from bot.store.riders import Conversation
+from bot.store.staff import Staff
+from bot.store.stations import Pile
+
+TEXT_MAX: Final = 1000
+
+
+class NotPossible(PilebotError):
+    """What staff asked for cannot be done; the message says why, for them to read."""
+
+
+def locked(work: UnitOfWork, case_id: int) -> Case:
+    """A case for this transaction alone; what was merged leads to what it was merged into."""
+    work.session.flush()
+    case = work.session.get(Case, case_id, with_for_update=True, populate_existing=True)
+    if case is None:
+        raise NotPossible("There is no such case.")
+    return case
+
+
+# --- by staff ------------------------------------------------------------------------------------
+
+
+def assign(
+    work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, *, owner_id: int | None,
+    team: str = "",
+) -> Case:  # fmt: skip
+    """Give a case to a person, a team or both. Raises NotPossible: facts are lacking, nobody such.
+
+    Somebody of the technical trade who takes a fault on ends the clock of its response.
+    """
+    case = locked(work, case_id)
+    team = team or case.team
+    if team not in rules.TEAMS:
+        raise NotPossible("There is no such team.")
+    if team != case.team and (lacking := cases.missing(work, case)):
+        raise NotPossible(f"It cannot be routed before these are known: {', '.join(lacking)}.")
+    owner = work.session.get(Staff, owner_id) if owner_id is not None else None
+    if owner_id is not None and (owner is None or not owner.active):
+        raise NotPossible("That person is not there.")
+    if case.status == "closed":
+        raise NotPossible("The case is closed: reopen it first.")
+    before = {"owner": case.owner_id, "team": case.team, "status": case.status}
+    case.owner_id, case.team = owner_id, team
+    if owner is not None and case.status == "new":
+        case.status = "assigned"
+    case.updated_at = work.now
+    whom = " · ".join(filter(None, (rules.TEAMS[team], owner.name if owner else "")))
+    cases.entry(work, case, "assigned", f"To {whom}", actor=actor)
+    after = {"owner": owner_id, "team": team, "status": case.status}
+    audit.record(work, actor, "case_assign", f"case:{case.id}", before=before, after=after)
+    if owner is not None and owner.id == actor.staff_id and accepts(owner):
+        event = f"accepted by {owner.name}"[:80]
+        clocks.stop(work, "fault_response", cases.subject(case.id), event=event)
+    if before["status"] == "new" and case.status == "assigned":
+        case_talk.push(work, settings, case, key=f"assigned:{case.rounds}")
+    return case
+
+
+def accepts(staff: Staff) -> bool:
+    """Whether somebody can see to a fault."""
+    return staff.role in ("technician", "manager") or "technical" in staff.skills
+
+
+def move(
+    work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, status: str, *, why: str = ""
+) -> Case:
+    """Another status; "done" has its own way (`solve`). Raises NotPossible."""
+    case = locked(work, case_id)
+    if status == case.status:
+        return case
+    if status not in ("assigned", "waiting_rider", "waiting_site"):
+        raise NotPossible("A case is ended by saying its cause, what was done and the result.")
+    if not rules.may_move(case.status, status):
+        raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot go there.")
+    if case.status in ("done", "closed"):
+        return reopen(work, settings, case, why or "Staff reopened it", actor=actor)
+    before, case.status, case.updated_at = case.status, status, work.now
+    note = f"{rules.STATUSES[before]} → {rules.STATUSES[status]}"
+    cases.entry(work, case, "status", f"{note}. {why}".strip(), actor=actor)
+    audit.record(
+        work, actor, "case_status", f"case:{case.id}", before={"status": before},
+        after={"status": status},
+    )  # fmt: skip
+    _clocks_follow(work, case, before)
+    case_talk.push(work, settings, case, key=f"status:{work.now.isoformat()}")
+    return case
+
+
+def _clocks_follow(work: UnitOfWork, case: Case, before: str) -> None:
+    """The promises stand still while the rider is waited for, and only then."""
+    if case.status == "waiting_rider":
+        clocks.pause(work, cases.subject(case.id), why="waiting for the rider")
+    elif before == "waiting_rider":
+        clocks.resume(work, cases.subject(case.id), why="no longer waiting for the rider")
+
+
+def classify(
+    work: UnitOfWork, settings: Settings, actor: Actor | None, case_id: int, code: str,
+    *, priority: int | None = None,
+) -> Case:  # fmt: skip
+    """Correct what it is about; it is routed anew and the clocks follow. Raises NotPossible."""
+    case = locked(work, case_id)
+    if code not in TOPICS or (priority is not None and priority not in rules.PRIORITIES):
+        raise NotPossible("There is no such class.")
+    topic, before = TOPICS[code], {"code": case.code, "priority": case.priority}
+    case.code, case.priority = code, priority or topic.priority
+    if case.priority != before["priority"]:
+        for what in ("first", "resolve"):
+            old = f"p{before['priority']}_{what}"
+            clocks.stop(
+                work, old, cases.subject(case.id), event="other priority", outcome="dropped"
+            )
+        case_timers.start_desk_clocks(work, settings, case)
+    cases.start_promises(work, case)
+    cases.entry(
+        work, case, "classified", f"{rules.CLASSES[topic.class_]}: {topic.title}, "
+        f"{rules.PRIORITIES[case.priority]}", actor=actor,
+    )  # fmt: skip
+    if actor is not None:
+        audit.record(
+            work, actor, "case_classify", f"case:{case.id}", before=before,
+            after={"code": code, "priority": case.priority},
+        )  # fmt: skip
+    case_timers.route(work, case)
+    case.updated_at = work.now
+    return case
+
+
+def complete(
+    work: UnitOfWork, actor: Actor, case_id: int, *, pile: str = "", place: str = "",
+    contact_name: str = "", contact: str = "",
+) -> Case:  # fmt: skip
+    """Fill in facts that were lacking; it is routed as soon as they are there."""
+    case = locked(work, case_id)
+    if pile:
+        found = work.session.scalars(select(Pile).where(Pile.number == pile.strip())).first()
+        if found is None:
+            raise NotPossible(f"There is no pile {pile}.")
+        case.pile_id = found.id
+    case.place = place.strip()[:200] or case.place
+    if case.rider_id is None:
+        case.contact_name = contact_name.strip()[:120] or case.contact_name
+        case.contact = contact.strip()[:160] or case.contact
+    cases.entry(work, case, "note", "Facts filled in", actor=actor)
+    audit.record(work, actor, "case_complete", f"case:{case.id}", after={"pile": case.pile_id})
+    case.updated_at = work.now
+    case_timers.route(work, case)
+    return case
+
+
+def solve(
+    work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, *, cause: str, fix: str,
+    result: str,
+) -> Case:  # fmt: skip
+    """Done: cause, what was done, and what the rider is told. Raises NotPossible."""
+    case = locked(work, case_id)
+    cause, fix, result = (text.strip()[:TEXT_MAX] for text in (cause, fix, result))
+    if lacking := rules.lacks_result(cause, fix, result):
+        raise NotPossible(f"Say the {', the '.join(lacking)} first.")
+    if not rules.may_move(case.status, "done"):
+        raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot be solved.")
+    if case.kind == "incident" and not may(actor.role, "incident.close"):
+        raise NotPossible("A manager ends a case of danger.")
+    before, case.status = case.status, "done"
+    case.cause, case.fix, case.result = cause, fix, result
+    case.solved_at = case.updated_at = work.now
+    case.front_line = case.rounds == 0 and case.team == "support"
+    case.rounds += 1
+    case.asked, case.answer = 0, ""
+    cases.entry(work, case, "solved", f"Cause: {cause} Done: {fix} Result: {result}", actor=actor)
+    audit.record(
+        work, actor, "case_solve", f"case:{case.id}", before={"status": before},
+        after={"status": "done"},
+    )  # fmt: skip
+    _clocks_follow(work, case, before)
+    _end_clocks(work, case, actor)
+    cases.start_clock(work, case, "call_back", at=work.now, round_=case.rounds)
+    case_talk.tell(work, case, case_talk.solved(work, settings, case), key=f"done:{case.rounds}")
+    cases.set_timer(work, case.id, "call_back", work.now + rules.CALL_BACK_AFTER)
+    return case
+
+
+def _end_clocks(work: UnitOfWork, case: Case, actor: Actor) -> None:
+    """What a result ends: the dispute's decision and the desk's own goal. Whoever solves a case
+    without a word to the rider has answered by the result."""
+    subject, event = cases.subject(case.id), f"solved by {actor.name}"[:80]
+    for clock in clocks.of_subject(work, subject):
+        if clock.state != "stopped":
+            clocks.stop(work, clock.name, subject, event=event)
+
+
+def contacted(work: UnitOfWork, actor: Actor, case_id: int, text: str) -> Case:
+    """A person spoke with them by phone, e-mail or on the spot: a real first answer."""
+    case = locked(work, case_id)
+    text = text.strip()[:TEXT_MAX]
+    if not text:
+        raise NotPossible("Say what was spoken about.")
+    cases.entry(work, case, "contact", text, actor=actor)
+    audit.record(work, actor, "case_contact", f"case:{case.id}")
+    for name in sorted(HUMAN):
+        clocks.stop(work, name, cases.subject(case.id), event=f"answered by {actor.name}"[:80])
+    case.updated_at = work.now
+    return case
+
+
+def note(
+    work: UnitOfWork, actor: Actor, case_id: int, text: str, *, media_id: int | None = None
+) -> Case:
+    """A line that only staff see. Raises NotPossible."""
+    case = locked(work, case_id)
+    text = text.strip()[: cases.TEXT_MAX]
+    if not text:
+        raise NotPossible("Write something first.")
+    kind = "photo" if media_id is not None else "note"
+    cases.entry(work, case, kind, text, actor=actor, media_id=media_id)
+    return case
+
+
+def tie(work: UnitOfWork, actor: Actor, case_id: int, kind: str, ref: str) -> Case:
+    """Link a conversation, charge, refund, incident or job. Raises NotPossible."""
+    case = locked(work, case_id)
+    ref = ref.strip().lstrip("#")
+    if kind not in ("conversation", "session", "refund", "incident", "job") or not ref.isdecimal():
+        raise NotPossible("Name what to link by its number.")
+    if kind == "conversation":
+        chat = work.session.get(Conversation, int(ref))
+        if chat is None:
+            raise NotPossible("There is no such conversation.")
+        case.conversation_id = case.conversation_id or chat.id
+    if cases.link(work, case, kind, ref):
+        audit.record(work, actor, "case_link", f"case:{case.id}", after={kind: ref})
+    return case
+
+
+def untie(work: UnitOfWork, actor: Actor, case_id: int, kind: str, ref: str) -> Case:
+    """Take a link away; what it linked to stays. Raises NotPossible."""
+    case = locked(work, case_id)
+    gone = work.session.get(CaseLink, (case_id, kind, ref))
+    if gone is None:
+        raise NotPossible("That is not linked.")
+    work.session.delete(gone)
+    cases.entry(work, case, "unlinked", f"{kind} {ref}", actor=actor)
+    audit.record(work, actor, "case_unlink", f"case:{case.id}", before={kind: ref})
+    return case
+
+
+def merge(work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, into: int) -> Case:
+    """Two cases about one thing become one. Raises NotPossible."""
+    first, second = sorted((case_id, into))
+    if first == second:
+        raise NotPossible("That is the same case.")
+    locked(work, first), locked(work, second)
+    case, target = locked(work, case_id), locked(work, into)
+    if case.merged_into is not None or target.merged_into is not None or target.status == "closed":
+        raise NotPossible("One of them is closed or merged already.")
+    for each in cases.links(work, case.id):
+        cases.link(work, target, each.kind, each.ref, quiet=True)
+    target.contacts += case.contacts
+    target.session_id = target.session_id or case.session_id
+    target.pile_id = target.pile_id or case.pile_id
+    cases.entry(work, target, "merged", f"Case {case.id} joined: {case.text}", actor=actor)
+    cases.entry(work, case, "merged", f"Merged into case {target.id}", actor=actor)
+    case.merged_into = target.id
+    case_timers.close(work, case, "merged")
+    target.updated_at = work.now
+    audit.record(work, actor, "case_merge", f"case:{case.id}", after={"into": target.id})
+    if case.rider_id is not None and case.rider_id != target.rider_id:
+        cases.entry(work, target, "note", f"Rider {case.rider_id} waits for news too", actor=actor)
+    case_talk.tell(work, case, case_talk.merged(case.id, target.id), key=f"merged:{target.id}")
+    return target
+
+
+def bulk_assign(
+    work: UnitOfWork, settings: Settings, actor: Actor, ids: Sequence[int], owner_id: int
+) -> tuple[int, int]:
+    """Give many to one person: how many were, and how many could not be."""
+    done = left = 0
+    for case_id in ids:
+        try:
+            assign(work, settings, actor, case_id, owner_id=owner_id)
+            done += 1
+        except NotPossible:
+            left += 1
+    return done, left
+
+
+# --- by the rider --------------------------------------------------------------------------------
+
+
+def reopen(
+    work: UnitOfWork, settings: Settings, case: Case, why: str, *, actor: Actor | None = None
+) -> Case:
+    """It is not solved after all: the work goes on, with fresh clocks."""
+    before, case.status = case.status, "assigned" if case.owner_id else "new"
+    case.solved_at = case.closed_at = None
+    case.close_reason, case.updated_at = "", work.now
+    clocks.stop(work, "call_back", cases.subject(case.id), event="answered")
+    cases.entry(work, case, "reopened", why, actor=actor)
+    audit.record(
+        work, actor, "case_reopen", f"case:{case.id}", before={"status": before},
+        after={"status": case.status},
+    )  # fmt: skip
+    cases.start_clock(work, case, "first_reply", at=work.now, round_=case.rounds + 1)
+    case_timers.start_desk_clocks(work, settings, case)
+    cases.set_timer(work, case.id, "update", work.now + rules.UPDATE_EVERY)
+    return case
+
+
+def answered(work: UnitOfWork, settings: Settings, case: Case, answer: str) -> bool:
+    """The rider's word to a call-back: "yes" closes, "no" and "talk" reopen, "no" for a supervisor.
+
+    False when there is nothing to answer any more.
+    """
+    case = locked(work, case.id)
+    if case.status != "done":
+        return False
+    case.answer = answer
+    cases.entry(work, case, "answered", f"The rider says {answer}")
+    if answer == "yes":
+        case_timers.close(work, case, "consent")
+        return True
+    reopen(work, settings, case, "The rider says it is not solved" if answer == "no"
+           else "The rider wants to talk about it")  # fmt: skip
+    if answer == "no":
+        reason = rules.supervisor_reason(contacts=0, answered_no=True, missed="")
+        cases.raise_level(work, case, reason)
+    return True
+
+
+def rider_wrote(work: UnitOfWork, conversation: Conversation) -> None:
+    """A line of the rider in a conversation that cases hang on: nobody waits for them any more,
+    and what a person has answered before is to be answered again."""
+    if conversation.owner == "bot":
+        return
+    for case in cases.of_conversation(work, conversation.id):
+        if case.status not in rules.OPEN:
+            continue
+        if case.status == "waiting_rider":
+            case.status, case.updated_at = "assigned", work.now
+            cases.entry(work, case, "status", "The rider answered")
+            clocks.resume(work, cases.subject(case.id), why="the rider answered")
+        _expect_next(work, case)
+
+
+def _expect_next(work: UnitOfWork, case: Case) -> None:
+    subject, name = cases.subject(case.id), f"p{case.priority}_next"
+    mine = clocks.of_subject(work, subject)
+    first_done = any(each.name.endswith("_first") and each.state == "stopped" for each in mine)
+    waiting = any(each.name in HUMAN and each.state != "stopped" for each in mine)
+    if first_done and not waiting:
+        round_ = sum(each.name == name for each in mine) + 1
+        cases.start_clock(work, case, name, at=work.now, round_=round_, hours=_hours_of(mine))
+
+
+def _hours_of(mine: Sequence[Clock]) -> Hours | None:
+    """The desk's hours as the first clock of the case took them."""
+    for each in mine:
+        hours = clocks.facts_of(each).hours
+        if hours is not None:
+            return hours
+    return None
