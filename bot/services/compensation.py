@@ -4,29 +4,60 @@ from __future__ import annotations
 
 from typing import Final
 
+from sqlalchemy import select
+
 from bot.domain.money import Money, exponent
 from bot.replies import Say
-from bot.services import cases, refunds
+from bot.services import case_talk, cases, coupons, refunds
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
 from bot.store.database import UnitOfWork
+from bot.store.offers import RefundRequest
 
 LATE_TEMPLATE: Final = "late"
 PHOTO_TEMPLATE: Final = "fault_photo"
 
 
 def for_breach(work: UnitOfWork, clock: Clock, case: Case | None) -> None:
-    """One coupon for one missed promise."""
+    """One coupon for one missed promise, with our excuse; none where no budget is left for it."""
+    if clock.rider_id is None:
+        return
+    coupon = coupons.issue(
+        work, clock.rider_id, LATE_TEMPLATE, cause=f"clock:{clock.id}", key=f"clock:{clock.id}",
+        country=_country(work, case), tell=False,
+    )  # fmt: skip
+    told = "A coupon for the missed promise" if coupon else "No coupon: none is left to give"
     if case is not None:
-        cases.entry(
-            work, case, "money", "A coupon is due for the missed promise",
-            key=f"clock:{clock.id}:coupon",
-        )  # fmt: skip
+        cases.entry(work, case, "money", told, key=f"clock:{clock.id}:coupon")
+    if coupon is not None:
+        words = {"late": case_talk.late(clock), "coupon": coupons.describe(work, coupon)}
+        said = Say("{late} You get {coupon}; it counts by itself at your next charge.", words)
+        tell_rider(work, clock.rider_id, said, key=f"clock:{clock.id}:late")
+
+
+def for_photo(work: UnitOfWork, case: Case) -> bool:
+    """The first photo that showed us a fault earns a coupon, once for the fault."""
+    if case.rider_id is None:
+        return False
+    coupon = coupons.issue(
+        work, case.rider_id, PHOTO_TEMPLATE, cause=f"fault-photo:case:{case.id}",
+        key=f"case:{case.id}:photo", country=_country(work, case),
+        why=Say("Your photo helped: the pile is taken out of service and repaired. Thank you."),
+    )  # fmt: skip
+    return coupon is not None
+
+
+def _country(work: UnitOfWork, case: Case | None) -> str | None:
+    station = cases.station_of(work, case) if case is not None else None
+    return station.country if station else None
 
 
 def decide_for_rider(work: UnitOfWork, settings: Settings, case: Case) -> None:
     """Give back what was taken for the charge in doubt, as far as a machine may decide alone."""
+    asked = select(RefundRequest.id).where(RefundRequest.session_id == case.session_id)
+    if work.session.scalars(asked).first() is not None:
+        return  # decided there, by a deadline of its own
     hold = refunds.hold_with_money(work, case.session_id or 0)
     left = refunds.balance(work, hold).left.amount_minor if hold else 0
     if hold is None or left == 0:

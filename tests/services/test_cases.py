@@ -28,12 +28,14 @@ from bot.store.cases import Case, CaseLink, Clock, ClockEvent
 from bot.store.charging import ChargingSession
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.desk import OpeningHours
+from bot.store.offers import Coupon
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
 from bot.store.stations import Evse
 from bot.store.tables import Base
 from tests.charging.world import PILE, SETTINGS, World
+from tests.offers import add_template
 
 TEO, ANNA, CHEF = (Actor(1, "technician", "Teo"), Actor(2, "agent", "Anna"),
                    Actor(3, "manager", "Chef"))  # fmt: skip
@@ -196,6 +198,7 @@ def test_the_bots_own_words_and_a_claim_do_not_answer_a_person_does(office: Offi
 
 
 def test_a_missed_promise_is_made_good_once_whenever_it_is_seen(office: Office) -> None:
+    add_template(office.store, "late", fixed_minor=500)
     number = office.report()
     office.now += timedelta(minutes=40)  # every worker is down; then the technician comes
     with office.work() as work:
@@ -204,7 +207,12 @@ def test_a_missed_promise_is_made_good_once_whenever_it_is_seen(office: Office) 
     office.drain()
     office.drain()
     assert office.case(number).level_reason == "Deadline missed: Fault response."
-    assert len(office.file(number, "money")) == 1
+    assert office.file(number, "money") == ["A coupon for the missed promise"]
+    sorry = [text for text in office.said() if "We did not keep it" in text]
+    assert len(sorry) == 1
+    assert "You get" in sorry[0]
+    with office.store.read() as work:
+        assert [each.worth_minor for each in work.session.scalars(select(Coupon))] == [500]
     with office.store.read() as work:
         assert clock_results.lately(work)["fault_response"] == (0, 1)
 
