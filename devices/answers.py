@@ -7,15 +7,16 @@ the same answer and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
 
-from bot.services import action_results
+from bot.services import action_results, sensing
 from bot.services.pile_facts import AlarmFact, StatusFact, TransactionFact
+from bot.services.sensing import Sample, Seen
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.database import UnitOfWork
@@ -51,6 +52,7 @@ class Memory:
 
     transactions: dict[tuple[str, str], Running] = field(default_factory=dict)
     booted: set[tuple[str, int]] = field(default_factory=set)  # EVSEs whose next status counts
+    sensed: Seen = field(default_factory=Seen)
 
     def running(self, pile_id: str, transaction_id: str) -> Running | None:
         return self.transactions.get((pile_id, transaction_id))
@@ -91,6 +93,13 @@ class Report:
             coalesce=coalesce,
         )
 
+    def sense(self, number: int | None, samples: Sequence[Sample]) -> None:
+        """Keep what a socket measured; a clock that runs ahead is set to ours."""
+        evse = self.evse(number) if number and samples else None
+        if evse is not None:
+            honest = [each._replace(at=min(each.at, self.received_at)) for each in samples]
+            sensing.note(self.work, self.memory.sensed, self.pile, evse, honest)
+
     def evse(self, number: int) -> Evse | None:
         """One of the pile's EVSEs; None for a number we do not know."""
         if not 0 < number < 1000:
@@ -102,8 +111,9 @@ class Report:
 
 Answer = Callable[[Report], Payload]
 ANSWERS: Final[dict[str, Answer]] = {}
-# Not kept in pile_event: they say nothing but "I am here".
-TRANSIENT: Final = frozenset({"Heartbeat"})
+# Not kept in pile_event: "I am here", and what is kept by the minute instead. Such a report is
+# never new.
+TRANSIENT: Final = frozenset({"Heartbeat", "MeterValues"})
 
 
 def _on(action: str) -> Callable[[Answer], Answer]:
@@ -183,6 +193,7 @@ def transaction_event(report: Report) -> Payload:
         )
         report.out += out
         _stop_if_unwanted(report, transaction_id, running, command)
+        report.sense(running.evse_number, readings.samples(payload.get("meterValue", [])))
         fact = _transaction_fact(report, running, command, at)
         meter_only = (
             payload["eventType"] == "Updated"
@@ -210,6 +221,11 @@ def authorize(report: Report) -> Payload:
 
 @_on("NotifyEvent")
 def notify_event(report: Report) -> Payload:
+    for each in report.payload["eventData"] if report.new else ():
+        if each["trigger"] != "Alerting":  # an alarm of the pile's own is told below
+            sample = readings.event_sample(each, readings.moment(each["timestamp"]))
+            number = each["component"].get("evse", {}).get("id")
+            report.sense(number, [sample] if sample is not None else [])
     alarms = [
         (each, readings.moment(each["timestamp"]))
         for each in report.payload["eventData"]
@@ -257,9 +273,15 @@ def data_transfer(report: Report) -> Payload:
 @_on("FirmwareStatusNotification")
 @_on("NotifyReport")
 @_on("NotifyMonitoringReport")
-@_on("MeterValues")
 def noted(report: Report) -> Payload:
     """Kept in pile_event for whoever looks into the pile; nothing else follows from it."""
+    return {}
+
+
+@_on("MeterValues")
+def meter_values(report: Report) -> Payload:
+    """Measured outside of a charge: kept, and judged by the limits; a repeat changes nothing."""
+    report.sense(report.payload["evseId"], readings.samples(report.payload["meterValue"]))
     return {}
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from bot.domain.sensing import Kind
 from bot.services.pile_facts import ReadingFact
+from bot.services.sensing import Sample
 from devices.frames import FrameError
 
 ENERGY: Final = "Energy.Active.Import.Register"
 POWER: Final = "Power.Active.Import"
 
+_MEASURED: Final[dict[Kind, str]] = {
+    "voltage": "Voltage", "current": "Current.Import", "power": POWER,
+}  # fmt: skip
+_VARIABLES: Final[dict[str, Kind]] = {
+    "Temperature": "temperature", "Voltage": "voltage", "Current": "current", "Power": "power",
+}  # fmt: skip
 _KILO: Final = {"kWh", "kW"}
 
 
@@ -41,6 +49,44 @@ def power_w(meter_values: list[dict[str, Any]]) -> int | None:
     """The power drawn at the last reading that has it, in W."""
     values = [_value(each["sampledValue"], POWER) for each in meter_values]
     return next((value for value in reversed(values) if value is not None), None)
+
+
+def samples(meter_values: list[dict[str, Any]]) -> list[Sample]:
+    """Voltage, current, power and temperature of the newest reading, in thousandths.
+
+    Of several phases the highest counts. OCPP 2.0.1 has no measurand for temperature: it comes in
+    the reading's customData (docs/protocol.md).
+    """
+    if not meter_values:
+        return []
+    newest = max(meter_values, key=lambda each: moment(each["timestamp"]))
+    at, found = moment(newest["timestamp"]), []
+    for kind, measurand in _MEASURED.items():
+        values = [
+            value
+            for each in newest["sampledValue"]
+            if each.get("measurand") == measurand and (value := _in_base_unit(each)) is not None
+        ]
+        if values and kind == "power" and (total := power_w([newest])) is not None:
+            found.append(Sample(kind, total * 1000, at))
+        elif values:
+            found.append(Sample(kind, round(max(values) * 1000), at))
+    temperature = newest.get("customData", {}).get("temperatureC")
+    if isinstance(temperature, int | float) and -100 < temperature < 1000:
+        found.append(Sample("temperature", round(temperature * 1000), at))
+    return found
+
+
+def event_sample(event: dict[str, Any], at: datetime) -> Sample | None:
+    """The value of a NotifyEvent about temperature, voltage, current or power; None for others."""
+    kind = _VARIABLES.get(event["variable"]["name"])
+    try:
+        value = float(event["actualValue"])
+    except ValueError:
+        return None
+    if kind is None or not -1e9 < value < 1e9:
+        return None
+    return Sample(kind, round(value * 1000), at)
 
 
 def _value(samples: list[dict[str, Any]], measurand: str) -> int | None:

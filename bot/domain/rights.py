@@ -33,6 +33,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "pile.soft_restart": frozenset({"agent", "technician", "manager"}),
     "pile.hard_restart": _FIELD,
     "pile.unlock": _FIELD,
+    "pile.limits": _FIELD,
     "station.read": _ALL,
     "station.edit": frozenset({"manager"}),
     "tariff.read": _ALL,

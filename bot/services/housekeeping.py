@@ -12,11 +12,13 @@ from bot.store.devices import PileEvent
 from bot.store.limits import forget_old
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Media, WebLogin, WebSession
+from bot.store.sensing import EvseSample
 from bot.store.staff import StaffSession
 
 # Failed rows stay until staff have dealt with them.
 QUEUES_KEPT = timedelta(days=30)
 STAFF_SESSIONS_KEPT = timedelta(days=90)  # tells a known account from its very first login
+SAMPLES_KEPT = timedelta(days=90)  # what sockets measured, by the minute
 PILE_EVENTS_KEPT = timedelta(days=400)  # a disputed bill is recomputed from these
 
 
@@ -34,6 +36,7 @@ def tidy(store: Store) -> None:
         ),
         delete(Outbox).where(Outbox.state.in_(("done", "dropped")), Outbox.done_at < queues),
         delete(PileEvent).where(PileEvent.received_at < events),
+        delete(EvseSample).where(EvseSample.minute < now - SAMPLES_KEPT),
         delete(Media).where(Media.expires_at < now),
         delete(WebLogin).where(WebLogin.expires_at < now),
         delete(WebSession).where(WebSession.expires_at < now),

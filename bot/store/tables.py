@@ -12,15 +12,7 @@ from bot.store.cases import (
     Outage,
     PartnerKey,
 )
-from bot.store.charging import (
-    Bill,
-    ChargingSession,
-    CreditNote,
-    Hold,
-    LedgerEntry,
-    Refund,
-    Series,
-)
+from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry, Refund, Series
 from bot.store.desk import (
     CannedReply,
     ConsoleEvent,
@@ -47,15 +39,8 @@ from bot.store.offers import (
     RefundRequest,
 )
 from bot.store.queues import Inbox, Outbox
-from bot.store.riders import (
-    Conversation,
-    Media,
-    Message,
-    Rider,
-    RiderAddress,
-    WebLogin,
-    WebSession,
-)
+from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress, WebLogin, WebSession
+from bot.store.sensing import EvseSample, SensorAlarm, SensorLimit
 from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, TariffVersion
 from bot.store.understood import Understood
@@ -64,10 +49,11 @@ __all__ = [
     "Audit", "Base", "Bill", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
     "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
     "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
-    "CouponTemplate", "CreditNote", "Evse", "Hold", "Inbox", "Incident", "IncidentEntry",
-    "LedgerEntry", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage",
-    "Outbox", "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "RateWindow",
-    "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress", "SavedView", "Series",
-    "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",
-    "TariffProposal", "TariffVersion", "Understood", "Viewer", "WebLogin", "WebSession",
+    "CouponTemplate", "CreditNote", "Evse", "EvseSample", "Hold", "Inbox", "Incident",
+    "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media", "Message", "MeterCheck",
+    "OpeningHours", "Outage", "Outbox", "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer",
+    "PlanUse", "RateWindow", "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress",
+    "SavedView", "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour",
+    "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion",
+    "Understood", "Viewer", "WebLogin", "WebSession",
 ]  # fmt: skip

@@ -296,7 +296,26 @@ class Evse:
             "measurand": "Power.Active.Import",
             "unitOfMeasure": {"unit": "W"},
         }
-        return {"timestamp": iso(now), "sampledValue": [energy, power]}
+        volts = 400.0 if self.spec.kind == "dc" else 230.0
+        voltage = {
+            "value": volts,
+            "context": energy["context"],
+            "measurand": "Voltage",
+            "unitOfMeasure": {"unit": "V"},
+        }
+        current = {
+            "value": round(self.power_w / volts, 2),
+            "context": energy["context"],
+            "measurand": "Current.Import",
+            "unitOfMeasure": {"unit": "A"},
+        }
+        # A connector warms by some 25 K at full load.
+        warmth = 21.0 + 25.0 * self.power_w / max(1, self.spec.max_power_w)
+        return {
+            "timestamp": iso(now),
+            "sampledValue": [energy, power, voltage, current],
+            "customData": {"vendorId": "pilebot", "temperatureC": round(warmth, 1)},
+        }
 
     def _alarm(self, now: datetime, kind: str, *, cleared: bool) -> None:
         if kind not in _ALARMS:

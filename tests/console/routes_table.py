@@ -49,7 +49,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "technician manager": """
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
-        actions_in_service actions_in_service_form
+        actions_in_service actions_in_service_form limits_page limits_save limits_reset
     """,
     "agent manager": "actions_start actions_start_form",
     # A second person for money, never an admin.

@@ -24,7 +24,7 @@ CHECK = (
 )
 PAGES = (
     "/incidents", "/incidents/1", "/piles", "/piles?tab=map", "/piles/P001023", "/stations",
-    "/stations/1", "/stations/1/edit", "/figures", "/figures/bot", "/figures/riders",
+    "/stations/1", "/stations/1/edit", "/figures", "/figures/bot", "/figures/riders", "/limits",
     "/tariffs", "/tariffs/1", "/tariffs/1/edit",
 )  # fmt: skip
 
