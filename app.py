@@ -140,6 +140,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         charging,
         clock_breach,
         paging,
+        payment_results,
         safety,
     )
 
@@ -152,7 +153,8 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     return {
         **serving.routes(),
         "stripe.event": fact(stripe_events.on_stripe_event),
-        "payment.result": fact(charging.on_payment_result),
+        "payment.result": fact(payment_results.on_payment_result),
+        "payment.timer": fact(payment_results.on_timer),
         "command.result": fact(charging.on_command_result),
         "pile.transaction": fact(charging.on_transaction),
         "pile.status": fact(charging.on_pile_status),

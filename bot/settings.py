@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.domain.pay_methods import read_methods
 from bot.errors import PilebotError
 
 
@@ -130,6 +131,12 @@ class Settings:
     stripe_api_url: str = setting(
         "Base address for Stripe's API; empty: Stripe's own", "", url=("http", "https")
     )
+    payment_methods: str = setting(
+        "What the payment page may offer, by Stripe's names, where a currency differs after its "
+        "code: card,link;SGD:card,link,paynow,grabpay. Holds and deposits get those of them that "
+        "can be captured later, wallets and plans all; the Stripe account must have them enabled",
+        "card,link",
+    )
 
     nlu_url: str = setting(
         "Rasa server, as http://127.0.0.1:5005; empty: buttons, codes and keywords only",
@@ -208,6 +215,10 @@ def read(environ: Mapping[str, str]) -> Settings:
     console = urlsplit(values.get("console_url", "http://127.0.0.1")).hostname
     if values.get("second_factor") == "off" and console not in ("127.0.0.1", "localhost", "::1"):
         problems.append("SECOND_FACTOR may be off only where CONSOLE_URL is this machine (demos)")
+    try:
+        read_methods(values.get("payment_methods", ""))
+    except ValueError as error:
+        problems.append(f"PAYMENT_METHODS: {error}")
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**values)

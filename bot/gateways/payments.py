@@ -6,21 +6,21 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.domain.pay_methods import offered, read_methods
 from bot.errors import GiveUp
 from bot.gateways.stripe_client import client_for, stripe_errors
-from bot.gateways.stripe_holds import HoldDesk, Outcome, Payer, forget_card
+from bot.gateways.stripe_holds import Card, HoldDesk, Outcome, Payer, forget_card
 from bot.gateways.stripe_refunds import pursue_refund
 from bot.gateways.translate import language, say
-from bot.replies import Say
+from bot.replies import load
+from bot.services import cards
 from bot.settings import Settings
-from bot.store.charging import Bill, ChargingSession, Hold, Refund
-from bot.store.database import Store
+from bot.store.charging import Hold, Refund
+from bot.store.database import Store, UnitOfWork
 from bot.store.inbox import put
 from bot.store.riders import Rider
-from bot.store.stations import Evse
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -29,10 +29,6 @@ KINDS: Final = frozenset(
     {"payment.hold", "payment.check", "payment.capture", "payment.void", "payment.refund",
      "payment.forget_card"}
 )  # fmt: skip
-
-
-NOTE: Final = Say("Held on your card. You pay only for what you charge; the rest is released.")
-DEBT_NOTE: Final = Say("Payment of bill {number} for your charge at {evse}.")
 
 
 def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str, Any]) -> None:
@@ -108,27 +104,28 @@ def _row(session: Session, table: type[T], row_id: int) -> T:
 
 def _payer(session: Session, settings: Settings, hold: Hold) -> Payer:
     rider = _row(session, Rider, hold.rider_id)
-    charge = _row(session, ChargingSession, hold.session_id)
-    evse = _row(session, Evse, charge.evse_id)
-    title, note = f"{settings.brand} {evse.code}", NOTE
-    if hold.purpose == "debt":
-        number = session.scalars(select(Bill.number).where(Bill.session_id == charge.id)).one()
-        title = f"{settings.brand} {number}"
-        note = Say(DEBT_NOTE.text, {"number": number, "evse": evse.code})
+    title, note = load(hold.about["title"]), load(hold.about["note"])
+    saved = rider.stripe_payment_method if hold.about.get("saved_card", True) else None
     return Payer(
         customer=rider.stripe_customer,
-        payment_method=rider.stripe_payment_method,
+        payment_method=saved,
         locale=language(rider.lang) if rider.lang else None,  # Checkout's names are the same
-        title=title,
+        title=f"{settings.brand} {say(rider.lang, title)}",
         note=say(rider.lang, note),
         return_url=f"{settings.public_url.rstrip('/')}/pay/{pay_token(settings, hold.id)}",
+        methods=offered(
+            read_methods(settings.payment_methods),
+            hold.purpose,
+            hold.currency,
+            hold.about.get("methods", ()),
+        ),
     )
 
 
 def _record(
     store: Store, seen: Hold, outcome: Outcome, refund: Refund | None = None, attempt: int = 1
 ) -> None:
-    """Fill the provider's columns and tell the session, once per outcome and attempt."""
+    """Fill the provider's columns and tell the subject, once per outcome and attempt."""
     subject = refund.id if refund else seen.id
     again = f":{attempt}" if attempt > 1 else ""
     step = {"capturing": ":capture", "voiding": ":void"}.get(seen.state, "")
@@ -145,10 +142,7 @@ def _record(
         if outcome.capture_before:
             hold.capture_before = outcome.capture_before
         if outcome.card:
-            rider = _row(work.session, Rider, hold.rider_id)
-            rider.stripe_customer = outcome.card.customer
-            rider.stripe_payment_method = outcome.card.payment_method
-            rider.card_label = outcome.card.label
+            _keep_card(work, hold, outcome.card)
         if refund is not None and outcome.refund:
             _row(work.session, Refund, refund.id).provider_id = outcome.refund
         if outcome.name:
@@ -156,13 +150,24 @@ def _record(
                 work,
                 source="payments",
                 source_id=f"{outcome.name}:{subject}:{seen.attempt}{step}{again}",
-                stream=f"session:{hold.session_id}",
+                stream=hold.subject,
                 kind="payment.result",
                 body=_result(seen, refund, outcome),
             )
     log.info("payment_result", hold_id=seen.id, outcome=outcome.name, reason=outcome.reason)
     if outcome.staff:
         raise GiveUp(outcome.staff)
+
+
+def _keep_card(work: UnitOfWork, hold: Hold, card: Card) -> None:
+    """The rider is charged by this card from now on; one it replaces at their wish is forgotten."""
+    rider = _row(work.session, Rider, hold.rider_id)
+    before = rider.stripe_payment_method
+    if hold.purpose == "card" and before and before != card.payment_method:
+        cards.forget(work, rider.id, before)
+    rider.stripe_customer = card.customer
+    rider.stripe_payment_method = card.payment_method
+    rider.card_label = card.label
 
 
 def _result(hold: Hold, refund: Refund | None, outcome: Outcome) -> dict[str, Any]:

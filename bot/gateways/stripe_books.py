@@ -25,7 +25,8 @@ def check_books(store: Store, settings: Settings) -> tuple[int, list[str]]:
     """
     with store.read() as work:
         faults = books.audit(work)
-        holds = list(work.session.scalars(select(Hold).order_by(Hold.id)))
+        at_stripe = select(Hold).where(Hold.method == "card", Hold.purpose != "card")
+        holds = list(work.session.scalars(at_stripe.order_by(Hold.id)))
         refunds = list(work.session.scalars(select(Refund).order_by(Refund.id)))
     if not holds:
         return 0, faults

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select, update
 from bot.gateways.stripe_client import hold_ref, refund_key
 from bot.services import money_watch
 from bot.settings import Settings
-from bot.store.charging import ChargingSession, Hold, Refund
+from bot.store.charging import Hold, Refund
 from bot.store.database import Store, UnitOfWork
 from bot.store.inbox import put
 from bot.store.outbox import emit
@@ -30,6 +30,7 @@ HOLD_EVENTS: Final = (
     "payment_intent.canceled",
     "payment_intent.payment_failed",
     "payment_intent.succeeded",
+    "setup_intent.succeeded",
 )
 REFUND_EVENTS: Final = ("refund.created", "refund.updated", "refund.failed")
 DISPUTE_EVENTS: Final = ("charge.dispute.created", "charge.dispute.closed")
@@ -71,24 +72,25 @@ def poll_unsettled(store: Store, *, older_than: timedelta = timedelta(minutes=5)
 
     Holds and refunds in a state that should pass are looked at every `older_than`, later every
     hour, in the end every day; held ones every hour. A hold that lapses at Stripe within 12 hours
-    is told to its session once (outcome "expiring"), which must capture what is owed. Returns how
+    is told to its service once (outcome "expiring"), which must capture what is owed. Returns how
     many effects were emitted.
     """
     with store.begin() as work:
         emitted = 0
+        at_stripe = select(Hold).where(Hold.method == "card")
         passing = work.session.scalars(
-            select(Hold).where(Hold.state.in_(_UNSETTLED), Hold.updated_at <= work.now - older_than)
+            at_stripe.where(Hold.state.in_(_UNSETTLED), Hold.updated_at <= work.now - older_than)
         )
         for hold in passing:
             every = _patience(work.now - hold.updated_at, older_than)
             emitted += _check(work, hold, f"poll:hold:{hold.id}:{_slot(work.now, every)}")
         held = work.session.scalars(
-            select(Hold).where(Hold.state == "held", Hold.updated_at <= work.now - _HELD_POLL)
+            at_stripe.where(Hold.state == "held", Hold.updated_at <= work.now - _HELD_POLL)
         )
         for hold in held:
             emitted += _check(work, hold, f"poll:hold:{hold.id}:h{_slot(work.now, _HELD_POLL)}")
         stuck = work.session.scalars(
-            select(Hold).where(
+            at_stripe.where(
                 Hold.state == "failed",
                 Hold.reason == "void_refused",
                 Hold.created_at > work.now - _LAPSED,
@@ -97,8 +99,12 @@ def poll_unsettled(store: Store, *, older_than: timedelta = timedelta(minutes=5)
         for hold in stuck:
             emitted += _check(work, hold, f"poll:hold:{hold.id}:d{_slot(work.now, _DAY)}")
         waiting = work.session.scalars(
-            select(Refund).where(
-                Refund.state.in_(("open", "sent")), Refund.created_at <= work.now - older_than
+            select(Refund)
+            .join(Hold, Hold.id == Refund.hold_id)
+            .where(
+                Hold.method == "card",
+                Refund.state.in_(("open", "sent")),
+                Refund.created_at <= work.now - older_than,
             )
         )
         for refund in waiting:
@@ -123,7 +129,11 @@ def check_hold(work: UnitOfWork, hold: Hold, cause: str) -> bool:
 
 def _tell_expiring(work: UnitOfWork) -> None:
     ending = work.session.scalars(
-        select(Hold).where(Hold.state == "held", Hold.capture_before <= work.now + _SWEEP_AHEAD)
+        select(Hold).where(
+            Hold.method == "card",
+            Hold.state == "held",
+            Hold.capture_before <= work.now + _SWEEP_AHEAD,
+        )
     )
     for hold in ending:
         assert hold.capture_before is not None
@@ -131,7 +141,7 @@ def _tell_expiring(work: UnitOfWork) -> None:
             work,
             source="payments",
             source_id=f"expiring:{hold.id}:{hold.attempt}",
-            stream=f"session:{hold.session_id}",
+            stream=hold.subject,
             kind="payment.result",
             body={
                 "hold_id": hold.id,
@@ -145,9 +155,7 @@ def _tell_expiring(work: UnitOfWork) -> None:
 def _check(work: UnitOfWork, hold: Hold, key: str, intent_id: str | None = None) -> bool:
     body: dict[str, Any] = {"hold_id": hold.id}
     if hold.state == "capturing":  # the try that is on its way: its amount belongs to its key
-        session = work.session.get(ChargingSession, hold.session_id)
-        captures = session.facts.get("captures", 1) if session is not None else 1
-        body["attempt"] = max(1, captures)
+        body["attempt"] = max(1, hold.captures)
     if intent_id and intent_id != hold.payment_intent:
         body["payment_intent"] = intent_id
     return emit(

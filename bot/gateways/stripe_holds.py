@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import stripe
 import structlog
 
+from bot.domain.pay_methods import KEPT
+from bot.domain.payment import DEAD, TAKEN_LATER
 from bot.errors import GiveUp, TryAgain
 from bot.gateways.stripe_client import (
     again_if_stored,
@@ -35,11 +37,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-DEAD: Final = frozenset({"voiding", "void", "failed", "expired"})
 # Stripe prunes idempotency keys after 24 hours; a replay after that would be a second payment.
 REPLAY_LIMIT: Final = timedelta(hours=20)
 _PAGE_LIFE: Final = timedelta(minutes=30)  # the shortest Checkout allows
 _PAGE_STEP: Final = timedelta(minutes=10)
+_SHORTEST_HOLD: Final = timedelta(days=4, hours=18)  # Visa without the rider present
 _FIND_LIMIT: Final = 500
 _LIVE: Final = frozenset({"requires_capture", "succeeded", "canceled"})
 _CARD_GONE: Final = frozenset({"resource_missing", "payment_method_unexpected_state"})
@@ -83,6 +85,7 @@ class Payer:
     title: str  # what the rider sees on the pay page,
     note: str  # and a line below it, in the rider's language
     return_url: str  # /done and /cancelled hang below it
+    methods: tuple[str, ...] = ("card",)  # what the page offers
 
 
 class HoldDesk:
@@ -96,15 +99,14 @@ class HoldDesk:
         now: datetime,
         attempt: int = 1,
     ) -> None:
-        self._v1 = client.v1
+        self._client, self._v1 = client, client.v1
         self._hold = hold
         self._payer = payer
         self._now = now
         self._attempt = attempt  # of capturing
         self._amount = to_stripe(hold.amount_minor, hold.currency)
-        # What pays a debt is taken at once.
         self._method: Literal["automatic", "manual"] = (
-            "automatic" if hold.purpose == "debt" else "manual"
+            "manual" if hold.purpose in TAKEN_LATER else "automatic"
         )
 
     # What the outbox asks for.
@@ -120,7 +122,7 @@ class HoldDesk:
             if self._now - hold.created_at > REPLAY_LIMIT:
                 return self._find() or Outcome("failed", reason="too_late")
             reason = "new_card"
-            if payer.customer and payer.payment_method:
+            if payer.customer and payer.payment_method and hold.purpose != "card":
                 outcome = self._charge_saved_card(payer.customer, payer.payment_method)
                 if outcome.name != "declined":
                     return outcome
@@ -138,7 +140,7 @@ class HoldDesk:
     def look(self) -> Outcome:
         """Retrieve the truth and move on to what the hold's state calls for."""
         state = self._hold.state
-        if state == "captured":
+        if state in {"captured", "saved"}:
             return Outcome()
         wanted = "capture" if state == "capturing" else "void" if state in DEAD else "hold"
         return self._pursue(wanted) or Outcome()
@@ -175,7 +177,7 @@ class HoldDesk:
             "currency": self._hold.currency.lower(),
             "customer": customer,
             "payment_method": payment_method,
-            "allowed_payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card", "link"],
             "capture_method": self._method,
             "confirm": True,
             "off_session": True,
@@ -185,7 +187,7 @@ class HoldDesk:
         }
 
     def page_params(self, customer: str | None) -> SessionCreateParams:
-        """A Checkout page that holds (or for a debt takes) the amount and keeps the card.
+        """A Checkout page that holds or takes the amount, or only keeps a card.
 
         Replays must carry the same parameters, so the expiry is counted from the row.
         """
@@ -193,33 +195,22 @@ class HoldDesk:
         while expires_at < self._now + _PAGE_LIFE + timedelta(minutes=1):
             expires_at += _PAGE_STEP
         params: SessionCreateParams = {
-            "mode": "payment",
-            "allowed_payment_method_types": ["card"],
-            "line_items": [
-                {
-                    "quantity": 1,
-                    "price_data": {
-                        "currency": self._hold.currency.lower(),
-                        "unit_amount": self._amount,
-                        "product_data": {
-                            "name": self._payer.title,
-                            "description": self._payer.note,
-                        },
-                    },
-                }
-            ],
-            "payment_intent_data": {
-                "capture_method": self._method,
-                "setup_future_usage": "off_session",
-                "description": self._payer.title,
-                "metadata": self._metadata(),
-            },
+            "mode": "setup" if self._hold.purpose == "card" else "payment",
+            "allowed_payment_method_types": list(self._payer.methods),
             "client_reference_id": str(self._hold.id),
             "metadata": self._metadata(),
             "expires_at": int(expires_at.timestamp()),
             "success_url": f"{self._payer.return_url}/done",
             "cancel_url": f"{self._payer.return_url}/cancelled",
         }
+        if self._hold.purpose == "card":
+            params["setup_intent_data"] = {
+                "description": self._payer.title,
+                "metadata": self._metadata(),
+            }
+            params["currency"] = self._hold.currency.lower()
+        else:
+            self._add_price(params)
         if self._payer.locale:
             params["locale"] = self._payer.locale
         if customer:
@@ -228,12 +219,33 @@ class HoldDesk:
             params["customer_creation"] = "always"
         return params
 
+    def _add_price(self, params: SessionCreateParams) -> None:
+        params["line_items"] = [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": self._hold.currency.lower(),
+                    "unit_amount": self._amount,
+                    "product_data": {"name": self._payer.title, "description": self._payer.note},
+                },
+            }
+        ]
+        params["payment_intent_data"] = {
+            "capture_method": self._method,
+            "description": self._payer.title,
+            "metadata": self._metadata(),
+        }
+        if KEPT.issuperset(self._payer.methods):
+            params["payment_intent_data"]["setup_future_usage"] = "off_session"
+        else:  # asked of a method that cannot be kept, it would take that method off the page
+            params["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
+
     def _metadata(self) -> dict[str, str]:
         hold = self._hold
         return {
             "hold_id": str(hold.id),
             "hold_ref": hold_ref(hold),
-            "session_id": str(hold.session_id),
+            "subject": hold.subject,
         }
 
     def _charge_saved_card(self, customer: str, payment_method: str) -> Outcome:
@@ -303,7 +315,8 @@ class HoldDesk:
             return self._settle(self._retrieve(self._hold.payment_intent), wanted)
         if self._hold.checkout_session:
             page = self._v1.checkout.sessions.retrieve(
-                self._hold.checkout_session, {"expand": ["payment_intent.latest_charge"]}
+                self._hold.checkout_session,
+                {"expand": ["payment_intent.latest_charge", "setup_intent.payment_method"]},
             )
             return self._settle_page(page, wanted)
         return self._find(wanted)
@@ -314,11 +327,16 @@ class HoldDesk:
     def _find(self, wanted: str = "hold") -> Outcome | None:
         """What a crash left at Stripe before our row knew of it."""
         since = int((self._hold.created_at - timedelta(minutes=5)).timestamp())
-        for intent in self._intents_since(since):
-            if intent.status in _LIVE and _belongs(intent.metadata, self._hold):
-                return self._settle(self._retrieve(intent.id), wanted)
+        if self._hold.purpose != "card":
+            for intent in self._intents_since(since):
+                if intent.status in _LIVE and _belongs(intent.metadata, self._hold):
+                    return self._settle(self._retrieve(intent.id), wanted)
         pages = self._v1.checkout.sessions.list(
-            {"created": {"gte": since}, "limit": 100, "expand": ["data.payment_intent"]}
+            {
+                "created": {"gte": since},
+                "limit": 100,
+                "expand": ["data.payment_intent", "data.setup_intent.payment_method"],
+            }
         )
         for page in islice(pages.auto_paging_iter(), _FIND_LIMIT):
             if page.metadata is not None and _belongs(page.metadata, self._hold):
@@ -348,14 +366,39 @@ class HoldDesk:
             outcome = self._settle(intent, wanted)
             return replace(outcome, checkout_session=page.id) if outcome else None
         ours = Outcome(checkout_session=page.id)
+        if self._hold.purpose == "card" and page.status == "complete":
+            return self._settle_setup(page, ours, wanted)
         if page.status == "expired":
             name = "void" if wanted == "void" else "expired"
             return replace(ours, name=name, amount_minor=0, reason="page_expired")
         if page.status == "complete":
-            return ours  # the bank is still thinking
+            if intent is None or intent.status != "requires_payment_method":
+                return ours  # the bank is still thinking
+            error = intent.last_payment_error  # it thought, and said no
+            name, reason = "void" if wanted == "void" else "failed", getattr(error, "code", None)
+            return replace(ours, name=name, amount_minor=0, reason=reason or "bank_refused")
         if wanted == "void":
             return self._expire_page(page)
         return replace(ours, name="needs_rider", amount_minor=self._hold.amount_minor, url=page.url)
+
+    def _settle_setup(
+        self, page: stripe.checkout.Session, ours: Outcome, wanted: str
+    ) -> Outcome | None:
+        """A card was entered on a page that only keeps one."""
+        setup = page.setup_intent
+        if isinstance(setup, str):
+            setup = self._v1.setup_intents.retrieve(setup, {"expand": ["payment_method"]})
+        if setup is None or setup.status != "succeeded":
+            return ours  # the bank is still thinking
+        method = setup.payment_method
+        customer = _id(setup.customer)
+        if not isinstance(method, stripe.PaymentMethod) or customer is None:
+            return replace(ours, name="failed", reason="no_card")
+        if wanted == "void":  # nobody wants it any more
+            forget_card(self._client, method.id)
+            return replace(ours, name="void", amount_minor=0)
+        card = Card(customer, method.id, _label(method))
+        return replace(ours, name="saved", amount_minor=0, card=card)
 
     def _expire_page(self, page: stripe.checkout.Session) -> Outcome:
         try:
@@ -481,18 +524,32 @@ def _card_details(intent: stripe.PaymentIntent) -> Any | None:
 
 
 def _capture_before(intent: stripe.PaymentIntent) -> datetime | None:
+    """When the hold lapses by itself; what does not say so is taken for the shortest there is."""
     moment = getattr(_card_details(intent), "capture_before", None)
-    return datetime.fromtimestamp(moment, UTC) if moment else None
+    if moment:
+        return datetime.fromtimestamp(moment, UTC)
+    made = getattr(intent.latest_charge, "created", None)
+    return datetime.fromtimestamp(made, UTC) + _SHORTEST_HOLD if made else None
 
 
 def _card_to_keep(intent: stripe.PaymentIntent) -> Card | None:
     """The card the rider let us keep on the pay page."""
-    card = _card_details(intent)
+    details = getattr(intent.latest_charge, "payment_method_details", None)
     customer, method = _id(intent.customer), _id(intent.payment_method)
-    if intent.setup_future_usage != "off_session" or not (card and customer and method):
+    if details is None or details.type not in KEPT or not (customer and method):
         return None
+    options = getattr(intent.payment_method_options, details.type, None)
+    usage = intent.setup_future_usage or getattr(options, "setup_future_usage", None)
+    return Card(customer, method, _label(details)) if usage == "off_session" else None
+
+
+def _label(method: Any) -> str:
+    """What riders know it by: "Visa 4242"."""
+    card = getattr(method, "card", None)
+    if card is None:
+        return str(method.type).title()[:32]
     brand = str(getattr(card, "brand", None) or "card").replace("_", " ").title()
-    return Card(customer, method, f"{brand} {getattr(card, 'last4', None) or ''}".strip()[:32])
+    return f"{brand} {getattr(card, 'last4', None) or ''}".strip()[:32]
 
 
 def _id(reference: Any) -> str | None:

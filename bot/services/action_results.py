@@ -137,17 +137,21 @@ def refund_settled(work: UnitOfWork, refund: Refund, *, reason: str = "") -> Non
         return
     finish(work, action, "done", f"{plain(amount)} is on its way.")
     hold = work.session.get_one(Hold, refund.hold_id)
-    session = work.session.get_one(ChargingSession, hold.session_id)
-    code = work.session.get_one(Evse, session.evse_id).code
-    tell_rider(
-        work,
-        hold.rider_id,
-        Say(
-            "We have given {amount} back to your card for the charge at {evse}. Your bank may "
-            "take 5 to 10 days to show it.",
-            {"amount": amount, "evse": code},
-        ),
-        key=f"refund:{refund.id}:told",
+    tell_rider(work, hold.rider_id, _given_back(work, hold, amount), key=f"refund:{refund.id}:told")
+
+
+def _given_back(work: UnitOfWork, hold: Hold, amount: Money) -> Say:
+    session = work.session.get(ChargingSession, hold.session_id) if hold.session_id else None
+    if session is None:
+        return Say(
+            "We have given {amount} back to where you paid it from. Your bank may take 5 to 10 "
+            "days to show it.",
+            {"amount": amount},
+        )
+    return Say(
+        "We have given {amount} back to your card for the charge at {evse}. Your bank may "
+        "take 5 to 10 days to show it.",
+        {"amount": amount, "evse": work.session.get_one(Evse, session.evse_id).code},
     )
 
 

@@ -31,7 +31,7 @@ SERIES, CREDIT_SERIES = "bill", "credit"
 PROVIDER, REVENUE, REFUNDS, WAIVED = "provider", "revenue", "refunds", "waived"
 HELD = "held"  # money at the provider that is still the rider's
 # Reasons of refunds that give back what was never ours.
-OWED_BACK = frozenset({"meter", "duplicate"})
+OWED_BACK = frozenset({"meter", "duplicate", "payout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +231,9 @@ def post_held(work: UnitOfWork, hold: Hold, *, held: bool) -> None:
     post(work, source=source, kind=kind, currency=hold.currency, amounts=amounts)
 
 
-def post_captured(work: UnitOfWork, hold: Hold, amount_minor: int) -> None:
-    """The provider took money of a rider for us."""
-    session = work.session.get_one(ChargingSession, hold.session_id)
-    amounts = {PROVIDER: amount_minor, owing(work, session): -amount_minor}
+def post_captured(work: UnitOfWork, hold: Hold, amount_minor: int, account: str) -> None:
+    """The provider took money of a rider for us, which belongs to `account`."""
+    amounts = {PROVIDER: amount_minor, account: -amount_minor}
     kind = "paid" if hold.purpose == "debt" else "captured"
     post(work, source=f"hold:{hold.id}", kind=kind, currency=hold.currency, amounts=amounts)
 
@@ -247,12 +246,10 @@ def post_owed(work: UnitOfWork, session: ChargingSession) -> None:
     post(work, source=f"bill:{bill.id}", kind="owed", currency=bill.currency, amounts=amounts)
 
 
-def post_refunded(work: UnitOfWork, refund: Refund, *, failed: bool = False) -> None:
-    """The provider gave money back to a rider for us; `failed`: that came back to us."""
-    hold = work.session.get_one(Hold, refund.hold_id)
-    session = work.session.get_one(ChargingSession, hold.session_id)
-    # What was taken too much is owed to the rider; the rest is given.
-    account = owing(work, session) if refund.reason in OWED_BACK else REFUNDS
+def post_refunded(work: UnitOfWork, refund: Refund, account: str, *, failed: bool = False) -> None:
+    """The provider gave money back to a rider for us; `failed`: that came back to us. What the
+    rider was owed comes out of `account`, the rest is given."""
+    account = account if refund.reason in OWED_BACK else REFUNDS
     sign = -1 if failed else 1
     amounts = {account: sign * refund.amount_minor, PROVIDER: -sign * refund.amount_minor}
     kind = "refund_failed" if failed else "refunded"

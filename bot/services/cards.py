@@ -13,12 +13,17 @@ def remove(work: UnitOfWork, rider: Rider, payment_method: str) -> bool:
     if not payment_method or rider.stripe_payment_method != payment_method:
         return False
     rider.stripe_payment_method = rider.card_label = None
+    forget(work, rider.id, payment_method)
+    return True
+
+
+def forget(work: UnitOfWork, rider_id: int, payment_method: str) -> None:
+    """The provider keeps this card no longer."""
     outbox.emit(
         work,
         key=f"forget:{payment_method}",
         lane="worker",
-        stream=f"card:{rider.id}",
+        stream=f"card:{rider_id}",
         kind="payment.forget_card",
         body={"payment_method": payment_method},
     )
-    return True

@@ -365,34 +365,28 @@ def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
         _happen(work, session, [on.Fault(work.now, str(body.get("code") or ""))])
 
 
-def on_payment_result(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
-    """Kind "payment.result" (bot/gateways/payments.py): a hold or a refund got somewhere."""
-    outcome = body["outcome"]
-    if "refund_id" in body:
-        _refund_result(work, int(body["refund_id"]), outcome, str(body.get("reason") or ""))
-        return
-    hold = work.session.get_one(Hold, int(body["hold_id"]))
+def lock_session(work: UnitOfWork, session_id: int) -> None:
+    """Take the lock under which everything happens to a session and its payments."""
+    _lock(work, work.session.get_one(ChargingSession, session_id))
+
+
+def account_of(work: UnitOfWork, hold: Hold) -> str:
+    """Where in the ledger what a session's payment brings belongs."""
+    return billing.owing(work, work.session.get_one(ChargingSession, hold.session_id))
+
+
+def on_payment_result(
+    work: UnitOfWork, settings: Settings, hold: Hold, outcome: str, body: Mapping[str, Any]
+) -> None:
+    """A payment of a session got somewhere; it is in the books already, and locked."""
     session = work.session.get_one(ChargingSession, hold.session_id)
-    _lock(work, session)
-    work.session.refresh(hold)
-    fresh = outcome == "captured" and hold.captured_minor is None
-    if fresh:
-        hold.captured_minor = int(body["amount_minor"])
-        billing.post_captured(work, hold, hold.captured_minor)
-    stands = outcome == "failed" and hold.state in {"capturing", "voiding"}
-    if outcome in {"held", "captured", "void", "expired", "failed"} and not stands:
-        billing.post_held(work, hold, held=outcome == "held")
-    if body.get("reason"):
-        hold.reason = str(body["reason"])[:120]
-    if outcome == "failed" and hold.state == "voiding":
-        money_watch.hold_stuck(work, hold, hold.reason or "")
     if hold.id == session_effects.hold_of(work, session.id).id:
         event = _payment_event(work.now, hold, outcome, body)
     else:
         event = _old_hold_moved(work, hold, outcome)
     if event is not None:
         _happen(work, session, [event])
-    if fresh:
+    if outcome == "captured":
         money_watch.return_excess(work, session, hold)
 
 
@@ -429,19 +423,10 @@ def _payment_event(
             return None
 
 
-def _refund_result(work: UnitOfWork, refund_id: int, outcome: str, reason: str) -> None:
-    refund = work.session.get_one(Refund, refund_id, with_for_update=True)
-    before = refund.state
-    if outcome == "refunded" and before != "failed":
-        refund.state = "done"
-        billing.post_refunded(work, refund)
+def on_refund(work: UnitOfWork, hold: Hold, refund: Refund) -> None:
+    """Money went back to the rider for good, or did not."""
+    if refund.state == "done":
         entitlements.refunded(work, refund)
-    elif outcome == "refund_failed" and before != "failed":
-        refund.state = "failed"
-        if before == "done":  # the rider's bank sent it back
-            billing.post_refunded(work, refund, failed=True)
-        money_watch.refund_failed(work, refund, reason)
-    action_results.refund_settled(work, refund, reason=reason)
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:

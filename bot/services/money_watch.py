@@ -83,9 +83,9 @@ def disputed(work: UnitOfWork, hold: Hold, *, dispute: str, status: str, why: st
         .values(stripe_payment_method=None, card_label=None)
     )
     amount = Money(hold.captured_minor or hold.amount_minor, hold.currency)
-    session = work.session.get_one(ChargingSession, hold.session_id)
+    what = hold.subject.replace(":", " ")
     text = (
-        f"The bank disputes {plain(amount)} of charge {session.id} ({why or 'no reason given'}). "
+        f"The bank disputes {plain(amount)} of {what} ({why or 'no reason given'}). "
         f"The card is blocked. Evidence: the meter readings and messages of this conversation."
     )
     call_staff(work, hold.rider_id, text, reason="dispute", key=f"dispute:{dispute}")

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from bot.domain.money import Money
 from bot.errors import PilebotError
-from bot.store import outbox
+from bot.services import payments
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
 
@@ -70,7 +70,7 @@ def balances(work: UnitOfWork, holds: list[Hold]) -> Mapping[int, Balance]:
 def give_back(
     work: UnitOfWork, hold_id: int, amount_minor: int, *, reason: str, at_most: bool = False
 ) -> Refund | None:
-    """Send money back to the card it came from; the provider is asked after the commit.
+    """Send money back to where it came from; the provider is asked after the commit.
 
     `at_most`: as much of the amount as is left, None when that is nothing. Each call is a refund
     of its own: who may ask twice guards that with a unique row of theirs in the same transaction.
@@ -96,12 +96,5 @@ def give_back(
     )
     work.session.add(refund)
     work.session.flush()
-    outbox.emit(
-        work,
-        key=f"refund:{refund.id}",
-        lane="worker",
-        stream=f"hold:{hold.id}",
-        kind="payment.refund",
-        body={"refund_id": refund.id},
-    )
+    payments.way(hold).refund(work, hold, refund)
     return refund

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bot.domain import session as on
+from bot.domain.money import Money
 from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
 from bot.domain.tariffs import load_tariff
-from bot.services import billing, case_intake, piles, refunds
+from bot.replies import Say
+from bot.services import billing, case_intake, payments, piles, refunds
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import tell_rider
-from bot.store import inbox, outbox
+from bot.store import inbox
 from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse
+
+HOLD_NOTE: Final = Say("Held on your card. You pay only for what you charge; the rest is released.")
+DEBT_NOTE: Final = Say("Payment of bill {number} for your charge at {evse}.")
+_AS_IT_IS: Final = "{text}"
 
 STOP_TTL_S: Final = 600  # a pile that comes back within this still carries a stop out
 # What directly answers somebody's wish, as opposed to what follows from it.
@@ -45,47 +51,31 @@ class _Effects:
     def hold(self) -> Hold:
         return hold_of(self.work, self.session.id)
 
-    def pay(self, kind: str, key: str, body: dict[str, Any], hold: Hold) -> None:
-        self.work.session.flush()
-        outbox.emit(
-            self.work, key=key, lane="worker", stream=f"hold:{hold.id}", kind=kind, body=body
-        )
-
     def place_hold(self, command: on.PlaceHold) -> None:
-        newest = select(func.max(Hold.seq)).where(Hold.session_id == self.session.id)
-        hold = Hold(
-            session_id=self.session.id,
-            seq=(self.work.session.scalar(newest) or 0) + 1,
+        code, title, note = self.evse.code, self.evse.code, HOLD_NOTE
+        if command.take:
+            title = occasion(self.work, self.session, {}, self.facts).bill_number
+            note = Say(DEBT_NOTE.text, {"number": title, "evse": code})
+        payments.ask(
+            self.work,
             rider_id=self.session.rider_id,
+            subject=f"session:{self.session.id}",
+            session_id=self.session.id,
             purpose="debt" if command.take else "hold",
-            amount_minor=command.amount_minor,
-            currency=self.facts.terms.tariff.currency,
-            created_at=self.work.now,
-            updated_at=self.work.now,
+            amount=Money(command.amount_minor, self.facts.terms.tariff.currency),
+            title=Say(_AS_IT_IS, {"text": title}),
+            note=note,
         )
-        self.work.session.add(hold)
-        self.work.session.flush()
-        self.pay("payment.hold", f"hold:{hold.id}:1", {"hold_id": hold.id}, hold)
 
     def check_hold(self, command: on.CheckHold) -> None:
         hold = self.hold()
-        key = f"check:{hold.id}:session:{command.number}"
-        self.pay("payment.check", key, {"hold_id": hold.id}, hold)
+        payments.way(hold).check(self.work, hold, f"check:{hold.id}:session:{command.number}")
 
     def capture(self, command: on.Capture) -> None:
-        hold = self.hold()
-        hold.capture_minor = command.amount_minor
-        hold.state = "capturing"
-        key = f"capture:{hold.id}:{command.attempt}"
-        body = {"hold_id": hold.id, "attempt": command.attempt}
-        self.pay("payment.capture", key, body, hold)
+        payments.take(self.work, self.hold(), command.amount_minor, command.attempt)
 
     def void(self, command: on.Void) -> None:
-        hold = self.hold()
-        hold.state = "voiding"
-        key = f"void:{hold.id}:{command.attempt}"
-        body = {"hold_id": hold.id, "attempt": command.attempt}
-        self.pay("payment.void", key, body, hold)
+        payments.let_go(self.work, self.hold(), command.attempt)
 
     def refund(self, command: on.Refund) -> None:
         # Staff may have given it all back by now.

@@ -60,20 +60,27 @@ class ChargingSession(Base):
 
 
 class Hold(Base):
-    """Money held for a session (or later a deposit) with the payment provider.
+    """One payment of a rider: what is asked for, and how it stands with the provider.
 
+    `subject` is what it pays for ("session:12", "booking:5", "topup:7"), which is also the inbox
+    stream of its results. `purpose`: "hold" and "deposit" are captured later, whole or in part;
+    "debt" and "sale" are taken at once; "card" only keeps a card. `method`: "card" is whatever the
+    provider takes, "wallet" never leaves our own ledger.
     `state`: creating → waiting (for the rider on the pay page) → held → capturing → captured |
-    voiding → void | failed | expired. `purpose` "hold" is captured later, in part; "debt" pays a
-    bill: it is taken at once and whole, creating → waiting → captured.
+    voiding → void | failed | expired; what is taken at once goes from waiting to captured, a card
+    that is kept to saved.
     """
 
     __tablename__ = "hold"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), index=True)
-    rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"))
+    subject: Mapped[str] = mapped_column(String(40))
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("charging_session.id"), index=True)
+    rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"), index=True)
     seq: Mapped[int] = mapped_column(default=1)
+    method: Mapped[str] = mapped_column(String(8), default="card")
     purpose: Mapped[str] = mapped_column(String(8), default="hold")
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict)  # words for the pay page
     attempt: Mapped[int] = mapped_column(default=1)
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
@@ -81,6 +88,7 @@ class Hold(Base):
     payment_intent: Mapped[str | None] = mapped_column(String(64), index=True)
     checkout_session: Mapped[str | None] = mapped_column(String(80), index=True)
     checkout_url: Mapped[str | None] = mapped_column(Text)
+    captures: Mapped[int] = mapped_column(default=0)  # times it was asked to be taken
     capture_minor: Mapped[int | None]
     captured_minor: Mapped[int | None]
     capture_before: Mapped[datetime | None]
@@ -88,7 +96,7 @@ class Hold(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
-    __table_args__ = (UniqueConstraint("session_id", "seq"),)
+    __table_args__ = (UniqueConstraint("subject", "seq"),)
 
 
 class Refund(Base):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from bot.errors import Refused
-from bot.services import charging, coupons, refunds
+from bot.services import charging, coupons, payment_results, refunds
 from bot.store.database import make_engine
 from bot.store.offers import Coupon, CouponTemplate
 from bot.store.riders import Rider
@@ -106,7 +106,7 @@ def test_a_full_refund_gives_the_coupon_back_and_a_part_does_not(sqlite_world: W
         world.passes(2 * 24 * 3600)
         with world.work() as work:
             body = {"refund_id": refund.id, "outcome": "refunded"}
-            charging.on_payment_result(work, SETTINGS, body)
+            payment_results.on_payment_result(work, SETTINGS, body)
         assert states(world) == [state]
     assert all_of(world)[0].expires_at >= world.now + timedelta(days=6), "good for a while again"
     assert any("good again" in each for each in world.heard())

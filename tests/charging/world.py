@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from bot.replies import Reply, Say, load
-from bot.services import case_timers, charging, clock_breach
+from bot.services import case_timers, charging, clock_breach, payment_results
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry
 from bot.store.database import Store, UnitOfWork
@@ -136,7 +136,7 @@ class World:
             if outcome == "captured":
                 more.setdefault("amount_minor", hold.capture_minor)
             body = {"hold_id": hold.id, "outcome": outcome, **more}
-            charging.on_payment_result(work, SETTINGS, body)
+            payment_results.on_payment_result(work, SETTINGS, body)
         self.drain()
 
     # --- the pile

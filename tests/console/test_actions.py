@@ -344,7 +344,7 @@ def test_an_offer_that_is_too_old_is_not_taken(world: World, desk: Desk) -> None
 def test_a_debt_is_paid_by_a_link(world: World, desk: Desk) -> None:
     session_id = charging(world)
     with world.store.begin() as work:  # the card is gone, and so is the hold
-        from bot.services import charging as service
+        from bot.services import payment_results as service
 
         body = {"hold_id": hold_of(world, session_id).id, "outcome": "expired"}
         service.on_payment_result(work, world.settings, body)

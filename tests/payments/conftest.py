@@ -23,6 +23,8 @@ from bot.errors import GiveUp, TryAgain
 from bot.gateways.payments import deliver_payment
 from bot.gateways.stripe_client import client_for
 from bot.gateways.stripe_events import on_stripe_event
+from bot.replies import Say, dump
+from bot.services import payment_results
 from bot.settings import Settings, read
 from bot.store import inbox, outbox
 from bot.store.charging import ChargingSession, Hold, Refund
@@ -38,6 +40,7 @@ __all__ = ["postgres_server", "postgres_url", "sqlite_url"]  # fixtures, found b
 
 KEY = "sk_test_tests"
 SECRET = "whsec_tests"
+ABOUT = {"title": dump(Say("{text}", {"text": "1023-27"})), "note": dump(Say("Held."))}
 
 
 def make_settings(**changes: str) -> Settings:
@@ -106,7 +109,8 @@ class World:
             work.session.add(charge)
             work.session.flush()
             hold = Hold(
-                session_id=charge.id, rider_id=rider.id, amount_minor=amount_minor,
+                subject=f"session:{charge.id}", session_id=charge.id, about=ABOUT,
+                rider_id=rider.id, amount_minor=amount_minor,
                 currency="EUR", created_at=work.now - age, updated_at=work.now - age,
             )  # fmt: skip
             work.session.add(hold)
@@ -152,6 +156,26 @@ class World:
         """Serve Stripe's events and the money effects that wait, until nothing is left."""
         while self._serve_event() or self._deliver_effect():
             pass
+
+    def settle(self, *, timers: bool = False) -> None:
+        """`work_off`, and let the services hear of it; `timers`: also those that lie ahead."""
+        while self._serve_event() or self._deliver_effect() or self._serve_result(timers):
+            pass
+
+    def _serve_result(self, timers: bool) -> bool:
+        handlers = {
+            "payment.result": payment_results.on_payment_result,
+            "payment.timer": payment_results.on_timer,
+        }
+        kinds = list(handlers) if timers else ["payment.result"]
+        with self.store.begin() as work:
+            waiting = select(Inbox).where(Inbox.state == "open", Inbox.kind.in_(kinds))
+            row = work.session.scalars(waiting.order_by(Inbox.id)).first()
+            if row is None:
+                return False
+            handlers[row.kind](work, self.settings, row.body)
+            inbox.finish(work, row)
+        return True
 
     def _serve_event(self) -> bool:
         with self.store.begin() as work:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 import app
 from bot.gateways.stripe_books import check_books
 from bot.gateways.stripe_client import client_for
-from bot.services import charging, refunds
+from bot.services import payment_results, refunds
 from bot.store.charging import ChargingSession, Hold, LedgerEntry
 from tests.test_scenarios import FOLDER, play
 from tests.world import World, open_world
@@ -79,7 +79,7 @@ def test_a_page_that_is_paid_twice_over_is_given_back(paid: World) -> None:
     with paid.store.begin() as work:
         first = work.session.get_one(Hold, 1)
         body = {"hold_id": first.id, "outcome": "captured", "amount_minor": 90}
-        charging.on_payment_result(work, paid.settings, body)
+        payment_results.on_payment_result(work, paid.settings, body)
         session = work.session.get_one(ChargingSession, first.session_id)
         assert session.state == "settled"
         assert refunds.balance(work, first).left.amount_minor == 0

@@ -24,7 +24,7 @@ from bot.gateways import payments
 from bot.gateways.stripe_books import check_books
 from bot.gateways.stripe_client import client_for
 from bot.gateways.stripe_events import on_stripe_event, poll_unsettled
-from bot.services import charging, refunds
+from bot.services import charging, payment_results, refunds
 from bot.services.billing import credited_minor
 from bot.store import inbox, outbox
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
@@ -66,7 +66,7 @@ class Life(charging_world.World):
     def _serve(self, kinds: tuple[str, ...], row_id: int | None = None) -> bool:
         handlers: dict[str, Any] = {
             "session.timer": charging.on_timer, "command.result": charging.on_command_result,
-            "payment.result": charging.on_payment_result, "stripe.event": on_stripe_event,
+            "payment.result": payment_results.on_payment_result, "stripe.event": on_stripe_event,
         }  # fmt: skip
         with self.store.begin() as work:
             query = select(Inbox).where(

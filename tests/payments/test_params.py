@@ -111,8 +111,9 @@ REFUND = shape("_refund_create_params", "RefundCreateParams")
 
 def a_hold() -> Hold:
     return Hold(
-        id=7, session_id=3, rider_id=1, seq=1, attempt=1, amount_minor=2000, currency="EUR",
-        state="creating", payment_intent="pi_1", created_at=NOW, updated_at=NOW,
+        id=7, subject="session:3", session_id=3, purpose="hold", rider_id=1, seq=1,
+        attempt=1, captures=0, amount_minor=2000, currency="EUR", state="creating",
+        payment_intent="pi_1", created_at=NOW, updated_at=NOW,
     )  # fmt: skip
 
 

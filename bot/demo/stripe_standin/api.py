@@ -128,7 +128,7 @@ def _check_key(api_key: str) -> None:
 
 _REFERENCES: Final = {
     "latest_charge": "charge", "payment_intent": "payment_intent", "charge": "charge",
-    "payment_method": "payment_method", "customer": "customer",
+    "payment_method": "payment_method", "customer": "customer", "setup_intent": "setup_intent",
 }  # fmt: skip
 
 
@@ -183,6 +183,7 @@ class _Desk:
             "GET /refunds": self.list_refunds,
             "GET /refunds/<refund_id>": self.get_refund,
             "GET /charges/<charge_id>": self.get_charge,
+            "GET /setup_intents/<setup_id>": self.get_setup,
             "GET /events": self.list_events,
             "GET /events/<event_id>": self.get_event,
         }
@@ -341,15 +342,19 @@ class _Desk:
     # Checkout.
 
     def create_session(self, params: Params) -> Thing:
-        """POST /checkout/sessions, mode payment."""
+        """POST /checkout/sessions, modes payment and setup."""
         known = {
-            "mode": one_of("payment"), "allowed_payment_method_types": sequence,
+            "mode": one_of("payment", "setup"), "currency": text, "setup_intent_data": mapping,
+            "payment_method_options": mapping, "allowed_payment_method_types": sequence,
             "line_items": sequence, "payment_intent_data": mapping, "client_reference_id": text,
             "metadata": metadata, "expires_at": whole, "success_url": text, "cancel_url": text,
             "customer": text, "customer_creation": one_of("always", "if_required"),
             "locale": text,
         }  # fmt: skip
-        given = take(params, known, required=("mode", "line_items", "success_url"))
+        given = take(params, known, required=("mode", "success_url"))
+        if given["mode"] == "setup":
+            return self._create_setup(given)
+        take(params, known, required=("line_items",))
         given["line_items"] = [self._line(line) for line in given["line_items"]]
         data = {
             "capture_method": _CAPTURE, "setup_future_usage": _FUTURE, "description": text,
@@ -359,7 +364,30 @@ class _Desk:
             given["payment_intent_data"] = take(
                 given["payment_intent_data"], data, within="payment_intent_data"
             )
+        if "payment_method_options" in given:
+            options = {"card": mapping}
+            take(given["payment_method_options"], options, within="payment_method_options")
+            given["payment_intent_data"] = given.get("payment_intent_data", {}) | {
+                "payment_method_options": given["payment_method_options"]
+            }
         return self.checkout.open(request.host_url.rstrip("/"), given)
+
+    def _create_setup(self, given: Params) -> Thing:
+        for name in ("line_items", "payment_intent_data"):
+            if name in given:
+                raise Refusal(f"You can not pass `{name}` in `setup` mode.", param=name)
+        if not {"currency", "allowed_payment_method_types"} & given.keys():
+            raise Refusal("Missing required param: currency.", code="parameter_missing",
+                          param="currency")  # fmt: skip
+        given["setup_intent_data"] = take(
+            given.get("setup_intent_data", {}), {"description": text, "metadata": metadata},
+            within="setup_intent_data",
+        )  # fmt: skip
+        return self.checkout.open(request.host_url.rstrip("/"), given)
+
+    def get_setup(self, params: Params, setup_id: str) -> Thing:
+        """GET /setup_intents/<id>."""
+        return self.engine.find("setup_intent", setup_id)
 
     def _line(self, line: Any) -> Params:
         within = "line_items[0]"

@@ -19,7 +19,7 @@ class Checkout:
         self.engine = engine
 
     def open(self, base_url: str, wanted: dict[str, Any]) -> Thing:
-        """A session in mode payment; `wanted` are the checked parameters of the API."""
+        """A session; `wanted` are the checked parameters of the API."""
         engine, now = self.engine, self.engine.now()
         expires_at = wanted.get("expires_at", now + LONGEST_S)
         if not SHORTEST_S <= expires_at - now <= LONGEST_S:
@@ -32,12 +32,16 @@ class Checkout:
                           "customer_creation.", param="customer_creation")  # fmt: skip
         if "customer" in wanted:
             engine.find("customer", wanted["customer"], "customer")
-        prices = [line["price_data"] for line in wanted["line_items"]]
-        currency = prices[0]["currency"]
-        total = sum(
-            line["price_data"]["unit_amount"] * line["quantity"] for line in wanted["line_items"]
-        )
-        check_amount(total, currency)
+        setup = wanted["mode"] == "setup"
+        currency, total, name = wanted.get("currency"), None, ""
+        if not setup:
+            prices = [line["price_data"] for line in wanted["line_items"]]
+            currency, name = prices[0]["currency"], prices[0]["product_data"]["name"]
+            total = sum(
+                line["price_data"]["unit_amount"] * line["quantity"]
+                for line in wanted["line_items"]
+            )
+            check_amount(total, prices[0]["currency"])
         session = engine.new("checkout.session", "cs_test") | {
             "allowed_payment_method_types": wanted.get("allowed_payment_method_types"),
             "amount_subtotal": total,
@@ -48,12 +52,13 @@ class Checkout:
             "customer_creation": wanted.get("customer_creation"), "customer_details": None,
             "customer_email": None, "custom_fields": [], "custom_text": {},
             "expires_at": expires_at, "locale": wanted.get("locale"),
-            "metadata": wanted.get("metadata", {}), "mode": "payment", "payment_intent": None,
-            "payment_link": None, "payment_method_types": ["card"], "payment_status": "unpaid",
+            "metadata": wanted.get("metadata", {}), "mode": wanted["mode"], "payment_intent": None,
+            "payment_link": None, "payment_method_types": ["card"],
+            "payment_status": "no_payment_required" if setup else "unpaid",
             "setup_intent": None, "shipping_options": [], "status": "open",
             "success_url": wanted["success_url"], "ui_mode": "hosted",
-            "_name": prices[0]["product_data"]["name"],
-            "_intent": wanted.get("payment_intent_data", {}),
+            "_name": name, "_intent": wanted.get("payment_intent_data", {}),
+            "_setup": wanted.get("setup_intent_data", {}),
         }  # fmt: skip
         session["url"] = f"{base_url}/c/pay/{session['id']}"
         return engine.book.save(session)
@@ -84,40 +89,80 @@ class Checkout:
             if session["expires_at"] <= self.engine.now():
                 self.expire(session)
 
-    def pay(self, session_id: str, number: str, *, approved: bool) -> Thing:
+    def pay(self, session_id: str, number: str, *, approved: bool, method: str = "card") -> Thing:
         """The rider pays with a card; status stays "open" while the bank wants a word.
 
-        Raises the card errors; the rider may try another card in the same session.
+        Another `method` of the page is one whose money is on its way for a while (the demo's
+        /payment_intents/<id>/arrive ends that). Raises the card errors; the rider may try another
+        card in the same session.
         """
         session = self.find(session_id)
         if session["status"] != "open":
             raise Refusal(f"This Checkout Session is {session['status']}.")
         engine = self.engine
-        method = engine.new_method(number)
+        if method not in (session["allowed_payment_method_types"] or ["card"]):
+            raise Refusal(f"This page does not offer {method}.", param="payment_method")
+        if session["mode"] == "setup":
+            return self._set_up(session, number, approved)
+        if method != "card":
+            return self._complete(session, engine.process(self._intent_of(session), method))
+        card = engine.new_method(number)
         intent = self._intent_of(session)
-        intent = engine.confirm(intent, method, off_session=False, approved=approved)
+        intent = engine.confirm(intent, card, off_session=False, approved=approved)
         if intent["status"] == "requires_action":
             return session
-        held = intent["status"] == "requires_capture"
+        return self._complete(session, intent)
+
+    def _complete(self, session: Thing, intent: Thing) -> Thing:
+        paid = intent["status"] == "succeeded"
         session |= {
             "status": "complete", "url": None, "customer": intent["customer"],
-            "payment_status": "unpaid" if held else "paid",
+            "payment_status": "paid" if paid else "unpaid",
         }  # fmt: skip
-        engine.book.save(session)
-        engine.tell("checkout.session.completed", session)
+        self.engine.book.save(session)
+        self.engine.tell("checkout.session.completed", session)
         return session
+
+    def _set_up(self, session: Thing, number: str, approved: bool) -> Thing:
+        """A card is entered that is only kept."""
+        customer = self._customer_of(session)
+        setup = self.engine.set_up(number, customer, approved=approved, **session["_setup"])
+        if setup is None:
+            return session
+        session |= {
+            "status": "complete", "url": None, "customer": customer, "setup_intent": setup["id"],
+        }  # fmt: skip
+        self.engine.book.save(session)
+        self.engine.tell("checkout.session.completed", session)
+        return session
+
+    def arrive(self, intent: Thing, *, succeeded: bool) -> Thing:
+        """Money that was on its way has come, or never will."""
+        intent = self.engine.arrive(intent, succeeded=succeeded)
+        session = self.engine.find("checkout.session", intent["_checkout"])
+        if succeeded:
+            session["payment_status"] = "paid"
+            self.engine.book.save(session)
+        ending = "succeeded" if succeeded else "failed"
+        self.engine.tell(f"checkout.session.async_payment_{ending}", session)
+        return intent
+
+    def _customer_of(self, session: Thing) -> str | None:
+        engine = self.engine
+        if session["customer"] is None and session["customer_creation"] == "always":
+            customer = engine.new("customer", "cus", email=None, name=None, metadata={})
+            session["customer"] = engine.book.save(customer)["id"]
+            engine.tell("customer.created", customer)
+        found: str | None = session["customer"]
+        return found
 
     def _intent_of(self, session: Thing) -> Thing:
         """The session's intent; like Stripe's, it comes into being at the first try to pay."""
         engine = self.engine
         if session["payment_intent"]:
             return engine.find("payment_intent", session["payment_intent"])
-        if session["customer"] is None and session["customer_creation"] == "always":
-            customer = engine.new("customer", "cus", email=None, name=None, metadata={})
-            session["customer"] = engine.book.save(customer)["id"]
-            engine.tell("customer.created", customer)
         intent = engine.new_intent(
-            session["amount_total"], session["currency"], customer=session["customer"],
+            session["amount_total"], session["currency"], customer=self._customer_of(session),
             _checkout=session["id"], **session["_intent"],
         )  # fmt: skip
         session["payment_intent"] = intent["id"]

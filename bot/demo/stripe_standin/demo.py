@@ -40,10 +40,12 @@ def blueprint(engine: Engine, checkout: Checkout, faults: Faults) -> Blueprint:
 
     @routes.post("/checkout/<session_id>/pay")
     def pay(session_id: str) -> Response:
-        """{"card": "4242…", "approve": true}: pay the page; approve answers the bank's question."""
+        """{"card": "4242…", "approve": true}: pay the page; approve answers the bank's question;
+        {"method": "paynow"} pays by something slower, if the page offers it."""
         body = said()
         number, approve = str(body.get("card", "4242424242424242")), bool(body.get("approve", True))
-        return act(lambda: checkout.pay(session_id, number, approved=approve))
+        method = str(body.get("method", "card"))
+        return act(lambda: checkout.pay(session_id, number, approved=approve, method=method))
 
     @routes.post("/checkout/<session_id>/expire")
     def expire_page(session_id: str) -> Response:
@@ -54,6 +56,14 @@ def blueprint(engine: Engine, checkout: Checkout, faults: Faults) -> Blueprint:
     def expire_hold(intent_id: str) -> Response:
         """The card network lets the hold go before it is captured."""
         return act(lambda: engine.expire_hold(engine.find("payment_intent", intent_id)))
+
+    @routes.post("/payment_intents/<intent_id>/arrive")
+    def arrive(intent_id: str) -> Response:
+        """{"succeeded": true}: slow money has come, or never will."""
+        succeeded = bool(said().get("succeeded", True))
+        return act(
+            lambda: checkout.arrive(engine.find("payment_intent", intent_id), succeeded=succeeded)
+        )
 
     @routes.post("/payment_intents/<intent_id>/dispute")
     def dispute(intent_id: str) -> Response:

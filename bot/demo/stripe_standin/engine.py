@@ -131,6 +131,54 @@ class Engine:
             return self._challenge(intent)
         return self._authorise(intent, method, off_session)
 
+    def set_up(
+        self, number: str, customer: str | None, *, approved: bool, **fields: Any
+    ) -> Thing | None:
+        """Keep a card without charging it; None while the bank wants a word. Raises Stripe's card
+        errors."""
+        method = self.new_method(number)
+        card = cards.behaviour(method["_number"])
+        if card.decline is not None and not method["_number"].endswith("0341"):
+            code, decline_code = card.decline
+            raise card_error("Your card was declined.", code, decline_code=decline_code)
+        if card.challenge != "never" and not approved:
+            return None
+        method["_set_up"] = True
+        if customer is not None:
+            self.attach(method, customer)
+        setup = self.new("setup_intent", "seti") | {
+            "customer": customer, "description": None, "metadata": {}, "usage": "off_session",
+            "payment_method": method["id"], "status": "succeeded", "last_setup_error": None,
+        } | fields  # fmt: skip
+        self.tell("setup_intent.succeeded", setup)
+        return self.book.save(setup)
+
+    def process(self, intent: Thing, kind: str) -> Thing:
+        """Pay by a method whose money takes its time."""
+        method = self.new(
+            "payment_method", "pm", type=kind, customer=None, metadata={}, _number="", _set_up=False
+        )
+        self.book.save(method)
+        intent |= {"status": "processing", "payment_method": method["id"], "_kind": kind}
+        self.tell("payment_intent.processing", intent)
+        return self.book.save(intent)
+
+    def arrive(self, intent: Thing, *, succeeded: bool) -> Thing:
+        """What is being processed comes to its end."""
+        if intent["status"] != "processing":
+            raise unexpected_state(intent, "finish")
+        if succeeded:
+            method = self.find("payment_method", intent["payment_method"])
+            return self._authorise(intent, method, off_session=False)
+        error = {"type": "card_error", "code": "payment_intent_payment_attempt_failed"}
+        intent |= {
+            "status": "requires_payment_method", "payment_method": None,
+            "last_payment_error": error,
+        }  # fmt: skip
+        self.book.save(intent)
+        self.tell("payment_intent.payment_failed", intent)
+        return intent
+
     def capture(self, intent: Thing, amount: int | None = None) -> Thing:
         """Take a held amount, all or part; the rest is released."""
         if intent["status"] != "requires_capture":
@@ -304,14 +352,16 @@ class Engine:
 
     def _authorise(self, intent: Thing, method: Thing, off_session: bool) -> Thing:
         manual = intent["capture_method"] == "manual"
-        visa_absent = off_session and method["card"]["brand"] == "visa"
+        visa_absent = off_session and method.get("card", {}).get("brand") == "visa"
         lasts = VISA_ABSENT_HOLD_S if visa_absent else PRESENT_HOLD_S
         charge = self._new_charge(intent, method, lasts if manual else None)
         intent |= {
             "payment_method": method["id"], "latest_charge": charge["id"],
             "last_payment_error": None, "next_action": None,
         }  # fmt: skip
-        if intent["setup_future_usage"] and intent["customer"]:
+        options = intent["payment_method_options"].get(method["type"], {})
+        keeps = intent["setup_future_usage"] or options.get("setup_future_usage")
+        if keeps and intent["customer"]:
             method["_set_up"] = True
             if method["customer"] is None:
                 self.attach(method, intent["customer"])
@@ -332,7 +382,6 @@ class Engine:
         return intent
 
     def _new_charge(self, intent: Thing, method: Thing, hold_s: int | None) -> Thing:
-        card = method["card"]
         return self.new("charge", "ch") | {
             "amount": intent["amount"], "amount_captured": 0, "amount_refunded": 0,
             "balance_transaction": None, "captured": False, "currency": intent["currency"],
@@ -341,20 +390,26 @@ class Engine:
             "metadata": intent["metadata"], "paid": True, "payment_intent": intent["id"],
             "payment_method": method["id"], "refunded": False, "status": "succeeded",
             "receipt_url": None,
-            "payment_method_details": {
-                "type": "card",
-                "card": {
-                    "amount_authorized": intent["amount"], "brand": card["brand"],
-                    "capture_before": self.now() + hold_s if hold_s else None,
-                    "country": card["country"], "exp_month": card["exp_month"],
-                    "exp_year": card["exp_year"], "funding": card["funding"],
-                    "last4": card["last4"], "network": card["brand"], "wallet": None,
-                    "extended_authorization": {"status": "disabled"},
-                    "incremental_authorization": {"status": "unavailable"},
-                    "multicapture": {"status": "unavailable"},
-                    "overcapture": {
-                        "status": "unavailable", "maximum_amount_capturable": intent["amount"],
-                    },
+            "payment_method_details": self._details(intent, method, hold_s),
+        }  # fmt: skip
+
+    def _details(self, intent: Thing, method: Thing, hold_s: int | None) -> Thing:
+        if method["type"] != "card":
+            return {"type": method["type"], method["type"]: {"reference": None}}
+        card = method["card"]
+        return {
+            "type": "card",
+            "card": {
+                "amount_authorized": intent["amount"], "brand": card["brand"],
+                "capture_before": self.now() + hold_s if hold_s else None,
+                "country": card["country"], "exp_month": card["exp_month"],
+                "exp_year": card["exp_year"], "funding": card["funding"],
+                "last4": card["last4"], "network": card["brand"], "wallet": None,
+                "extended_authorization": {"status": "disabled"},
+                "incremental_authorization": {"status": "unavailable"},
+                "multicapture": {"status": "unavailable"},
+                "overcapture": {
+                    "status": "unavailable", "maximum_amount_capturable": intent["amount"],
                 },
             },
         }  # fmt: skip

@@ -32,6 +32,7 @@ def blueprint(engine: Engine, checkout: Checkout, brand: str) -> Blueprint:
         shown = {
             "brand": brand, "session": session, "amount": _amount(session),
             "manual": session["_intent"].get("capture_method") == "manual",
+            "setup": session["mode"] == "setup",
             "error": None, "asking": None, "card": DEFAULT,
         }  # fmt: skip
         return render_template("stripe_standin/checkout.html", **(shown | more)), status
@@ -72,6 +73,8 @@ def blueprint(engine: Engine, checkout: Checkout, brand: str) -> Blueprint:
 
 
 def _amount(session: Thing) -> str:
+    if session["amount_total"] is None:  # a card is only kept
+        return ""
     currency = session["currency"].upper()
     minor = from_stripe(session["amount_total"], currency)
     major = Decimal(minor).scaleb(-exponent(currency))
