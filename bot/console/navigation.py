@@ -27,6 +27,7 @@ SECTIONS: Final = (
     Section(
         "Inbox", "inbox", "inbox_page", "conversation.read", True, "conversation", "inbox_count"
     ),
+    Section("Tickets", "ticket", "tickets_page", "case.read", True, "case", "tickets_count"),
     Section("Incidents", "siren", "incidents_page", "incident.read", True),
     Section("Piles", "plug-zap", "piles_page", "pile.read", True),
     Section(
@@ -42,6 +43,7 @@ SECTIONS: Final = (
     Section("Stations", "map-pin", "stations_page", "station.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
     Section("Figures", "chart-line", "figures_page", "figures.read"),
+    Section("Promises", "clock", "promises_page", "promise.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),
     Section("Team", "users", "team_page", "team.manage"),
     Section("Audit", "history", "audit_page", "audit.read"),

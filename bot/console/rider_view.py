@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from bot.console.action_view import Asked, recent
 from bot.console.guard import Me
+from bot.console.ticket_view import Row, of_rider
 from bot.console.view import language_name, shown_name, shown_phones, shown_text
 from bot.domain.availability import Availability
 from bot.domain.money import Money
@@ -134,6 +135,7 @@ class Panel:
     debts: Sequence[Charge]
     asked: Sequence[Asked]
     notes: Sequence[tuple[str, str, datetime]]
+    tickets: Sequence[Row]
     take_over_first: bool
     start: Do | None
 
@@ -174,6 +176,7 @@ def panel(work: UnitOfWork, settings: Settings, me: Me, conversation: Conversati
         debts=[_charge(work, each, links) for each in work.session.scalars(owing)],
         asked=recent(work, me, rider_id=rider.id),
         notes=_notes(work, conversation.id),
+        tickets=of_rider(work, rider.id),
         take_over_first=not able and me.may("conversation.work"),
         start=None if running else links.to("start"),
     )

@@ -42,6 +42,12 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "incident.read": _ALL,
     "incident.acknowledge": frozenset({"agent", "technician", "manager", "admin"}),
     "incident.close": frozenset({"manager"}),
+    "case.read": _ALL,  # narrowed by `case_scope`
+    "case.work": frozenset({"agent", "technician", "finance", "manager"}),
+    "case.export": frozenset({"technician", "finance", "manager", "admin"}),
+    "promise.read": frozenset({"technician", "finance", "manager", "admin"}),
+    "promise.edit": frozenset({"manager"}),
+    "partner.manage": frozenset({"manager", "admin"}),
     "canned.edit": frozenset({"agent", "manager", "admin"}),
     "team.manage": frozenset({"manager", "admin"}),  # skills, capacity, hours
     "staff.manage": frozenset({"admin"}),  # accounts, roles, second factors of others
@@ -59,11 +65,18 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
 Scope = Literal["queue", "linked", "money", "all"]
 _SCOPES: Final[dict[Role, Scope]] = {
     "agent": "queue",  # own, the queue, and the bot's (watch only)
-    "technician": "linked",  # those of incidents
-    "finance": "money",  # those with a bill, a hold or a refund
+    "technician": "linked",  # those of incidents and of technical cases
+    "finance": "money",  # those with a bill, a hold or a refund, and of cases about money
     "manager": "all",
     "admin": "all",
 }
+
+
+def case_teams(role: str) -> frozenset[str] | None:
+    """Whose teams' cases a role reads besides its own; None: all of them."""
+    return {
+        "technician": frozenset({"technical", "site", "safety"}), "finance": frozenset({"finance"}),
+    }.get(role)  # fmt: skip
 
 
 def may(role: str, right: str) -> bool:

@@ -118,3 +118,14 @@ def keep_photo(work: UnitOfWork, conversation: Conversation, media: Media, *, ke
         work, open_ones[0], "photo", "The rider sent a photo.", media_id=media.id,
         key=f"photo:{key}",
     )  # fmt: skip
+
+
+def by_staff(
+    work: UnitOfWork, conversation: Conversation, *, code: str, text: str, key: str
+) -> Case:
+    """A case that somebody of the staff opens for the rider they speak with."""
+    session = meant_session(work, conversation.rider_id, code, None)
+    return cases.open_case(
+        work, kind=TOPICS[code].kind, code=code, rider_id=conversation.rider_id,
+        session_id=session.id if session else None, text=text, source="console", key=key,
+    )  # fmt: skip

@@ -71,6 +71,8 @@ def _refs(row: Any) -> Iterator[str]:
             yield f"case:{row.id}"
             if row.rider_id is not None:
                 yield f"rider:{row.rider_id}"
+            if row.conversation_id is not None:
+                yield f"conversation:{row.conversation_id}"
         case CaseEntry() | CaseLink():
             yield f"case:{row.case_id}"
         case Clock():

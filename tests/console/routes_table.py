@@ -29,6 +29,8 @@ WHO: Final[dict[str, str]] = {
         conversation_media conversation_viewers conversation_viewing conversation_canned_list
         composer_note takeover_label
         incidents_page incidents_one incidents_photo incidents_note
+        tickets_page tickets_count tickets_urgent ticket_one ticket_photo ticket_printable
+        ticket_note
         piles_page piles_one piles_streets piles_labels
         stations_page stations_one stations_photo tariffs_page tariffs_one_page figures_page
     """,
@@ -42,10 +44,16 @@ WHO: Final[dict[str, str]] = {
         actions_receipt actions_receipt_form approvals_withdraw
         approvals_withdraw_form
     """,
+    # Tickets, as far as each role reads them; an admin only looks.
+    "agent technician finance manager": """
+        tickets_bulk ticket_assign ticket_take ticket_status ticket_classify ticket_complete
+        ticket_solve ticket_contact ticket_link ticket_unlink ticket_merge ticket_from_conversation
+    """,
+    "technician finance manager admin": "ticket_export",
     # Piles: agents may make them safe, technicians and managers bring them back.
     "agent technician manager": """
         actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
-        actions_out_of_service actions_out_of_service_form
+        actions_out_of_service actions_out_of_service_form ticket_review
     """,
     "technician manager": """
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from flask import Response, abort, render_template, request, url_for
 
-from bot.console import chat
+from bot.console import chat, ticket_view
 from bot.console.canned_values import values_for
 from bot.console.composing import ACTIONS
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.domain.cases import CLASSES, TOPICS
 from bot.gateways import templates
 from bot.gateways.media import find_media
 from bot.services import canned, threads
@@ -149,6 +150,10 @@ def _head_values(console: Console, work: UnitOfWork, conversation_id: int) -> di
         "head": chat.head(work, me, conversation),
         "colleagues": chat.colleagues(work, me) if me.may("conversation.work") else [],
         "back": url_for("console.inbox_page"),
+        "tickets": ticket_view.of_conversation(work, conversation),
+        "ticket_topics": [
+            (code, f"{CLASSES[one.class_]}: {one.title}") for code, one in TOPICS.items()
+        ],
         "now": work.now,
     }
 

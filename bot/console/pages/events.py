@@ -12,7 +12,7 @@ from bot.console import worklist
 from bot.console.context import Console
 from bot.console.guard import PUBLIC, Routes
 from bot.console.stream import AT_ONCE, Cursor, Hub, frames, replay
-from bot.services import staff_sessions
+from bot.services import clocks, staff_sessions
 from bot.store.desk import Incident
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
@@ -69,10 +69,12 @@ def add_routes(routes: Routes, console: Console) -> None:
             waiting, newest_wait = work.session.execute(mine).one()
             alarms = select(func.count()).where(Incident.state == "open")
             danger = work.session.scalar(alarms) or 0
+            urgent = len(clocks.running(work, "urgent")) if me.may("case.read") else 0
         return jsonify(
             queue=counted["queue"],
             mine=waiting,
             mine_mark=newest_wait.isoformat() if newest_wait else "",
+            urgent=urgent,
             danger=danger if me.may("incident.read") else 0,
         )
 

@@ -46,6 +46,8 @@ function ring(now) {
   if (now.danger > 0 && Date.now() - lastSiren > SIREN_MS - 500) {
     lastSiren = Date.now();
     play("danger");
+  } else if (before && now.urgent > before.urgent) {
+    play("danger"); // a rider whose power was lost waits for a call within a minute
   } else if (before && now.mine_mark > before.mine_mark && wants("mine")) play("mine");
   else if (before && now.queue > before.queue && wants("queue")) play("queue");
   if (now.danger === 0) lastSiren = 0;
@@ -59,7 +61,7 @@ async function look() {
     const now = await answer.json();
     ring(now);
     before = now;
-    const waiting = now.queue + now.mine;
+    const waiting = now.queue + now.mine + now.urgent;
     document.title = `${now.danger ? "⚠ " : ""}${waiting ? `(${waiting}) ` : ""}${plainTitle}`;
   } catch {
     // The light tells that the network is away.
@@ -68,7 +70,7 @@ async function look() {
 
 function soon(event) {
   const kind = (event.detail ?? "").split(":")[0];
-  if (["conversation", "incident", ""].includes(kind) && timer === null) timer = setTimeout(look, 700);
+  if (["conversation", "incident", "clock", ""].includes(kind) && timer === null) timer = setTimeout(look, 700);
 }
 
 /** Start ringing; of several tabs the one that holds the lock. */

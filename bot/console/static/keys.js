@@ -2,7 +2,7 @@
 // what it was remapped to); keys are off while typing and can be turned off (WCAG 2.1.4).
 
 const board = JSON.parse(document.body.dataset.keys ?? '{"on":false,"rows":[]}');
-const GO = { i: "/", t: "/incidents", p: "/piles", a: "/approvals" };
+const GO = { i: "/", t: "/tickets", d: "/incidents", p: "/piles", a: "/approvals" };
 const LIST = "pilebot-list"; // the conversations of the list somebody came from
 let waitsForPlace = false;
 
@@ -176,7 +176,7 @@ function openPalette() {
 function showKeys() {
   const sheet = document.getElementById("sheet");
   const rows = board.rows.map((row) => [row.press, row.what]);
-  const fixed = [["Ctrl K", "Commands and search"], ["Ctrl ↵", "Send"], ["/", "Canned replies"], ["G then I T P A", "Inbox, incidents, piles, approvals"], ["Esc", "Close"]];
+  const fixed = [["Ctrl K", "Commands and search"], ["Ctrl ↵", "Send"], ["/", "Canned replies"], ["G then I T D P A", "Inbox, tickets, danger, piles, approvals"], ["Esc", "Close"]];
   const table = document.createElement("dl");
   table.className = "facts";
   for (const [key, what] of [...rows, ...fixed]) {

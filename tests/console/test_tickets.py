@@ -1,0 +1,208 @@
+"""Tickets in the console: the board, one ticket's life, who sees which, photos, the file."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import timedelta
+
+from PIL import Image
+from sqlalchemy import func, select
+
+from bot.domain.masking import mask_text
+from bot.services import case_intake
+from bot.store.cases import Case, CaseEntry, Clock
+from bot.store.devices import Command
+from bot.store.offers import Coupon
+from bot.store.riders import Conversation, Media
+from bot.store.staff import Audit, StaffSession
+from bot.store.stations import Pile
+from tests.console.desk import Agent, Desk
+from tests.offers import add_template
+from tests.world import World
+
+PHONE, OTHER = "+358401234567", "+358407654321"
+
+
+def case(world: World, number: int = 1) -> Case:
+    with world.store.read() as work:
+        return work.session.get_one(Case, number)
+
+
+def fresh(desk: Desk, agent: Agent) -> None:
+    """The second factor was given this minute."""
+    with desk.world.store.begin() as work:
+        for each in work.session.scalars(
+            select(StaffSession).where(StaffSession.staff_id == agent.staff_id)
+        ):
+            each.totp_at = work.now
+
+
+def test_from_the_report_to_done(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken, my mail is aino@example.com")
+    anna, teo = desk.agent("agent", "Anna"), desk.agent("technician", "Teo")
+    board = anna.get("/tickets").text
+    assert "Pile or cable broken" in board
+    assert "30 min left" in board or "29 min left" in board
+    assert "aino@example.com" not in board + anna.get("/tickets/1").text
+    chat = desk.conversation(PHONE).id
+    assert "#1 Pile or cable broken" in anna.get(f"/conversations/{chat}").text
+    assert "#1" in anna.get(f"/riders/{desk.conversation(PHONE).rider_id}/panel").text
+
+    assert teo.post("/tickets/1/take").status_code == 303
+    assert case(world).owner_id == teo.staff_id
+    teo.post("/tickets/1/status", status="waiting_site", why="A part is ordered")
+    teo.post("/tickets/1/classify", code="wont_charge", priority="2")
+    teo.post("/tickets/1/contact", text="Called, all well")
+    teo.post("/tickets/1/solve", cause="Rust", fix="", result="")
+    assert "Say the fix, the result first." in teo.get("/tickets/1").text
+    assert teo.post("/tickets/1/solve", cause="Rust", fix="New", result="OK").status_code == 303
+    now = case(world)
+    assert (now.status, now.code, now.priority) == ("done", "wont_charge", 2)
+    world.settle()
+    world.bot_says(PHONE, "Cause: Rust. Done: New. OK.", "[Yes, solved]")
+    with world.store.read() as work:
+        outcomes = {
+            each.name: each.outcome
+            for each in work.session.scalars(select(Clock).where(Clock.case_id == 1))
+        }
+        actions = set(work.session.scalars(select(Audit.action)))
+    assert outcomes["fault_response"] == outcomes["first_reply"] == "met"
+    assert outcomes["p4_first"] == "dropped"
+    assert {"case_assign", "case_status", "case_classify", "case_contact", "case_solve"} <= actions
+    assert "Kept: accepted by Teo" in teo.get("/tickets/1").text
+    assert "Case 1: Does not charge" in teo.get("/tickets/1/print").text
+
+
+def test_who_sees_which(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    world.rider_says(OTHER, "hello")
+    with world.store.begin() as work:
+        chat = work.session.get_one(Conversation, desk.conversation(OTHER).id)
+        case_intake.by_staff(work, chat, code="refund_missing", text="Nothing came", key="k")
+    world.settle()
+    technician, finance, admin = (desk.agent(role) for role in ("technician", "finance", "admin"))
+    assert [each.get("/tickets/1").status_code for each in (technician, finance, admin)] == [
+        200, 404, 200,
+    ]  # fmt: skip
+    assert [each.get("/tickets/2").status_code for each in (technician, finance, admin)] == [
+        404, 200, 200,
+    ]  # fmt: skip
+    assert "Refund not received" not in technician.get("/tickets").text
+    other = desk.conversation(OTHER).id
+    assert technician.get(f"/conversations/{other}").status_code == 404
+    assert finance.get(f"/conversations/{other}").status_code == 200
+    assert admin.post("/tickets/1/take").status_code == 403
+
+
+def test_filters_and_many_at_once(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    world.rider_says(OTHER, "the screen of 1023 is broken")
+    anna = desk.agent("agent", "Anna")
+    assert "#2" in anna.get("/tickets?owner=none&team=technical&class=technical&station=1").text
+    assert "No tickets here" in anna.get("/tickets?owner=me").text
+    anna.post("/tickets/bulk", id=["1", "2"], to=str(anna.staff_id))
+    assert {case(world, number).owner_id for number in (1, 2)} == {anna.staff_id}
+    assert "#1" in anna.get("/tickets?owner=me&priority=4&closed=").text
+    assert anna.get("/tickets?owner=99999999999999999999&station=x&priority=9").status_code == 200
+
+
+def test_opened_by_staff_linked_merged(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "hello")
+    anna, chat = desk.agent("agent", "Anna"), desk.conversation(PHONE).id
+    told = anna.post(f"/conversations/{chat}/ticket", code="staff", text="Rude on the phone")
+    assert told.headers["location"].endswith("/tickets/1")
+    anna.post(f"/conversations/{chat}/ticket", code="broken", text="The screen is black")
+    world.settle()
+    assert "pile or place" in anna.get("/tickets/2").text
+    anna.post("/tickets/2/facts", pile="1023")
+    assert case(world, 2).team == "technical"
+    anna.post("/tickets/2/link", kind="refund", ref="#7")
+    assert "Refund 7" in anna.get("/tickets/2").text
+    anna.post("/tickets/2/unlink", kind="refund", ref="7")
+    assert "Refund 7</span>" not in anna.get("/tickets/2").text
+    anna.post("/tickets/1/merge", into="2")
+    assert case(world, 1).merged_into == 2
+    anna.post("/tickets/2/note", text="@Teo look")
+    assert "@Teo look" in anna.get("/tickets/2").text
+
+
+def test_a_photo_of_a_fault_flips_the_pile_and_pays_once(world: World, desk: Desk) -> None:
+    add_template(world.store, "fault_photo", fixed_minor=300)
+    for phone in (PHONE, OTHER):
+        world.rider_sends_photo(phone, "1023-27", words="the cable is broken")
+    with world.store.read() as work:
+        photos = work.session.scalars(select(CaseEntry).where(CaseEntry.kind == "photo")).all()
+        assert [each.case_id for each in photos] == [1, 2]
+        media = work.session.get_one(Media, photos[0].media_id)
+        assert media.expires_at > work.now + timedelta(days=365)
+    assert case(world).pile_id == "P001023"
+    anna = desk.agent("agent", "Anna")
+    assert "Shows a fault" in anna.get("/tickets/1").text
+    assert anna.get(f"/tickets/1/photos/{photos[0].id}").headers["content-type"] == "image/jpeg"
+    for number, photo in enumerate(photos, start=1):
+        anna.post(f"/tickets/{number}/photos/{photo.id}", fault="yes")
+    anna.post(f"/tickets/1/photos/{photos[0].id}", fault="yes")  # a second click
+    with world.store.read() as work:
+        assert not work.session.get_one(Pile, "P001023").in_service
+        assert [each.worth_minor for each in work.session.scalars(select(Coupon))] == [300]
+        told = select(func.count()).where(Command.kind == "change_availability")
+        assert work.session.scalar(told) == 1
+    world.bot_says(PHONE, "Your photo helped")
+    assert "out of service already" in anna.get("/tickets/2").text
+
+
+def test_the_whole_file(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    picture = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, "Aino the photographer"
+    Image.new("RGB", (40, 30), "red").save(picture, "JPEG", exif=exif)
+    teo = desk.agent("technician", "Teo")
+    teo.post(
+        "/tickets/1/note", text="Look", files={"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
+    )
+    fresh(desk, teo)
+    answer = teo.post("/tickets/1/export")
+    assert answer.headers["content-type"] == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    told = json.loads(archive.read("case.json"))
+    assert told["contact"] == mask_text(PHONE)
+    assert {each["clock"] for each in told["clocks"]} >= {"Fault response", "First reply"}
+    assert any("cable" in each["text"] for each in told["messages"])
+    (name,) = (each for each in archive.namelist() if each.startswith("photos/"))
+    kept = archive.read(name)
+    assert b"photographer" not in kept
+    with Image.open(io.BytesIO(kept)) as opened:
+        assert opened.getexif()[0x0112] == 6  # which way up
+        assert opened.size == (40, 30)
+    with world.store.read() as work:
+        assert "case_export" in set(work.session.scalars(select(Audit.action)))
+
+
+def test_power_lost_stands_above_the_inbox_until_a_person_writes(world: World, desk: Desk) -> None:
+    world.give_card(PHONE)
+    pile = world.pile("1023")
+    world.rider_says(PHONE, "1023-27")
+    world.rider_says(PHONE, "yes")
+    pile.answers("RequestStartTransaction", status="Accepted")
+    pile.status(2, "Occupied")
+    pile.transaction_event(2, "Started", chargingState="Charging")
+    world.clock_passes(60)
+    pile.meter_wh += 3_000
+    pile.transaction_event(2, "Updated", chargingState="Charging")
+    pile.transaction_event(2, "Ended", stoppedReason="PowerLoss")
+    world.bot_says(PHONE, "A person contacts you within 1 min")
+    anna, chat = desk.agent("agent", "Anna"), desk.conversation(PHONE).id
+    assert "Call back now" in anna.get("/").text
+    assert anna.get("/events/bell").json()["urgent"] == 1
+    assert desk.conversation(PHONE).owner == "bot"  # who can help themselves still can
+    anna.post(f"/conversations/{chat}/claim")
+    assert "Call back now" in anna.get("/").text
+    anna.post(f"/conversations/{chat}/send", text="I am here", mode="reply", key="k",
+              epoch=str(desk.conversation(PHONE).epoch))  # fmt: skip
+    assert "Call back now" not in anna.get("/").text
+    with world.store.read() as work:
+        clock = work.session.scalars(select(Clock).where(Clock.name == "urgent")).one()
+    assert (clock.outcome, clock.stop_event) == ("met", "answered by Anna")
