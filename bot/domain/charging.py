@@ -467,6 +467,7 @@ _TIMERS: Final[dict[str, Callable[[Step], None]]] = {
 _HANDLERS: Final[dict[type[on.Event], Callable[[Step, Any], None]]] = {
     on.Yes: money.yes,
     on.HoldPlaced: money.hold_placed,
+    on.HoldAdopted: money.hold_adopted,
     on.HoldNeedsRider: money.hold_needs_rider,
     on.HoldFailed: money.hold_failed,
     on.HoldExpired: money.hold_expired,

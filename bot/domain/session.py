@@ -196,6 +196,14 @@ class HoldPlaced:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldAdopted:
+    """The rider agreed, and a booking's deposit that is held already pays for it."""
+
+    at: datetime
+    capture_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HoldNeedsRider:
     """The rider must pay or confirm on a page."""
 
@@ -413,7 +421,7 @@ class Collect:
 
 
 Event = (
-    Yes | HoldPlaced | HoldNeedsRider | HoldFailed | HoldExpired | HoldRunsOut
+    Yes | HoldPlaced | HoldAdopted | HoldNeedsRider | HoldFailed | HoldExpired | HoldRunsOut
     | StartAccepted | StartRejected | StartUnknown | StartTimeout | StartOffline
     | Plugged | Unplugged | TransactionStarted | MeterRead | FlowChanged | TransactionEnded
     | StopRequested | StopAccepted | StopFailed | PileOffline | PileOnline | Fault

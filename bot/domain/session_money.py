@@ -20,6 +20,12 @@ def yes(step: Step, _event: on.Yes) -> None:
         step.timer("hold", step.now.terms.limits.pay_timeout_s)
 
 
+def hold_adopted(step: Step, event: on.HoldAdopted) -> None:
+    if step.now.state == "holding" and step.now.hold == "none":
+        step.set(hold="placing")
+        hold_placed(step, on.HoldPlaced(event.at, event.capture_before))
+
+
 def collect(step: Step, _event: on.Collect) -> None:
     """What is owed is asked for again: of the hold that still stands, else by a payment."""
     if step.now.state != "debt":

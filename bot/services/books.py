@@ -1,35 +1,58 @@
-"""The ledger against itself and against the rows it tells of: what does not balance, by name."""
+"""The ledger against itself and against the rows it tells of: what does not balance, by name.
+
+What the rows of one part of the product say is that part's to tell (`Part`); add yours to `PARTS`.
+An account that no part knows is a fault, so that nothing is posted that nobody checks.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import func, select
 
-from bot.services.billing import (
-    CREDIT_SERIES,
-    HELD,
-    PROVIDER,
-    REVENUE,
-    SERIES,
-    credited_minor,
-)
-from bot.store.charging import (
-    Bill,
-    ChargingSession,
-    CreditNote,
-    Hold,
-    LedgerEntry,
-    Refund,
-    Series,
-)
+from bot.services import charge_books
+from bot.services.billing import CREDIT_SERIES, HELD, PROVIDER, REFUNDS, REVENUE, SERIES, WAIVED
+from bot.store.charging import Bill, CreditNote, Hold, LedgerEntry, Refund, Series
 from bot.store.database import UnitOfWork
+
+# What is posted by (source, kind), and what is open by (side, currency); minor units.
+Postings = dict[tuple[str, str], int]
+Sides = dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a part of the product says the ledger must hold.
+
+    `earned(work)`: the sum on revenue and tax accounts (negative: we earned) by (source, kind).
+    `open(work)`: what its rows say stands open, by (side, currency); a side is a name for one or
+    several accounts, such as "rider 7". `side_of(account)`: the side an account counts to, None
+    when it is not of this part. Several parts may add to one side.
+    """
+
+    earned: Callable[[UnitOfWork], Postings]
+    open: Callable[[UnitOfWork], Sides]
+    side_of: Callable[[str], str | None]
+
+
+PARTS: Final = [Part(charge_books.earned, charge_books.open_sides, charge_books.side_of)]
+_OURS: Final = frozenset({PROVIDER, REVENUE, REFUNDS, WAIVED, HELD})
+_OUR_FAMILIES: Final = ("tax:", f"{HELD}:")
 
 
 def audit(work: UnitOfWork) -> list[str]:
     """Every fault of the books, a line each; none when they balance."""
-    return [*_unbalanced(work), *_against_rows(work), *_open_sides(work), *_gaps(work)]
+    return [
+        *_unbalanced(work),
+        *_money(work),
+        *_sales(work),
+        *_open_sides(work),
+        *_still_held(work),
+        *_gaps(work),
+    ]
 
 
 def _unbalanced(work: UnitOfWork) -> Iterator[str]:
@@ -44,16 +67,18 @@ def _unbalanced(work: UnitOfWork) -> Iterator[str]:
         yield f"{source} {kind}: does not balance by {amount} {currency} (minor units)"
 
 
-def _against_rows(work: UnitOfWork) -> Iterator[str]:
-    """Money that moved has its posting, of its amount, and no posting is without its row."""
-    wanted: dict[tuple[str, str], int] = {}
-    for hold in work.session.scalars(select(Hold).where(Hold.captured_minor > 0)):
+def _money(work: UnitOfWork) -> Iterator[str]:
+    """Money that moved at the provider has its posting, of its amount, and no posting is without
+    its row."""
+    wanted: Postings = {}
+    at_provider = Hold.method == "card"
+    for hold in work.session.scalars(select(Hold).where(at_provider, Hold.captured_minor > 0)):
         kind = "paid" if hold.purpose == "debt" else "captured"
         wanted[f"hold:{hold.id}", kind] = hold.captured_minor or 0
-    refunds = select(Refund).where(Refund.state == "done")
-    for refund in work.session.scalars(refunds):
+    done = select(Refund).join(Hold, Hold.id == Refund.hold_id)
+    for refund in work.session.scalars(done.where(at_provider, Refund.state == "done")):
         wanted[f"refund:{refund.id}", "refunded"] = -refund.amount_minor
-    posted: dict[tuple[str, str], int] = defaultdict(int)
+    posted: Postings = defaultdict(int)
     came_back: dict[str, int] = {}
     money = select(LedgerEntry).where(LedgerEntry.account == PROVIDER)
     for entry in work.session.scalars(money):
@@ -68,20 +93,20 @@ def _against_rows(work: UnitOfWork) -> Iterator[str]:
             yield f"{source} refund_failed: {amount} came back that never went"
     yield from _differences(wanted, posted)
 
-    bills = {(f"bill:{each.id}", "billed"): -each.total_minor
-             for each in work.session.scalars(select(Bill)) if each.total_minor}  # fmt: skip
-    notes = {(f"credit:{each.id}", "credited"): each.total_minor
-             for each in work.session.scalars(select(CreditNote)) if each.total_minor}  # fmt: skip
-    earned: dict[tuple[str, str], int] = defaultdict(int)
+
+def _sales(work: UnitOfWork) -> Iterator[str]:
+    """What we earned, and the tax on it, is what the bills say."""
+    wanted: Postings = {}
+    for part in PARTS:
+        wanted |= part.earned(work)
+    earned: Postings = defaultdict(int)
     sales = LedgerEntry.account.startswith("tax:") | (LedgerEntry.account == REVENUE)
     for entry in work.session.scalars(select(LedgerEntry).where(sales)):
         earned[entry.source, entry.kind] += entry.amount_minor
-    yield from _differences(bills | notes, earned)
+    yield from _differences(wanted, earned)
 
 
-def _differences(
-    wanted: dict[tuple[str, str], int], posted: dict[tuple[str, str], int]
-) -> Iterator[str]:
+def _differences(wanted: Postings, posted: Postings) -> Iterator[str]:
     for source, kind in sorted(wanted.keys() | posted.keys()):
         should, is_ = wanted.get((source, kind), 0), posted.get((source, kind), 0)
         if should != is_:
@@ -89,28 +114,33 @@ def _differences(
 
 
 def _open_sides(work: UnitOfWork) -> Iterator[str]:
-    """What riders owe by the ledger is what their unpaid charges say, and what is held is what
-    the holds say."""
-    owed: dict[tuple[str, str], int] = defaultdict(int)
-    unpaid = select(ChargingSession, Bill).join(Bill, Bill.session_id == ChargingSession.id)
-    for session, bill in work.session.execute(unpaid):
-        due = bill.total_minor - credited_minor(work, bill.id)
-        if session.state in {"debt", "billing"}:
-            owed[f"of:{session.rider_id}", bill.currency] += due
-    _owed_back(work, owed)
-    _posted_sides(work, owed)
-    for (whose, currency), amount in sorted(owed.items()):
+    """What stands open by the ledger, for riders and for us, is what the rows say."""
+    sides: Sides = defaultdict(int)
+    for part in PARTS:
+        for key, amount in part.open(work).items():
+            sides[key] += amount
+    rows = work.session.execute(
+        select(
+            LedgerEntry.account, LedgerEntry.currency, func.sum(LedgerEntry.amount_minor)
+        ).group_by(LedgerEntry.account, LedgerEntry.currency)
+    )
+    for account, currency, amount in rows:
+        if account in _OURS or account.startswith(_OUR_FAMILIES):
+            continue
+        side = next((found for part in PARTS if (found := part.side_of(account))), None)
+        if side is None:
+            yield f"account {account}: no part of the product knows it"
+            continue
+        sides[side, currency] -= int(amount)
+    for (side, currency), amount in sorted(sides.items()):
         if amount:
-            rider = whose.removeprefix("of:")
-            yield f"rider {rider}: charges and ledger differ by {amount} {currency} (minor units)"
-    held = {
-        each.id: each.amount_minor
-        for each in work.session.scalars(
-            select(Hold).where(
-                Hold.purpose == "hold", Hold.state.in_(("held", "capturing", "voiding"))
-            )
-        )
-    }
+            yield f"{side}: rows and ledger differ by {amount} {currency} (minor units)"
+
+
+def _still_held(work: UnitOfWork) -> Iterator[str]:
+    """What stands as held is what the payments say."""
+    standing = select(Hold.id).where(Hold.state.in_(("held", "capturing", "voiding")))
+    held = set(work.session.scalars(standing))
     on_hold: dict[str, int] = defaultdict(int)
     for entry in work.session.scalars(select(LedgerEntry).where(LedgerEntry.account == HELD)):
         on_hold[entry.source] += entry.amount_minor
@@ -119,29 +149,6 @@ def _open_sides(work: UnitOfWork) -> Iterator[str]:
         stuck = hold is not None and hold.state == "failed" and hold.reason == "void_refused"
         if amount and not stuck and (hold is None or hold.id not in held):
             yield f"{source}: {amount} still stands as held"
-
-
-def _owed_back(work: UnitOfWork, owed: dict[tuple[str, str], int]) -> None:
-    """What was taken too much and is on its way back."""
-    waiting = (
-        select(Refund, Hold.rider_id)
-        .join(Hold, Hold.id == Refund.hold_id)
-        .where(Refund.state != "done", Refund.reason.in_(("meter", "duplicate")))
-    )
-    for refund, rider_id in work.session.execute(waiting):
-        owed[f"of:{rider_id}", refund.currency] -= refund.amount_minor
-
-
-def _posted_sides(work: UnitOfWork, owed: dict[tuple[str, str], int]) -> None:
-    total = func.sum(LedgerEntry.amount_minor)
-    sides = LedgerEntry.account.startswith("rider:") | LedgerEntry.account.startswith("debt:")
-    rows = work.session.execute(
-        select(LedgerEntry.account, LedgerEntry.currency, total)
-        .where(sides)
-        .group_by(LedgerEntry.account, LedgerEntry.currency)
-    )
-    for account, currency, amount in rows:
-        owed[f"of:{account.split(':')[1]}", currency] -= int(amount)
 
 
 def _gaps(work: UnitOfWork) -> Iterator[str]:

@@ -29,9 +29,11 @@ from bot.services import (
     entitlements,
     incidents,
     money_watch,
+    payments,
     session_effects,
 )
 from bot.services.offers import (
+    Agreed,
     Offer,
     make_offer,
     occupied,
@@ -94,11 +96,13 @@ def start(
     evse: Evse,
     offer_body: Mapping[str, Any],
     key: str,
+    deposit: Hold | None = None,
 ) -> ChargingSession:
     """Open a session for a yes to `Offer.body`; a repeat of `key` returns the same session.
 
     At most one open session per EVSE and per rider: the second gets Refused with another way.
-    What happens next is told to the rider by notices.
+    What happens next is told to the rider by notices. A booking's `deposit` is the hold where it is
+    large enough; else it is let go and the usual amount held.
     """
     known = _by_key(work, key)
     if known is not None:
@@ -112,21 +116,12 @@ def start(
     agreed = read_offer(offer_body, evse, work.now)
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse)
-    terms = Terms(
-        tariff=agreed.tariff,
-        hold_minor=agreed.hold_minor,
-        stop_minor=stop_threshold(
-            agreed.tariff, hold_minor=agreed.hold_minor, power_w=evse.max_power_w, at=work.now
-        ),
-        smallest_minor=smallest_charge(agreed.tariff.currency),
-        limits=Limits(
-            start_timeout_s=settings.start_timeout_s,
-            plug_in_timeout_s=settings.plug_in_timeout_s,
-            no_energy_s=settings.no_energy_s,
-            max_session_s=settings.max_session_s,
-        ),
-        discounts=agreed.discounts,
+    least = Money(agreed.hold_minor, agreed.tariff.currency)
+    adopted = deposit is not None and payments.adoptable(
+        work, deposit, rider_id=rider.id, least=least
     )
+    hold = deposit.amount_minor if deposit is not None and adopted else agreed.hold_minor
+    terms = _terms(settings, agreed, hold, evse, work.now)
     plugged_at = work.now if evse.status == "Occupied" else None
     facts = SessionFacts(terms=terms, created_at=work.now, plugged_at=plugged_at)
     session = ChargingSession(
@@ -146,8 +141,32 @@ def start(
             entitlements.take(work, session, agreed.discounts, evse)
     except IntegrityError as error:  # the unique indexes have the last word
         raise occupied(work, settings, evse) from error
+    if deposit is not None and adopted:
+        payments.adopt(work, deposit, session.id)
+        _happen(work, session, [on.HoldAdopted(work.now, deposit.capture_before)])
+        return session
+    if deposit is not None:
+        payments.release(work, deposit)
     _happen(work, session, [on.Yes(work.now)])
     return session
+
+
+def _terms(settings: Settings, agreed: Agreed, hold_minor: int, evse: Evse, at: datetime) -> Terms:
+    return Terms(
+        tariff=agreed.tariff,
+        hold_minor=hold_minor,
+        stop_minor=stop_threshold(
+            agreed.tariff, hold_minor=hold_minor, power_w=evse.max_power_w, at=at
+        ),
+        smallest_minor=smallest_charge(agreed.tariff.currency),
+        limits=Limits(
+            start_timeout_s=settings.start_timeout_s,
+            plug_in_timeout_s=settings.plug_in_timeout_s,
+            no_energy_s=settings.no_energy_s,
+            max_session_s=settings.max_session_s,
+        ),
+        discounts=agreed.discounts,
+    )
 
 
 def request_stop(

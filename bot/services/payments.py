@@ -169,6 +169,23 @@ def let_go(work: UnitOfWork, hold: Hold, attempt: int) -> None:
     way(hold).release(work, hold, attempt)
 
 
+def adoptable(work: UnitOfWork, deposit: Hold, *, rider_id: int, least: Money) -> bool:
+    """Whether a deposit that is held can pay for a charge of this rider; it is locked then."""
+    _lock(work, deposit)
+    return (
+        (deposit.state, deposit.purpose, deposit.method) == ("held", "deposit", "card")
+        and (deposit.rider_id, deposit.currency) == (rider_id, least.currency)
+        and deposit.amount_minor >= least.amount_minor
+    )
+
+
+def adopt(work: UnitOfWork, deposit: Hold, session_id: int) -> None:
+    """A booking's deposit is the first hold of a charge from now on, and no longer a deposit."""
+    deposit.subject, deposit.session_id, deposit.seq = f"session:{session_id}", session_id, 1
+    deposit.purpose, deposit.updated_at = "hold", work.now
+    work.session.flush()
+
+
 def of(work: UnitOfWork, subject: str) -> Hold | None:
     """The newest payment of a subject."""
     return work.session.scalars(

@@ -108,13 +108,14 @@ class World:
 
     def says_yes(
         self, evse_id: int = 1, rider_id: int = 1, *, key: str = "yes-1",
-        body: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None, deposit: int | None = None,
     ) -> int:  # fmt: skip
         body = body or self.offer(evse_id, rider_id)
         with self.work() as work:
             session = charging.start(
                 work, SETTINGS, rider=work.session.get_one(Rider, rider_id),
                 evse=work.session.get_one(Evse, evse_id), offer_body=body, key=key,
+                deposit=work.session.get(Hold, deposit) if deposit else None,
             )  # fmt: skip
             return session.id
 

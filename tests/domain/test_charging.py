@@ -159,6 +159,7 @@ def possible(now: datetime) -> list[Event]:
     """At least one event of every kind, with ours, repeated and foreign transactions."""
     events: list[Event] = [
         on.Yes(now), on.HoldPlaced(now), on.HoldPlaced(now, now + timedelta(days=5)),
+        on.HoldAdopted(now, now + timedelta(days=5)),
         on.HoldNeedsRider(now, "https://pay"), on.HoldFailed(now, "declined"),
         on.HoldExpired(now), on.HoldRunsOut(now), on.Captured(now), on.CaptureFailed(now),
         on.Captured(now, by_other=True), on.Voided(now), on.NotMe(now), on.Collect(now),

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 import app
 from bot.gateways.stripe_books import check_books
 from bot.gateways.stripe_client import client_for
-from bot.services import payment_results, refunds
+from bot.services import billing, books, payment_results, refunds
 from bot.store.charging import ChargingSession, Hold, LedgerEntry
 from tests.test_scenarios import FOLDER, play
 from tests.world import World, open_world
@@ -84,3 +84,30 @@ def test_a_page_that_is_paid_twice_over_is_given_back(paid: World) -> None:
         assert session.state == "settled"
         assert refunds.balance(work, first).left.amount_minor == 0
     paid.bot_says("+358401234567", "giving €0.90 back")
+
+
+def test_an_account_nobody_answers_for_is_a_fault(paid: World) -> None:
+    with paid.store.begin() as work:
+        billing.post(
+            work, source="x:1", kind="lost", currency="EUR", amounts={"shoebox": 5, "provider": -5}
+        )
+    told = faults(paid)
+    assert "account shoebox: no part of the product knows it" in told
+    assert "x:1 lost: -5 is posted, 0 should be" in told
+
+
+def test_a_part_tells_what_the_ledger_must_hold(
+    paid: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with paid.store.begin() as work:
+        billing.post(work, source="gift:1", kind="given", currency="EUR",
+                     amounts={"purse:1": -5, "refunds": 5})  # fmt: skip
+    purses = {("purse 1", "EUR"): -5}
+    part = books.Part(
+        lambda _: {}, lambda _: purses, lambda name: name.replace(":", " ", 1) if
+        name.startswith("purse:") else None,
+    )  # fmt: skip
+    monkeypatch.setattr(books, "PARTS", [*books.PARTS, part])
+    assert faults(paid) == []
+    purses["purse 1", "EUR"] = -7
+    assert faults(paid) == ["purse 1: rows and ledger differ by -2 EUR (minor units)"]
