@@ -12,6 +12,7 @@ from devices.frames import FrameError
 
 ENERGY: Final = "Energy.Active.Import.Register"
 POWER: Final = "Power.Active.Import"
+CURRENT: Final = "Current.Import"
 
 _MEASURED: Final[dict[Kind, str]] = {
     "voltage": "Voltage", "current": "Current.Import", "power": POWER,
@@ -36,13 +37,20 @@ def iso(at: datetime) -> str:
 
 
 def energy(meter_values: list[dict[str, Any]]) -> list[ReadingFact]:
-    """The energy register of every reading that has one, oldest first."""
+    """The energy register of every reading that has one, oldest first; beside it the current of
+    all phases together, where the pile tells it."""
     found = [
-        (moment(each["timestamp"]), wh)
+        (moment(each["timestamp"]), wh, _value(each["sampledValue"], CURRENT, 1000))
         for each in meter_values
         if (wh := _value(each["sampledValue"], ENERGY)) is not None
     ]
-    return [{"at": iso(at), "wh": wh} for at, wh in sorted(found)]
+    facts: list[ReadingFact] = []
+    for at, wh, ma in sorted(found, key=lambda each: each[:2]):
+        fact: ReadingFact = {"at": iso(at), "wh": wh}
+        if ma is not None:
+            fact["ma"] = ma
+        facts.append(fact)
+    return facts
 
 
 def power_w(meter_values: list[dict[str, Any]]) -> int | None:
@@ -89,8 +97,9 @@ def event_sample(event: dict[str, Any], at: datetime) -> Sample | None:
     return Sample(kind, round(value * 1000), at)
 
 
-def _value(samples: list[dict[str, Any]], measurand: str) -> int | None:
-    """One measurand of one reading in Wh or W: the total, or the sum where phases are given."""
+def _value(samples: list[dict[str, Any]], measurand: str, scale: int = 1) -> int | None:
+    """One measurand of one reading in Wh, W or 1/scale A: the total, or the sum where phases are
+    given."""
     whole, phases = None, []
     for sample in samples:
         # OCPP: a sample without a measurand is the energy register, in Wh at the outlet.
@@ -106,8 +115,8 @@ def _value(samples: list[dict[str, Any]], measurand: str) -> int | None:
         else:
             whole = value
     if whole is not None:
-        return round(whole)
-    return round(sum(phases)) if phases else None
+        return round(whole * scale)
+    return round(sum(phases) * scale) if phases else None
 
 
 def _in_base_unit(sample: dict[str, Any]) -> float | None:

@@ -15,6 +15,7 @@ from bot.services import orders
 from bot.services.billing import BillView
 from bot.services.offers import stack
 from bot.services.orders import Order
+from bot.services.tariffs import conditions
 
 GROUPS: Final = {
     orders.RUNNING: Say("In progress"),
@@ -26,6 +27,7 @@ _WHAT: Final = {
     "flat": Say("Start fee"), "minimum": Say("Up to the minimum price"),
     "maximum": Say("Above the maximum price, not charged"),
     "plan": Say("Plan"), "coupon": Say("Coupon"),
+    "paid_before": Say("Minimum price already paid"),
     "over_hold": Say("Above the hold, not charged"), "waived": Say("Waived"),
 }  # fmt: skip
 
@@ -172,8 +174,9 @@ def _arithmetic(view: BillView, line: Line) -> Say:
         "s", Decimal(line.quantity)
     )  # fmt: skip
     values["quantity"] = Amount(int(number), unit)
-    if line.window:
-        values["what"] = Say("{what} {window}", {"what": what, "window": line.window})
+    if line.days or line.window:
+        where = conditions(line.days, line.window)
+        values["what"] = Say("{what} {window}", {"what": what, "window": where})
     exact = _exact(line)
     if exact is not None and exact != amount.major():
         digits = exponent(currency) + 3

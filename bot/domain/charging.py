@@ -30,13 +30,12 @@ from typing import Any, Final
 from bot.domain import session as on
 from bot.domain import session_money as money
 from bot.domain.holds import NEAR_PERCENT
-from bot.domain.pricing import Reading
 from bot.domain.session_step import Step
+from bot.domain.usage import Reading, Span
 
 MAX_STARTS: Final = 2
 MAX_STOPS: Final = 8  # in a row; a pile that comes back is told again all the same
 RETRY_S: Final = 5  # before a rejected start is tried again
-IDLE_WARNING_S: Final = 300  # before the idle fee begins
 
 # A start refused for these is refused for good (statusInfo.reasonCode, and our own).
 HOPELESS: Final = frozenset({"Occupied", "Faulted", "Unavailable", "Reserved", "InvalidEvse"})
@@ -201,21 +200,17 @@ def _flow_changed(step: Step, event: on.FlowChanged) -> None:
         return  # an old story: device time decides
     step.now = on.close_span(step.now, event.device_at)
     step.set(flow=event.flow, flow_at=event.device_at)
-    step.cancel("idle_warning", "idle_start")
-    if event.flow == "charging":
-        step.set(state="charging")
+    if event.flow in {"charging", "evse"}:  # neither is the vehicle's choice
+        step.set(state="charging" if event.flow == "charging" else "suspended", idle_at=None)
+        step.end_idle()
+        if event.flow == "evse":
+            step.tell_once("paused")
         return
     step.set(state="suspended")
-    if event.flow == "evse":
-        step.tell_once("paused")
-        return
+    if step.now.idle_at is None:
+        step.set(idle_at=event.device_at)
+        step.await_idle(told="full" not in step.now.told)
     step.tell_once("full")
-    idle = step.now.terms.tariff.element("idle", step.at)
-    if idle is not None and idle.price:
-        grace = step.now.terms.tariff.idle_grace_s
-        if grace > IDLE_WARNING_S:
-            step.timer("idle_warning", grace - IDLE_WARNING_S, event.device_at)
-        step.timer("idle_start", grace, event.device_at)
 
 
 # --- ending
@@ -270,10 +265,11 @@ def _transaction_ended(step: Step, event: on.TransactionEnded) -> None:
             step.now = on.close_span(step.now, event.device_at)
             step.set(ended_at=event.device_at, stop_by="pile")
             if event.reason in FAULT_REASONS:
-                step.set(fault=True, stop_by="fault")
+                step.set(fault=True, stop_by="fault", idle_runs=False)
                 step.do(on.MarkSuspect())
                 step.tell_once("fault", code=event.reason)
             else:
+                step.end_idle()
                 step.tell_once("ended", reason=event.reason)
             step.settle()
         case "stopping":
@@ -309,6 +305,7 @@ def _pile_offline(step: Step, _event: on.PileOffline) -> None:
         step.set(offline_at=step.at)
         if step.now.state in on.DELIVERING:
             step.timer("offline", step.now.terms.limits.offline_wait_s)
+            step.stick("offline")
             step.tell_once("offline")
 
 
@@ -316,10 +313,35 @@ def _pile_online(step: Step, _event: on.PileOnline) -> None:
     if step.now.offline_at is not None:
         step.set(offline_at=None)
         step.cancel("offline")
+        step.unstick("offline")
         if step.now.state in on.DELIVERING:
             step.tell_once("back")
     if step.now.owed:
         step.owe_stops_again()
+
+
+def _unlock_failed(step: Step, _event: on.UnlockFailed) -> None:
+    if step.now.state in on.DELIVERING:
+        step.stick("unlock")
+
+
+def _unlocked(step: Step, _event: on.Unlocked) -> None:
+    if step.now.state in on.DELIVERING:
+        step.unstick("unlock")
+
+
+def _waiting(step: Step, event: on.Waiting) -> None:
+    since = step.now.waited_at
+    if not step.now.is_open or event.somebody == (since is not None):
+        return
+    if since is None:
+        step.set(waited_at=step.at)
+    else:
+        step.set(waited=(*step.now.waited, Span(since, step.at)), waited_at=None)
+    if step.now.terms.tariff.idle_if_waited:
+        if not event.somebody:
+            step.end_idle()
+        step.await_idle()
 
 
 def _fault(step: Step, event: on.Fault) -> None:
@@ -442,13 +464,14 @@ def _still_offline(step: Step) -> None:
 
 
 def _idle_warning(step: Step) -> None:
-    if step.now.state == "suspended":
-        step.tell_once("idle_warning")
+    if step.now.state == "suspended" and step.now.idle_from is not None:
+        step.tell("idle_warning")
 
 
 def _idle_start(step: Step) -> None:
-    if step.now.state == "suspended":
-        step.tell_once("idle_start")
+    if step.now.state == "suspended" and step.now.idle_from is not None:
+        step.set(idle_runs=True)
+        step.tell("idle_start")
 
 
 def _capture_due(step: Step) -> None:
@@ -488,6 +511,9 @@ _HANDLERS: Final[dict[type[on.Event], Callable[[Step, Any], None]]] = {
     on.PileOffline: _pile_offline,
     on.PileOnline: _pile_online,
     on.Fault: _fault,
+    on.UnlockFailed: _unlock_failed,
+    on.Unlocked: _unlocked,
+    on.Waiting: _waiting,
     on.TimerFired: _timer_fired,
     on.Captured: money.captured,
     on.CaptureFailed: money.capture_failed,

@@ -11,51 +11,17 @@ from itertools import pairwise
 from typing import Any
 
 from bot.domain.discounts import LINES, Discount, in_order
+from bot.domain.metering import Timeline, Used, late_spans
 from bot.domain.money import Money, exponent
-from bot.domain.tariffs import KINDS, UNITS, Element, Kind, Tariff, When
+from bot.domain.restrictions import State, When, label, plain
+from bot.domain.tariffs import KINDS, NO_LIMIT, UNITS, Element, Tariff, by_calendar
+from bot.domain.usage import NO_CARRY, Carry, Reading, Span, Usage
 
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The energy register of the meter at a moment."""
-
-    at: datetime
-    wh: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of time."""
-
-    start: datetime
-    end: datetime
-
-    def seconds(self) -> int:
-        """Its length; never negative."""
-        return max(0, int((self.end - self.start).total_seconds()))
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What is billed: register readings in order of time, charging spans, and spans plugged in
-    with no energy flowing by the vehicle's choice (grace not yet taken off).
-
-    `fault` means we broke it off: energy only, no flat fee, no minimum, no idling.
-    """
-
-    readings: tuple[Reading, ...]
-    charging: tuple[Span, ...] = ()
-    idle: tuple[Span, ...] = ()
-    fault: bool = False
-
-    def energy_wh(self) -> int:
-        """Register difference, the only measure of energy."""
-        registers = [each.wh for each in self.readings]
-        return max(registers) - registers[0] if registers else 0
-
-    def charging_s(self) -> int:
-        """Seconds in which energy flowed."""
-        return sum(span.seconds() for span in self.charging)
+__all__ = [
+    "Bill", "Carry", "Line", "PriceNow", "Reading", "Span", "TaxSum", "Usage", "carried",
+    "dump_bill", "examples", "load_bill", "measured", "no_show_fee", "planned", "price",
+    "price_now", "reservation_price",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +29,9 @@ class Line:
     """One printed line. `quantity` is exact, in `unit` ("kwh", "s", "start"; "" for adjustments);
     `unit_price` is exact, in major units per `per`; `window` names a time-of-use period.
 
-    `what`: energy, time, idle, flat, or an adjustment: minimum, maximum, plan, coupon (whose name
-    stands in `window`), over_hold, waived.
+    `what`: energy, time, idle, flat, or an adjustment: minimum, maximum, paid_before (a minimum,
+    by the charge this one goes on from), plan, coupon (whose name stands in `window`), over_hold,
+    waived.
     """
 
     what: str
@@ -77,6 +44,7 @@ class Line:
     net_minor: int
     tax_minor: int
     gross_minor: int
+    days: str = ""  # "0,1,2": the weekdays that the price is for, Monday first
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +101,7 @@ class _Draft:
     unit_price: str = ""
     per: str = ""
     window: str = ""
+    days: str = ""
 
 
 def price(
@@ -150,103 +119,46 @@ def price(
     `limit_minor` (what is held) the rest is not charged; `waive` makes the bill zero; both show
     as lines of their own.
     """
-    drafts = [*_measured(tariff, usage)]
-    total = sum(each.base_minor for each in drafts)
-    maximum = _minor(tariff, tariff.maximum)
-    minimum = _minor(tariff, tariff.minimum)
-    if maximum is not None and total > maximum:
-        drafts += _spread("maximum", maximum - total, drafts)
-    elif minimum is not None and total < minimum and not usage.fault and usage.energy_wh() > 0:
-        drafts.append(_Draft("minimum", minimum - total, tariff.tax_percent))
-    lines = _taxed(tariff, drafts)
-    lines += _discounted(lines, usage, discounts)
+    lines = kept_within_limits(tariff, measured(tariff, usage), usage)
+    lines += _discounted(tariff, lines, usage, discounts)
     gross = sum(line.gross_minor for line in lines)
     if limit_minor is not None and gross > limit_minor:
-        lines += _discount("over_hold", lines, gross - limit_minor)
+        lines += _adjustment(tariff, "over_hold", lines, limit_minor - gross)
         gross = limit_minor
     if waive and gross:
-        lines += _discount("waived", lines, gross)
+        lines += _adjustment(tariff, "waived", lines, -gross)
     return _bill(tariff, lines)
 
 
-def energy_by_element(tariff: Tariff, readings: Sequence[Reading]) -> list[tuple[Element, int]]:
-    """Wh per energy element in order of first use; an interval that crosses a price change is
-    shared by time. A register that goes back counts as standing still."""
-    used: dict[int, tuple[Element, int]] = {}
-    if not readings:
-        return []
-    changes = tariff.boundaries(readings[0].at, readings[-1].at)
-    highest = readings[0].wh
-    for before, after in pairwise(readings):
-        delta, highest = max(0, after.wh - highest), max(highest, after.wh)
-        cuts = [each for each in changes if before.at < each < after.at]
-        whole, done = _micros(before.at, after.at), 0
-        for start, end in pairwise([before.at, *cuts, after.at]):
-            until = delta if end == after.at else delta * _micros(before.at, end) // whole
-            _add(used, tariff.element("energy", start), until - done)
-            done = until
-    return list(used.values())
-
-
-def _micros(start: datetime, end: datetime) -> int:
-    return (end - start) // timedelta(microseconds=1)
+def measured(tariff: Tariff, usage: Usage) -> list[Line]:
+    """The lines of what was used, before any limit."""
+    return _taxed(tariff, [*_measured(tariff, usage)])
 
 
 def _measured(tariff: Tariff, usage: Usage) -> Iterable[_Draft]:
-    first = usage.charging[0].start if usage.charging else None
-    if first is None and usage.readings:
-        first = usage.readings[0].at
-    if first is not None and not usage.fault and (flat := tariff.element("flat", first)):
+    timeline = Timeline(tariff, usage)
+    if not usage.fault and (flat := timeline.flat()):
         yield _line(tariff, flat, 1)
-    yield from _lines(tariff, energy_by_element(tariff, usage.readings))
-    yield from _lines(tariff, _time_by_element(tariff, "time", usage.charging))
+    yield from _lines(tariff, timeline.energy())
+    yield from _lines(tariff, timeline.spans("time", usage.charging))
     if not usage.fault:
-        yield from _idle(tariff, usage.idle)
+        late = late_spans(tariff, usage)
+        yield from _capped(tariff, _lines(tariff, timeline.spans("idle", late)), usage)
 
 
-def _idle(tariff: Tariff, spans: Sequence[Span]) -> Iterable[_Draft]:
-    """Idle lines: each uninterrupted stretch has its own grace, the cap is for all together."""
-    grace = timedelta(seconds=tariff.idle_grace_s)
-    late = [Span(each.start + grace, each.end) for each in spans if each.end - each.start > grace]
+def _capped(tariff: Tariff, drafts: Iterable[_Draft], usage: Usage) -> Iterable[_Draft]:
+    """Idle lines under their cap, which is for all of them together."""
     left = _minor(tariff, tariff.idle_cap)
-    for draft in _lines(tariff, _time_by_element(tariff, "idle", late)):
+    if left is not None:
+        left = max(0, left - usage.carry.idle_minor)
+    for draft in drafts:
         if left is not None:
             draft.base_minor = min(draft.base_minor, left)
             left -= draft.base_minor
         yield draft
 
 
-def _time_by_element(
-    tariff: Tariff, kind: Kind, spans: Iterable[Span]
-) -> list[tuple[Element, int]]:
-    used: dict[int, tuple[Element, int]] = {}
-    for span in spans:
-        if span.end <= span.start:
-            continue
-        done = 0
-        for start, end in pairwise(
-            [span.start, *tariff.boundaries(span.start, span.end), span.end]
-        ):
-            until = int((end - span.start).total_seconds())
-            free = kind == "idle" and _is_free(tariff, start)
-            _add(used, None if free else tariff.element(kind, start), until - done)
-            done = until
-    return list(used.values())
-
-
-def _is_free(tariff: Tariff, at: datetime) -> bool:
-    return tariff.idle_free is not None and tariff.idle_free.applies(at.astimezone(tariff.zone))
-
-
-def _add(used: dict[int, tuple[Element, int]], element: Element | None, amount: int) -> None:
-    """Count `amount` for an element, keeping the last one used at the end of the dict."""
-    if element is None or amount <= 0:
-        return
-    _, before = used.pop(id(element), (element, 0))
-    used[id(element)] = (element, before + amount)
-
-
-def _lines(tariff: Tariff, used: list[tuple[Element, int]]) -> Iterable[_Draft]:
+def _lines(tariff: Tariff, used: Used) -> Iterable[_Draft]:
     """Drafts of one kind; the step of the last period rounds the total up, once."""
     if not used:
         return
@@ -268,23 +180,13 @@ def _line(tariff: Tariff, element: Element, amount: int) -> _Draft:
         unit=unit,
         unit_price=str(element.price),
         per=element.per,
-        window=_window(element.when),
+        window=label(element.when, element.only),
+        days=_days(element.when),
     )
 
 
-def _window(when: When | None) -> str:
-    if when is None or (when.start is None and when.end is None):
-        return ""
-    return "–".join(f"{clock:%H:%M}" if clock else "00:00" for clock in (when.start, when.end))
-
-
-def _spread(what: str, amount: int, drafts: Sequence[_Draft]) -> list[_Draft]:
-    """An adjustment shared among the tax rates by what they contribute."""
-    by_rate: dict[Decimal, int] = {}
-    for each in drafts:
-        by_rate[each.tax] = by_rate.get(each.tax, 0) + each.base_minor
-    shares = _share(amount, list(by_rate.values()))
-    return [_Draft(what, share, rate) for rate, share in zip(by_rate, shares, strict=True) if share]
+def _days(when: When | None) -> str:
+    return ",".join(str(day) for day in sorted(when.weekdays)) if when else ""
 
 
 def _taxed(tariff: Tariff, drafts: Sequence[_Draft]) -> list[Line]:
@@ -302,20 +204,51 @@ def _taxed(tariff: Tariff, drafts: Sequence[_Draft]) -> list[Line]:
         lines.append(
             Line(
                 draft.what, draft.quantity, draft.unit, draft.unit_price, draft.per, draft.window,
-                _plain(draft.tax), net, tax, net + tax,
+                plain(draft.tax), net, tax, net + tax, draft.days,
             )
         )  # fmt: skip
     return lines
 
 
-def _discounted(lines: Sequence[Line], usage: Usage, discounts: Sequence[Discount]) -> list[Line]:
+def kept_within_limits(tariff: Tariff, lines: list[Line], usage: Usage) -> list[Line]:
+    """The lines with what the least and the most total add or take, before tax and then after it:
+    both hold. A charge that goes on from another shares its limits."""
+    least = tariff.minimum if usage.energy_wh() > 0 and not usage.fault else NO_LIMIT
+    most, carry, found = tariff.maximum, usage.carry, list(lines)
+    sides = (
+        (False, least.before, most.before, carry.measured_net, carry.billed_net),
+        (True, least.after, most.after, carry.measured_gross, carry.billed_gross),
+    )
+    counted = False  # what was billed before is in the sum, not what it was measured as
+    for with_tax, low, high, before_measured, before_billed in sides:
+        if low is None and high is None:
+            continue
+        now = sum(each.gross_minor if with_tax else each.net_minor for each in found)
+        whole = now + (before_billed if counted else before_measured)
+        within = whole
+        if low is not None:
+            within = max(within, _minor_of(tariff, low))
+        if high is not None:
+            within = min(within, _minor_of(tariff, high))
+        change = max(0, within - before_billed) - now
+        if change:
+            what = "minimum" if change > 0 else "maximum" if within < whole else "paid_before"
+            found += _adjustment(tariff, what, found, change, with_tax=with_tax)
+        counted = True
+    return found
+
+
+def _discounted(
+    tariff: Tariff, lines: Sequence[Line], usage: Usage, discounts: Sequence[Discount]
+) -> list[Line]:
     """The lines that plans and coupons add: each takes its part of what those before it left."""
     added: list[Line] = []
     for each in in_order(discounts):
         bases = _bases([*lines, *added], each.lowers)
         amount = each.takes(sum(bases), energy_wh=usage.energy_wh(), charging_s=usage.charging_s())
         if amount:
-            added += _discount(each.kind, [*lines, *added], amount, bases, each.name)
+            before = [*lines, *added]
+            added += _adjustment(tariff, each.kind, before, -amount, weights=bases, name=each.name)
     return added
 
 
@@ -327,29 +260,38 @@ def _bases(lines: Sequence[Line], lowers: Collection[str]) -> list[int]:
         mine = [line for line in lines if line.tax_percent == each.percent]
         base = sum(line.gross_minor for line in mine if line.what in lowers)
         whole = sum(line.gross_minor for line in mine if line.what in KINDS)
-        less = sum(line.gross_minor for line in mine if line.what == "maximum")
+        less = sum(line.gross_minor for line in mine if line.what in {"maximum", "paid_before"})
         given = sum(line.gross_minor for line in mine if line.what in LINES)
         found.append(max(0, base * (whole + less) // whole + given) if whole else 0)
     return found
 
 
-def _discount(
+def _adjustment(
+    tariff: Tariff,
     what: str,
     lines: Sequence[Line],
     amount: int,
-    weights: Sequence[int] | None = None,
+    *,
+    with_tax: bool = True,
+    weights: Sequence[int] = (),
     name: str = "",
 ) -> list[Line]:
-    """Lines that take `amount` off the gross total, with the tax that goes with it; shared among
-    the tax rates by `weights`, else by what they come to."""
+    """Lines that change the total with tax (or without) by `amount`, and the tax with it. What is
+    taken off is shared among the tax rates by `weights`, else by what they come to; what is added
+    has the tariff's own rate."""
     sums = _tax_sums(lines)
-    shares = _share(amount, weights or [each.gross_minor for each in sums])
+    if amount > 0:
+        own = plain(tariff.tax_percent)
+        sums = [each for each in sums if each.percent == own] or [TaxSum(own, 0, 0, 0)]
+    weights = weights or [each.gross_minor if with_tax else each.net_minor for each in sums]
     found = []
-    for each, share in zip(sums, shares, strict=True):
-        left = each.gross_minor - share
-        tax = _tax(left, Decimal(each.percent), included=True) - each.tax_minor
-        if share:
-            found.append(Line(what, "", "", "", "", name, each.percent, -share - tax, tax, -share))
+    for each, share in zip(sums, _share(amount, weights), strict=True):
+        if not share:
+            continue
+        base = (each.gross_minor if with_tax else each.net_minor) + share
+        tax = _tax(base, Decimal(each.percent), included=with_tax) - each.tax_minor
+        net = share - tax if with_tax else share
+        found.append(Line(what, "", "", "", "", name, each.percent, net, tax, net + tax))
     return found
 
 
@@ -398,8 +340,10 @@ def _share(amount: int, weights: Sequence[int]) -> list[int]:
 
 
 def _minor(tariff: Tariff, amount: Decimal | None) -> int | None:
-    if amount is None:
-        return None
+    return None if amount is None else _minor_of(tariff, amount)
+
+
+def _minor_of(tariff: Tariff, amount: Decimal) -> int:
     return _round(Fraction(amount) * 10 ** exponent(tariff.currency))
 
 
@@ -409,40 +353,100 @@ def _round(amount: Fraction) -> int:
     return sign * int(abs(amount) + Fraction(1, 2))
 
 
-def _plain(value: Decimal) -> str:
-    """A decimal without an exponent or trailing zeros: "25.5", "10", "0"."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+def carried(tariff: Tariff, usage: Usage) -> Carry:
+    """What a charge that goes on from this one within minutes has to know of it."""
+    lines, before = measured(tariff, usage), usage.carry
+    billed = kept_within_limits(tariff, lines, usage)
+    began, ended = usage.began(), usage.ended()
+    idle = [each.gross_minor if tariff.includes_tax else each.net_minor
+            for each in lines if each.what == "idle"]  # fmt: skip
+    return Carry(
+        wh=before.wh + usage.energy_wh(),
+        seconds=before.seconds + (Span(began, ended).seconds() if began and ended else 0),
+        flat=before.flat or any(each.what == "flat" for each in lines),
+        measured_net=before.measured_net + sum(each.net_minor for each in lines),
+        measured_gross=before.measured_gross + sum(each.gross_minor for each in lines),
+        billed_net=before.billed_net + sum(each.net_minor for each in billed),
+        billed_gross=before.billed_gross + sum(each.gross_minor for each in billed),
+        idle_minor=before.idle_minor + sum(idle),
+    )
+
+
+def reservation_price(tariff: Tariff, reserved: Span, *, expired: bool = False) -> Bill:
+    """What keeping a place costs by the tariff, from the booking's begin to its use or its end.
+
+    `expired`: nobody came. Least and most totals are a charge's, not a reservation's.
+    """
+    drafts = []
+    if flat := tariff.reservation("flat", reserved.start, expired=expired):
+        drafts.append(_line(tariff, flat, 1))
+    timed: dict[int, tuple[Element, int]] = {}
+    inner = tariff.boundaries(reserved.start, reserved.end)
+    done = 0
+    for start, end in pairwise([reserved.start, *inner, max(reserved.start, reserved.end)]):
+        until = (end - reserved.start) // timedelta(seconds=1)
+        if element := tariff.reservation("time", start, expired=expired):
+            _, before = timed.get(id(element), (element, 0))
+            timed[id(element)] = (element, before + until - done)
+        done = until
+    drafts += _lines(tariff, [each for each in timed.values() if each[1]])
+    return _bill(tariff, _taxed(tariff, drafts))
+
+
+def no_show_fee(tariff: Tariff, reserved: Span) -> Money | None:
+    """What a booking that nobody used costs, so what to hold as its deposit; None where the tariff
+    says nothing of reserving and the market's own settings count."""
+    if not tariff.prices_reservations:
+        return None
+    return reservation_price(tariff, reserved, expired=True).total
 
 
 @dataclass(frozen=True, slots=True)
 class PriceNow:
-    """The elements that apply at a moment, and what changes next (None: nothing in a week)."""
+    """The elements that apply at a moment, what changes next by the clock (None: nothing in a
+    week), and `later`: what the charge itself may bring, by its energy, power or duration."""
 
     elements: tuple[Element, ...]
     changes_at: datetime | None
     then: tuple[Element, ...]
+    later: tuple[Element, ...] = ()
 
 
-def price_now(tariff: Tariff, at: datetime) -> PriceNow:
-    """What applies at `at`, one element a kind, and the next moment when that differs."""
-    now = _elements(tariff, at)
+def price_now(tariff: Tariff, at: datetime, power_w: int | None = None) -> PriceNow:
+    """What applies to a charge that begins at `at` with that power, one element a kind."""
+    now, later = _elements(tariff, at, power_w), _later(tariff, at, power_w)
     for moment in tariff.boundaries(at, at + timedelta(days=8)):
-        then = _elements(tariff, moment)
+        then = _elements(tariff, moment, power_w)
         if then != now:
-            return PriceNow(now, moment, then)
-    return PriceNow(now, None, ())
+            return PriceNow(now, moment, then, later)
+    return PriceNow(now, None, (), later)
 
 
-def _elements(tariff: Tariff, at: datetime) -> tuple[Element, ...]:
-    found = (tariff.element(kind, at) for kind in KINDS)
-    return tuple(each for each in found if each is not None and each.price)
+def _elements(tariff: Tariff, at: datetime, power_w: int | None) -> tuple[Element, ...]:
+    idle = tariff.element("idle", at, State(w=0, ma=0))
+    found = [tariff.element(kind, at, State(w=power_w)) for kind in KINDS if kind != "idle"]
+    return tuple(each for each in (*found, idle) if each is not None and each.price)
 
 
-def planned(energy_wh: int, power_w: int, at: datetime) -> Usage:
+def _later(tariff: Tariff, at: datetime, power_w: int | None) -> tuple[Element, ...]:
+    """By kind, the prices that the calendar allows now but the charge does not yet."""
+    local, found = at.astimezone(tariff.zone), []
+    for kind in KINDS:
+        now = tariff.element(kind, at, State(w=0, ma=0) if kind == "idle" else State(w=power_w))
+        for each in tariff.elements:
+            if each.kind != kind or each.only.reservation or not by_calendar(each, local):
+                continue
+            if each is not now:
+                found.append(each)
+            if not each.only.by_session:
+                break  # always matches: what stands below it never counts
+    return tuple(found)
+
+
+def planned(energy_wh: int, power_w: int, at: datetime, carry: Carry = NO_CARRY) -> Usage:
     """The usage of charging `energy_wh` from `at` on at full power, unplugged at the end."""
     end = at + timedelta(seconds=-(-energy_wh * 3600 // max(1, power_w)))
-    return Usage((Reading(at, 0), Reading(end, energy_wh)), (Span(at, end),))
+    return Usage((Reading(at, 0), Reading(end, energy_wh)), (Span(at, end),), carry=carry)
 
 
 def examples(
@@ -451,9 +455,8 @@ def examples(
     power_w: int,
     energies_wh: Sequence[int] = (5000, 10000),
     discounts: Sequence[Discount] = (),
+    carry: Carry = NO_CARRY,
 ) -> list[tuple[int, Money]]:
     """(Wh, total with tax) of charging that much from `at` on at full power."""
-    return [
-        (each, price(tariff, planned(each, power_w, at), discounts=discounts).total)
-        for each in energies_wh
-    ]
+    plans = [(each, planned(each, power_w, at, carry)) for each in energies_wh]
+    return [(each, price(tariff, plan, discounts=discounts).total) for each, plan in plans]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 from bot.domain.discounts import Discount, dump_discount, load_discount
-from bot.domain.pricing import Bill, Reading, Span, Usage, price
+from bot.domain.pricing import Bill, price
 from bot.domain.tariffs import Tariff
+from bot.domain.usage import NO_CARRY, Carry, Reading, Span, Usage, without
 
 State = Literal[
     "holding", "starting", "charging", "suspended", "stopping",
@@ -30,6 +31,8 @@ HOLDS: Final[tuple[Hold, ...]] = Hold.__args__  # type: ignore[attr-defined]  # 
 # Whether energy flows, from OCPP's chargingState; "ev" and "evse" name who pauses.
 Flow = Literal["", "connected", "charging", "ev", "evse"]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OPEN_END: Final = datetime.max.replace(tzinfo=UTC)
 KEEP_EVERY: Final = timedelta(minutes=5)  # of readings in one such stretch the first and last stay
 
 
@@ -56,6 +59,7 @@ class Terms:
     smallest_minor: int  # below this nothing is captured
     limits: Limits = field(default_factory=Limits)
     discounts: tuple[Discount, ...] = ()  # coupons and the plan pinned to this charge
+    carry: Carry = NO_CARRY  # of the charge this one goes on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,14 @@ class SessionFacts:
     flow_at: datetime | None = None
     charging: tuple[Span, ...] = ()
     idle: tuple[Span, ...] = ()
+    idle_at: datetime | None = None  # the present stretch of idling began
+    idle_from: datetime | None = None  # it costs from here on
+    idle_runs: bool = False  # it costs now, and the rider was told
+    stuck: tuple[str, ...] = ()  # why our fault keeps the cable in: "offline", "unlock"
+    stuck_at: datetime | None = None
+    ours: tuple[Span, ...] = ()  # stretches in which it did: they never count as idle
+    waited_at: datetime | None = None  # somebody waits for the place since
+    waited: tuple[Span, ...] = ()
     offline_at: datetime | None = None
     stop_by: str = ""  # rider | staff | limit | hold_limit | fault | pile | offline | …
     stop_at: datetime | None = None  # the bill is frozen here
@@ -121,7 +133,10 @@ class SessionFacts:
     def usage(self, until: datetime | None = None) -> Usage:
         """What is to be billed, an open span of flow counted up to `until`."""
         closed = self if until is None else close_span(self, until)
-        return Usage(closed.readings, closed.charging, closed.idle, closed.fault)
+        idle = without(closed.idle, _with_open(self.ours, self.stuck_at))
+        waited = _with_open(self.waited, self.waited_at)
+        carry = self.terms.carry
+        return Usage(closed.readings, closed.charging, idle, closed.fault, carry, waited)
 
     def bill(self, until: datetime | None = None) -> Bill:
         """The bill of the session as it stands; never above what is held, zero when it is too
@@ -145,6 +160,10 @@ class SessionFacts:
             terms.tariff, usage, discounts=terms.discounts, limit_minor=terms.hold_minor,
             waive=waive,
         )  # fmt: skip
+
+
+def _with_open(spans: tuple[Span, ...], since: datetime | None) -> tuple[Span, ...]:
+    return spans if since is None else (*spans, Span(since, _OPEN_END))
 
 
 def close_span(facts: SessionFacts, at: datetime) -> SessionFacts:
@@ -174,7 +193,7 @@ def add_reading(facts: SessionFacts, new: Reading) -> SessionFacts:
 
 
 def _stretch(reading: Reading) -> int:
-    return int(reading.at.timestamp() // KEEP_EVERY.total_seconds())
+    return (reading.at - _EPOCH) // KEEP_EVERY
 
 
 # --- events: `at` is when we learnt of it; `device_at` is the pile's own time
@@ -368,6 +387,28 @@ class PileOnline:
 
 
 @dataclass(frozen=True, slots=True)
+class UnlockFailed:
+    """The pile was told to let go of the cable and did not."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """The pile let go of the cable."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody waits for the place (a queue, a booking), or nobody any more."""
+
+    at: datetime
+    somebody: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """The pile reports a fault or an alarm at this EVSE."""
 
@@ -425,6 +466,7 @@ Event = (
     | StartAccepted | StartRejected | StartUnknown | StartTimeout | StartOffline
     | Plugged | Unplugged | TransactionStarted | MeterRead | FlowChanged | TransactionEnded
     | StopRequested | StopAccepted | StopFailed | PileOffline | PileOnline | Fault
+    | UnlockFailed | Unlocked | Waiting
     | TimerFired | Captured | CaptureFailed | Voided | NotMe | Collect
 )  # fmt: skip
 
@@ -545,6 +587,7 @@ def dump_facts(facts: SessionFacts) -> dict[str, Any]:
         "smallest_minor": terms.smallest_minor,
         "limits": {each.name: getattr(terms.limits, each.name) for each in fields(terms.limits)},
         "discounts": [dump_discount(each) for each in terms.discounts],
+        "carry": asdict(terms.carry),
     }
     return own
 
@@ -555,12 +598,13 @@ def load_facts(raw: Mapping[str, Any], tariff: Tariff) -> SessionFacts:
     terms = dict(raw["terms"])
     limits = Limits(**_known(Limits, terms.pop("limits")))
     discounts = tuple(load_discount(each) for each in terms.pop("discounts", ()))
+    carry = Carry(**_known(Carry, terms.pop("carry", {})))
     values = {
         name: _LOADERS[name](value) if name in _LOADERS and value is not None else value
         for name, value in _known(SessionFacts, raw).items()
     }
     values["terms"] = Terms(
-        tariff=tariff, limits=limits, discounts=discounts, **_known(Terms, terms)
+        tariff=tariff, limits=limits, discounts=discounts, carry=carry, **_known(Terms, terms)
     )
     return SessionFacts(**values)
 
@@ -574,6 +618,8 @@ def _dump(value: Any) -> Any:
     match value:
         case datetime():
             return value.isoformat()
+        case Reading(at, wh, None):
+            return [_dump(at), wh]
         case Reading() | Span() | Owed():
             return [_dump(getattr(value, each.name)) for each in fields(value)]
         case tuple():
@@ -594,9 +640,10 @@ def _spans(raw: list[list[str]]) -> tuple[Span, ...]:
 
 _LOADERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "created_at": _at, "plugged_at": _at, "started_at": _at, "flow_at": _at, "offline_at": _at,
-    "stop_at": _at, "ended_at": _at, "abandoned": tuple, "told": tuple,
+    "stop_at": _at, "ended_at": _at, "abandoned": tuple, "told": tuple, "stuck": tuple,
+    "idle_at": _at, "idle_from": _at, "stuck_at": _at, "waited_at": _at,
     "owed": lambda raw: tuple(Owed(*each) for each in raw),
-    "readings": lambda raw: tuple(Reading(_at(at), wh) for at, wh in raw),
-    "charging": _spans, "idle": _spans,
+    "readings": lambda raw: tuple(Reading(_at(at), *rest) for at, *rest in raw),
+    "charging": _spans, "idle": _spans, "ours": _spans, "waited": _spans,
     "timers": lambda raw: {name: _at(at) for name, at in raw.items()},
 }  # fmt: skip

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.domain import session as on
+from bot.domain.metering import WARNING, idle_begins
+from bot.domain.usage import Span
 
 PEOPLE: Final = frozenset({"rider", "staff", "safety"})  # who may say stop
 
@@ -123,6 +125,51 @@ class Step:
         self.do(on.SendStart(number))
         self.timer("accept", self.now.terms.limits.start_timeout_s)
 
+    # --- idling
+
+    def await_idle(self, *, told: bool = False) -> None:
+        """Set the timers of the idle fee for the present stretch; `told`: the rider was just told
+        when it begins."""
+        self.cancel("idle_warning", "idle_start")
+        now, begins = self.now, None
+        if now.state == "suspended" and now.idle_at is not None and not now.stuck:
+            begins = idle_begins(now.terms.tariff, now.idle_at, now.waited_at)
+        self.set(idle_from=begins)
+        if begins is None or now.idle_runs:
+            return
+        if begins - WARNING > self.at or not told:
+            self.timer("idle_warning", 0, begins - WARNING)
+        self.timer("idle_start", 0, begins)
+
+    def end_idle(self) -> None:
+        """Staying plugged in costs no more; the rider is told where it did."""
+        self.cancel("idle_warning", "idle_start")
+        ran = self.now.idle_runs
+        self.set(idle_runs=False, idle_from=None)
+        if ran and not self.now.fault:
+            self.tell("idle_ended")
+
+    def stick(self, why: str) -> None:
+        """Our fault keeps the cable in from now on."""
+        if why not in self.now.stuck:
+            since = self.now.stuck_at or self.at
+            self.set(stuck=(*self.now.stuck, why), stuck_at=since)
+            self.end_idle()
+
+    def unstick(self, why: str) -> None:
+        """It no longer does; idling is a new stretch, with a grace of its own."""
+        if why not in self.now.stuck:
+            return
+        left = tuple(each for each in self.now.stuck if each != why)
+        self.set(stuck=left)
+        if left or self.now.stuck_at is None:
+            return
+        span = Span(self.now.stuck_at, self.at)
+        self.set(ours=(*self.now.ours, span), stuck_at=None)
+        if self.now.idle_at is not None:
+            self.set(idle_at=self.at)
+        self.await_idle()
+
     def owe_stop(self, transaction_id: str) -> None:
         """A transaction must end: command it, and keep that in mind until the pile confirms."""
         if any(each.transaction_id == transaction_id for each in self.now.owed):
@@ -155,6 +202,7 @@ class Step:
     def stop(self, by: str) -> None:
         """End a delivering session: the bill is frozen now, the pile is told."""
         self.now = on.close_span(self.now, self.at)
+        self.end_idle()
         self.cancel_all()
         self.set(state="stopping", stop_by=by, stop_at=self.at, ended_at=self.at)
         if self.now.transaction_id is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bot.domain.restrictions import ANY, Only, Reservation, State, When, dump_only, load_only
 
 Kind = Literal["energy", "time", "idle", "flat"]
 KINDS: Final[tuple[Kind, ...]] = ("energy", "time", "idle", "flat")
@@ -20,35 +22,17 @@ _UNITS_OF: Final[Mapping[Kind, tuple[str, ...]]] = {
     "idle": ("h", "min"),
     "flat": ("start",),
 }
+__all__ = [
+    "KINDS", "NO_LIMIT", "UNITS", "Element", "Kind", "Limit", "Tariff", "TariffError", "When",
+    "by_calendar", "dump_tariff", "dump_when", "load_tariff", "load_when",
+]  # fmt: skip
+RESERVABLE: Final[frozenset[Kind]] = frozenset({"flat", "time"})
+_SIDES: Final = ("before", "after")
+AT_START: Final = State()
 
 
 class TariffError(ValueError):
     """A tariff cannot be read; the message says which part and why (shown to staff)."""
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """A daily window in station-local time; `start` after `end` wraps midnight.
-
-    `weekdays` are 0 (Monday) to 6, empty for all; a window that wraps belongs to the day it
-    begins on. Without `start` and `end` the whole day is meant.
-    """
-
-    weekdays: frozenset[int] = frozenset()
-    start: time | None = None
-    end: time | None = None
-
-    def applies(self, local: datetime) -> bool:
-        """Whether a local moment is inside; the start belongs to the window, the end does not."""
-        start, end, clock = self.start or time(0), self.end or time(0), local.time()
-        day = local.date()
-        if start < end:
-            inside = start <= clock < end
-        elif clock >= start:  # the evening part of a wrapping window, or a whole day
-            inside = True
-        else:
-            inside, day = clock < end, day - timedelta(days=1)
-        return inside and (not self.weekdays or day.weekday() in self.weekdays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +49,23 @@ class Element:
     when: When | None = None
     step: int = 1
     tax_percent: Decimal | None = None
+    only: Only = ANY
+
+    @property
+    def always(self) -> bool:
+        """Whether it applies at any time of any charge."""
+        return self.when is None and self.only == ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A least or most total, before and after tax; where both are set, both hold (OCPI)."""
+
+    before: Decimal | None = None
+    after: Decimal | None = None
+
+
+NO_LIMIT: Final = Limit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,12 @@ class Tariff:
     includes_tax: bool
     elements: tuple[Element, ...]
     version: str = ""  # TariffVersion.id, as text
-    minimum: Decimal | None = None  # of the total, in the basis of the prices
-    maximum: Decimal | None = None
+    minimum: Limit = NO_LIMIT
+    maximum: Limit = NO_LIMIT
     idle_grace_s: int = 0
     idle_cap: Decimal | None = None  # most that idling may cost, in the basis of the prices
     idle_free: When | None = None  # e.g. at night for e-bikes
+    idle_if_waited: bool = False  # idling costs only while somebody waits for the place
     zone: ZoneInfo = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -91,13 +93,34 @@ class Tariff:
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise TariffError(f"unknown time zone {self.tz!r}") from error
 
-    def element(self, kind: Kind, at: datetime) -> Element | None:
-        """The element of a kind that applies at a moment; None means free."""
+    def element(self, kind: Kind, at: datetime, state: State = AT_START) -> Element | None:
+        """The element of a kind that applies to charging at a moment; None means free."""
         local = at.astimezone(self.zone)
         for each in self.elements:
-            if each.kind == kind and (each.when is None or each.when.applies(local)):
+            if each.kind == kind and not each.only.reservation and _applies(each, local, state):
                 return each
         return None
+
+    def reservation(self, kind: Kind, at: datetime, *, expired: bool) -> Element | None:
+        """The element of a kind ("flat" or "time") for reserving a place; `expired`: nobody came.
+        What is set for that goes before what reserving costs anyway."""
+        local = at.astimezone(self.zone)
+        order: tuple[Reservation, ...] = ("RESERVATION_EXPIRES", "RESERVATION")
+        for name in order if expired else order[1:]:
+            for each in self.elements:
+                own = each.kind == kind and each.only.reservation == name
+                if own and _applies(each, local, AT_START):
+                    return each
+        return None
+
+    @property
+    def prices_reservations(self) -> bool:
+        """Whether it says anything of reserving; if not, the market's settings do."""
+        return any(each.only.reservation for each in self.elements)
+
+    def limit(self, limit: Limit) -> Decimal | None:
+        """A limit in the basis of the prices, the one that riders compare a price with."""
+        return limit.after if self.includes_tax else limit.before
 
     def tax_of(self, element: Element) -> Decimal:
         """The tax rate of an element, in percent."""
@@ -112,7 +135,7 @@ class Tariff:
         windows = [each.when for each in self.elements if each.when is not None]
         if self.idle_free is not None:
             windows.append(self.idle_free)
-        if not windows:
+        if not windows and not any(each.only.dated for each in self.elements):
             return []
         clocks = {time(0)}  # weekdays change at midnight
         for window in windows:
@@ -150,6 +173,17 @@ class Tariff:
         return {after.replace(microsecond=0)}
 
 
+def _applies(element: Element, local: datetime, state: State) -> bool:
+    when, only = element.when, element.only
+    return (when is None or when.applies(local)) and (only is ANY or only.applies(local, state))
+
+
+def by_calendar(element: Element, local: datetime) -> bool:
+    """Whether the date and the hour allow a price, however a charge goes."""
+    only = Only(start_date=element.only.start_date, end_date=element.only.end_date)
+    return _applies(replace(element, only=only), local, AT_START)
+
+
 def dump_tariff(tariff: Tariff) -> dict[str, Any]:
     """The JSON form, for TariffVersion.body and ChargingSession.tariff; `load_tariff` reads it."""
     return {
@@ -160,11 +194,12 @@ def dump_tariff(tariff: Tariff) -> dict[str, Any]:
         "tax_percent": str(tariff.tax_percent),
         "includes_tax": tariff.includes_tax,
         "elements": [_dump_element(each) for each in tariff.elements],
-        "minimum": _text(tariff.minimum),
-        "maximum": _text(tariff.maximum),
+        "minimum": _dump_limit(tariff.minimum),
+        "maximum": _dump_limit(tariff.maximum),
         "idle_grace_s": tariff.idle_grace_s,
         "idle_cap": _text(tariff.idle_cap),
         "idle_free": dump_when(tariff.idle_free),
+        "idle_if_waited": tariff.idle_if_waited,
     }
 
 
@@ -183,11 +218,12 @@ def load_tariff(body: Mapping[str, Any], **station: Any) -> Tariff:
             tax_percent=_decimal(given["tax_percent"], "tax_percent"),
             includes_tax=bool(given["includes_tax"]),
             elements=elements,
-            minimum=_optional(given.get("minimum"), "minimum"),
-            maximum=_optional(given.get("maximum"), "maximum"),
+            minimum=_load_limit(given, "minimum"),
+            maximum=_load_limit(given, "maximum"),
             idle_grace_s=int(given.get("idle_grace_s") or 0),
             idle_cap=_optional(given.get("idle_cap"), "idle_cap"),
             idle_free=load_when(given.get("idle_free")),
+            idle_if_waited=bool(given.get("idle_if_waited")),
         )
     except KeyError as error:
         raise TariffError(f"{error.args[0]} is missing") from error
@@ -201,6 +237,7 @@ def _dump_element(element: Element) -> dict[str, Any]:
         "when": dump_when(element.when),
         "step": element.step,
         "tax_percent": _text(element.tax_percent),
+        **({} if element.only == ANY else {"only": dump_only(element.only)}),
     }
 
 
@@ -213,6 +250,9 @@ def _load_element(raw: Mapping[str, Any]) -> Element:
     step = int(raw.get("step") or 1)
     if step < 1:
         raise TariffError("step must be at least 1")
+    only = _load_only(raw.get("only"))
+    if only.reservation and kind not in RESERVABLE:
+        raise TariffError(f"reserving can cost a fee or time, not {kind}")
     return Element(
         kind=cast(Kind, kind),
         price=_decimal(raw["price"], "price"),
@@ -220,7 +260,31 @@ def _load_element(raw: Mapping[str, Any]) -> Element:
         when=load_when(raw.get("when")),
         step=step,
         tax_percent=_optional(raw.get("tax_percent"), "tax_percent"),
+        only=only,
     )
+
+
+def _load_only(raw: Mapping[str, Any] | None) -> Only:
+    if not raw:
+        return ANY
+    try:
+        return load_only(raw)
+    except ValueError as error:
+        raise TariffError(str(error)) from error
+
+
+def _dump_limit(limit: Limit) -> dict[str, str] | None:
+    sides = {"before": limit.before, "after": limit.after}
+    return {name: str(value) for name, value in sides.items() if value is not None} or None
+
+
+def _load_limit(given: Mapping[str, Any], name: str) -> Limit:
+    """Plain text is a limit in the basis of the prices."""
+    raw = given.get(name)
+    if isinstance(raw, Mapping):
+        return Limit(*(_optional(raw.get(side), f"{name} {side} tax") for side in _SIDES))
+    value = _optional(raw, name)
+    return Limit(after=value) if given["includes_tax"] else Limit(before=value)
 
 
 def dump_when(when: When | None) -> dict[str, Any] | None:

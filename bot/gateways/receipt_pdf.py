@@ -20,6 +20,7 @@ from bot.gateways.pdf_text import add_fonts, write
 from bot.gateways.translate import language, show, translate
 from bot.replies import Amount, Moment, Rate, Say, Value
 from bot.services.billing import BillView
+from bot.services.tariffs import conditions
 
 Translate = Callable[[str], str]
 
@@ -43,6 +44,7 @@ LINES: Final = {
     "maximum": Say("Down to the maximum price"),
     "plan": Say("Plan"),
     "coupon": Say("Coupon"),
+    "paid_before": Say("Minimum price already paid"),
     "over_hold": Say("Above the held amount: not charged"),
     "waived": Say("Waived"),
 }
@@ -238,7 +240,9 @@ class _Page:
 
     def _what(self, line: Line) -> str:
         name = self.say(LINES[line.what]) if line.what in LINES else line.what
-        return f"{name} {line.window}".strip()
+        if not (line.days or line.window):
+            return name
+        return f"{name} {self.say(conditions(line.days, line.window))}"
 
     def _quantity(self, line: Line) -> str:
         if line.unit == "kwh":

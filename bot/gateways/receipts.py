@@ -11,6 +11,7 @@ from bot.gateways.receipt_pdf import LINES, ReceiptView, Seller, receipt_pdf
 from bot.replies import Amount, Moment, Rate, Say, Value
 from bot.services.billing import BillView, bill_view
 from bot.services.offers import stack
+from bot.services.tariffs import conditions
 from bot.settings import Settings
 from bot.store.database import Store
 
@@ -87,10 +88,11 @@ def _line(bill: BillView, line: Line) -> Say:
     includes = bill.bill.includes_tax
     amount = Money(line.gross_minor if includes else line.net_minor, bill.bill.currency)
     what: Value = LINES.get(line.what, line.what)
-    values: dict[str, Value] = {"what": what, "window": line.window, "amount": amount}
+    where = conditions(line.days, line.window) if line.days or line.window else None
+    values: dict[str, Value] = {"what": what, "window": where or "", "amount": amount}
     if not line.unit_price:
-        if line.window:
-            values["what"] = Say("{what} {window}", {"what": what, "window": line.window})
+        if where is not None:
+            values["what"] = Say("{what} {window}", dict(values))
         return Say("{what}: {amount}", values)
     values["price"] = Rate(line.unit_price, bill.bill.currency, line.per)
     if line.unit == "kwh":
@@ -99,6 +101,6 @@ def _line(bill: BillView, line: Line) -> Say:
         values["quantity"] = Amount(int(line.quantity), "s")
     else:
         return Say("{what}: {amount}", values)
-    if line.window:
+    if where is not None:
         return Say("{what} {window}: {quantity} at {price} = {amount}", values)
     return Say("{what}: {quantity} at {price} = {amount}", values)

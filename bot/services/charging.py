@@ -166,6 +166,7 @@ def _terms(settings: Settings, agreed: Agreed, hold_minor: int, evse: Evse, at: 
             max_session_s=settings.max_session_s,
         ),
         discounts=agreed.discounts,
+        carry=agreed.carry,
     )
 
 
@@ -183,6 +184,14 @@ def request_stop(
 def collect(work: UnitOfWork, session: ChargingSession) -> None:
     """Ask once more for what is owed: the saved card, else a link to the payment page."""
     _happen(work, session, [on.Collect(work.now)])
+
+
+def somebody_waits(work: UnitOfWork, evse_id: int, *, waits: bool) -> None:
+    """Somebody waits for a place (a queue, a booking due soon), or nobody any more: what runs there
+    hears of it, for tariffs whose idle fee depends on it. A repeat changes nothing."""
+    evse = work.session.get_one(Evse, evse_id)
+    for session in _open_at(work, evse.pile_id, evse.number):
+        _happen(work, session, [on.Waiting(work.now, waits)])
 
 
 def not_me(work: UnitOfWork, session: ChargingSession, *, key: str) -> None:
@@ -279,7 +288,7 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     _lock(work, session)
     at = _device_time(body["at"], session, work.now)
     readings = [
-        Reading(_device_time(each["at"], session, work.now), int(each["wh"]))
+        Reading(_device_time(each["at"], session, work.now), int(each["wh"]), each.get("ma"))
         for each in body["readings"]
     ]
     flow = _FLOWS.get(body.get("charging_state") or "")
@@ -315,6 +324,8 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
         return
     action_results.command_answered(work, command, body)
     incidents.command_answered(work, command, body)
+    if command.kind == "unlock":
+        _unlock_result(work, command, body)
     if command.session_id is None:
         return
     session = work.session.get(ChargingSession, command.session_id)
@@ -332,6 +343,24 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
             _happen(work, session, [on.StopFailed(work.now, transaction_id, reason)])
             again = any(name == "stop_retry" for name in session.facts["timers"])
             action_results.stop_failed(work, session, reason, final=not again)
+
+
+def _unlock_result(work: UnitOfWork, command: Command, body: Mapping[str, Any]) -> None:
+    """A cable that our pile does not let go of costs its rider nothing from then on."""
+    outcome, reason = body["outcome"], str(body.get("reason") or "")
+    if outcome in {"accepted", "confirmed"}:
+        event: Event = on.Unlocked(work.now)
+    elif outcome in _NOT_LET_GO and reason not in _NOT_STUCK:
+        event = on.UnlockFailed(work.now)
+    else:
+        return
+    for session in _open_at(work, command.pile_id, command.evse_number):
+        _happen(work, session, [event])
+
+
+_NOT_LET_GO: Final = frozenset({"rejected", "error", "timeout", "expired", "offline"})
+# The pile holds the cable because a charge runs, or there is no such connector.
+_NOT_STUCK: Final = frozenset({"OngoingAuthorizedTransaction", "UnknownConnector"})
 
 
 def _start_events(now: datetime, attempt: int, body: Mapping[str, Any]) -> list[Event]:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from bot.domain.money import Money
+from bot.domain.money import Money, exponent
+from bot.domain.restrictions import State
 from bot.domain.session import SessionFacts
-from bot.replies import Amount, Choose, Link, Moment, Option, Receipt, Reply, Say, Value
+from bot.replies import Amount, Choose, Link, Moment, Option, Rate, Receipt, Reply, Say, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,43 +295,84 @@ def _paused(on: Occasion) -> Reply:
 
 
 def _full(on: Occasion) -> Reply:
-    tariff, since = on.facts.terms.tariff, on.facts.flow_at or on.now
-    idle = tariff.element("idle", since)
+    tariff, begins = on.facts.terms.tariff, on.facts.idle_from
     values: dict[str, Value] = {"energy": on.energy, "cost": on.cost, "evse": on.evse_code}
-    if idle is None or not idle.price:
+    if begins is not None:
+        text = Say(
+            "Your vehicle takes no more energy: {energy} for {cost}. Please unplug at {evse} "
+            "by {time}; after that staying plugged in costs {price}.",
+            {**values, "time": on.moment(begins), "price": _idle_price(on)},
+        )
+    elif tariff.idle_if_waited:
+        text = Say(
+            "Your vehicle takes no more energy: {energy} for {cost}. Please unplug at {evse} "
+            "when you can. Should somebody wait for the place, I tell you before staying costs "
+            "anything.",
+            values,
+        )
+    else:
         text = Say(
             "Your vehicle takes no more energy: {energy} for {cost}. Please unplug at {evse} "
             "when you can.",
             values,
         )
-    else:
-        values["minutes"] = tariff.idle_grace_s // 60
-        text = Say(
-            "Your vehicle takes no more energy: {energy} for {cost}. Please unplug at {evse} "
-            "within {minutes} minutes; after that staying plugged in costs extra.",
-            values,
-        )
     return Choose(text, [status_button(on.session_id), stop_button(on.session_id)])
 
 
+def _idle_price(on: Occasion) -> Value:
+    """What staying plugged in costs, and the most it can."""
+    tariff = on.facts.terms.tariff
+    element = tariff.element("idle", on.facts.idle_from or on.now, State(w=0, ma=0))
+    if element is None:
+        return on.money(0)
+    price = Rate(str(element.price), tariff.currency, element.per)
+    if tariff.idle_cap is None:
+        return price
+    scale = exponent(tariff.currency)
+    most = on.money(int(tariff.idle_cap.scaleb(scale)))
+    return Say("{price}, at most {amount}", {"price": price, "amount": most})
+
+
 def _idle_warning(on: Occasion) -> Reply:
-    return Choose(
-        Say(
-            "In 5 minutes staying plugged in at {evse} begins to cost extra. Please unplug, or "
-            "tap stop.",
-            {"evse": on.evse_code},
-        ),
-        [stop_button(on.session_id)],
-    )
+    values: dict[str, Value] = {
+        "evse": on.evse_code,
+        "time": on.moment(on.facts.idle_from or on.now),
+        "price": _idle_price(on),
+    }
+    if on.facts.terms.tariff.idle_if_waited:
+        text = Say(
+            "Somebody waits for {evse}. From {time} on staying plugged in costs {price}. Please "
+            "unplug, or tap stop.",
+            values,
+        )
+    else:
+        text = Say(
+            "From {time} on staying plugged in at {evse} costs {price}. Please unplug, or tap "
+            "stop.",
+            values,
+        )
+    return Choose(text, [stop_button(on.session_id)])
 
 
 def _idle_start(on: Occasion) -> Reply:
     return Choose(
         Say(
-            "Staying plugged in at {evse} costs extra from now on. Please unplug, or tap stop.",
-            {"evse": on.evse_code},
+            "Staying plugged in at {evse} costs {price} from now on. Please unplug, or tap stop.",
+            {"evse": on.evse_code, "price": _idle_price(on)},
         ),
         [stop_button(on.session_id)],
+    )
+
+
+def _idle_ended(on: Occasion) -> Reply:
+    lines = [each for each in on.facts.bill(on.now).lines if each.what == "idle"]
+    return Say(
+        "Staying plugged in at {evse} costs nothing more. It came to {amount} for {duration}.",
+        {
+            "evse": on.evse_code,
+            "amount": on.money(sum(each.gross_minor for each in lines)),
+            "duration": Amount(sum(int(each.quantity) for each in lines), "s"),
+        },
     )
 
 
@@ -456,9 +498,10 @@ NOTICES: Final[Mapping[str, Callable[[Occasion], Reply]]] = {
     "start_again": _start_again, "waiting_for_vehicle": _waiting_for_vehicle,
     "started": _started, "start_failed": _start_failed, "start_cancelled": _start_cancelled,
     "hold_near": _hold_near, "paused": _paused, "full": _full, "idle_warning": _idle_warning,
-    "idle_start": _idle_start, "offline": _offline, "back": _back, "stopping": _stopping,
-    "stop_offline": _stop_offline, "stopped": _stopped, "already_stopping": _already_stopping,
-    "already_stopped": _already_stopped, "ended": _ended, "fault": _fault,
+    "idle_start": _idle_start, "idle_ended": _idle_ended, "offline": _offline, "back": _back,
+    "stopping": _stopping, "stop_offline": _stop_offline, "stopped": _stopped,
+    "already_stopping": _already_stopping, "already_stopped": _already_stopped,
+    "ended": _ended, "fault": _fault,
     "ended_offline": _ended_offline, "nothing_delivered": _nothing_delivered,
     "not_me_stopped": _not_me_stopped, "not_me_noted": _not_me_noted,
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,12 +14,14 @@ from bot.domain.availability import Availability
 from bot.domain.discounts import Discount, dump_discount, load_discount
 from bot.domain.holds import hold_for
 from bot.domain.money import Money
-from bot.domain.pricing import examples
+from bot.domain.pricing import examples, price_now
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
+from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Say, Value
 from bot.services import coupons, debts
 from bot.services.notices import pay_button
+from bot.services.restarts import earlier
 from bot.services.stations import alternatives, evse_view
 from bot.services.stations import view as station_view
 from bot.services.tariffs import price_lines, tariff_for
@@ -32,6 +34,7 @@ from bot.store.stations import Evse
 log = structlog.get_logger(__name__)
 
 OFFER_LIFE: Final = timedelta(hours=1)  # a shown price is honoured this long
+TIP_AHEAD: Final = timedelta(hours=6)  # riders wait no longer for a lower price
 E_BIKE_BELOW_W: Final = 2000
 SUSPECT_AFTER: Final = 2  # failed starts in a row
 
@@ -55,6 +58,7 @@ class Offer:
     at: datetime
     discounts: tuple[Discount, ...] = ()
     before: tuple[tuple[int, Money], ...] = ()
+    carry: Carry = NO_CARRY  # it goes on from the rider's last charge
 
     @property
     def body(self) -> dict[str, Any]:
@@ -65,6 +69,7 @@ class Offer:
             "hold_minor": self.hold.amount_minor,
             "at": self.at.isoformat(),
             "discounts": [dump_discount(each) for each in self.discounts],
+            "carry": asdict(self.carry),
         }
 
     @property
@@ -122,6 +127,7 @@ class Agreed:
     hold_minor: int
     at: datetime
     discounts: tuple[Discount, ...] = ()
+    carry: Carry = NO_CARRY
 
 
 def stack(lines: Sequence[Say]) -> Say:
@@ -146,7 +152,18 @@ def make_offer(
             "No price is set for {evse} at the moment, so I cannot start it. {hint}",
             {"evse": evse.code, "hint": _hint(work, settings, evse)},
         ) from error
-    energies, power = _example_energies(evse), evse.max_power_w
+    lines: tuple[Say, ...] = ()
+    carry, power_w = NO_CARRY, evse.max_power_w
+    if (same := earlier(work, rider.id, evse)) is not None:
+        tariff, carry = same.tariff, same.carry
+        moment = Moment(same.ended_at, tariff.tz)
+        lines = (
+            Say("Goes on from your charge until {time}: no second start fee.", {"time": moment}),
+        )
+    energies = _example_energies(evse)
+    lines = (*lines, *price_lines(tariff, work.now, power_w))
+    if (tip := _wait_tip(tariff, work.now, power_w, energies[-1], carry)) is not None:
+        lines = (*lines, tip)
     discounts: tuple[Discount, ...] = ()
     if not keep_coupons:
         discounts += coupons.choose(work, rider.id, evse, tariff, likely_wh=energies[-1])
@@ -155,14 +172,38 @@ def make_offer(
         evse_code=evse.code,
         station_name=evse.pile.station.name,
         tariff=tariff,
-        hold=hold_for(tariff, power_w=power, at=work.now, discounts=discounts),
-        lines=price_lines(tariff, work.now),
-        examples=tuple(examples(tariff, work.now, power, energies, discounts)),
+        hold=hold_for(tariff, power_w=power_w, at=work.now, discounts=discounts),
+        lines=lines,
+        examples=tuple(examples(tariff, work.now, power_w, energies, discounts, carry)),
         plugged=evse.status == "Occupied",
         suspect=evse.failed_starts >= SUSPECT_AFTER,
         at=work.now,
+        carry=carry,
         discounts=discounts,
-        before=tuple(examples(tariff, work.now, power, energies)),
+        before=tuple(examples(tariff, work.now, power_w, energies, carry=carry)),
+    )
+
+
+def _wait_tip(
+    tariff: Tariff, at: datetime, power_w: int, energy_wh: int, carry: Carry
+) -> Say | None:
+    """How much less a charge costs from the next change of prices on, if that is soon and worth
+    waiting for."""
+    later = price_now(tariff, at, power_w).changes_at
+    if later is None or later - at > TIP_AHEAD:
+        return None
+    ((_, now),) = examples(tariff, at, power_w, [energy_wh], carry=carry)
+    ((_, then),) = examples(tariff, later, power_w, [energy_wh], carry=carry)
+    saved = now.amount_minor - then.amount_minor
+    if saved * 10 < now.amount_minor or not saved:
+        return None
+    return Say(
+        "From {time} on {energy} would cost {saved} less.",
+        {
+            "time": Moment(later, tariff.tz),
+            "energy": Amount(energy_wh, "wh"),
+            "saved": Money(saved, tariff.currency),
+        },
     )
 
 
@@ -179,6 +220,7 @@ def read_offer(body: Mapping[str, Any], evse: Evse, now: datetime) -> Agreed:
         hold_minor=int(body["hold_minor"]),
         at=datetime.fromisoformat(body["at"]),
         discounts=tuple(load_discount(each) for each in body.get("discounts", ())),
+        carry=Carry(**body.get("carry", {})),
     )
     if agreed.evse_id != evse.id or now - agreed.at > OFFER_LIFE:
         raise Refused(

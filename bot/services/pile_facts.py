@@ -28,10 +28,12 @@ class TransactionFact(TypedDict):
 
 
 class ReadingFact(TypedDict):
-    """Energy.Active.Import.Register (outlet) at a moment, whole Wh."""
+    """Energy.Active.Import.Register (outlet) at a moment, whole Wh; `ma` is Current.Import over
+    all phases, when reported."""
 
     at: str
     wh: int
+    ma: NotRequired[int]
 
 
 class StatusFact(TypedDict):

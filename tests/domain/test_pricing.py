@@ -22,7 +22,8 @@ from bot.domain.pricing import (
     price,
     price_now,
 )
-from bot.domain.tariffs import Element, Tariff, When
+from bot.domain.restrictions import When
+from bot.domain.tariffs import Element, Limit, Tariff
 
 T0 = datetime(2026, 11, 20, 10, tzinfo=UTC)
 NIGHT = When(start=time(22), end=time(7))
@@ -42,12 +43,18 @@ def tariff(
 ) -> Tariff:
     return Tariff(
         "test", currency, tz, Decimal(tax), includes_tax, elements,
-        minimum=None if minimum is None else Decimal(minimum),
-        maximum=None if maximum is None else Decimal(maximum),
+        minimum=limit(minimum, includes_tax),
+        maximum=limit(maximum, includes_tax),
         idle_grace_s=grace_s,
         idle_cap=None if idle_cap is None else Decimal(idle_cap),
         idle_free=idle_free,
     )  # fmt: skip
+
+
+def limit(amount: Decimal | str | None, includes_tax: bool) -> Limit:
+    """In the basis of the prices."""
+    value = None if amount is None else Decimal(amount)
+    return Limit(after=value) if includes_tax else Limit(before=value)
 
 
 def energy(rate: str, when: When | None = None, step: int = 1) -> Element:
@@ -66,41 +73,45 @@ def totals(bill: Bill) -> tuple[int, int]:
 
 # --- the ready tests of the requirements (features §4.3, after OCPI's own examples)
 
-
-def test_energy_with_tax_on_top() -> None:
-    bill = price(tariff(energy("0.25"), tax="10"), used(20_000))
-    assert totals(bill) == (500, 550)
-
-
-def test_a_start_fee_of_another_tax_rate() -> None:
-    fee = Element("flat", Decimal("0.50"), "start", tax_percent=Decimal(20))
-    bill = price(tariff(energy("0.25"), fee, tax="10"), used(20_000))
-    assert totals(bill) == (550, 610)
-
-
-def test_parking_in_steps_of_a_quarter_hour() -> None:
-    fee = Element("flat", Decimal("0.50"), "start", tax_percent=Decimal(20))
-    idle = Element("idle", Decimal("2.00"), "h", step=900, tax_percent=Decimal(20))
-    bill = price(tariff(energy("0.25"), fee, idle, tax="10"), used(20_000, idle_min=40))
-    assert totals(bill) == (700, 790)
-    assert [each.gross_minor for each in bill.taxes] == [550, 240]
-
-
-@pytest.mark.parametrize(("minutes", "minor"), [(75, 31), (487, 203)])
-def test_time_is_counted_by_the_second_and_rounded_once(minutes: int, minor: int) -> None:
-    by_hour = Element("time", Decimal("0.25"), "h")
-    assert price(tariff(by_hour), used(1, minutes=minutes)).gross_minor == minor
-
-
-def test_a_step_is_applied_once_on_the_total() -> None:
-    readings = (
+START_FEE = Element("flat", Decimal("0.50"), "start", tax_percent=Decimal(20))
+PARKING = Element("idle", Decimal("2.00"), "h", step=900, tax_percent=Decimal(20))
+BY_HOUR = Element("time", Decimal("0.25"), "h")
+TWO_PARTS = Usage(
+    (
         Reading(T0, 0),
         Reading(T0 + timedelta(hours=1), 4300),
         Reading(T0 + timedelta(hours=2), 5400),
     )
-    bill = price(tariff(energy("1", step=500)), Usage(readings))
-    assert [line.quantity for line in bill.lines] == ["5.500"]
-    assert bill.gross_minor == 550
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "usage", "net", "gross", "quantities"),
+    [
+        pytest.param(
+            tariff(energy("0.25"), tax="10"), used(20_000), 500, 550, ["20.000"], id="energy"
+        ),
+        pytest.param(
+            tariff(energy("0.25"), START_FEE, tax="10"), used(20_000), 550, 610, ["1", "20.000"],
+            id="start fee of another rate",
+        ),
+        pytest.param(
+            tariff(energy("0.25"), START_FEE, PARKING, tax="10"), used(20_000, idle_min=40),
+            700, 790, ["1", "20.000", "2700"], id="40 min parking in quarters of an hour",
+        ),
+        pytest.param(tariff(BY_HOUR), used(1, minutes=75), 31, 31, ["4500"], id="75 min"),
+        pytest.param(tariff(BY_HOUR), used(1, minutes=487), 203, 203, ["29220"], id="487 min"),
+        pytest.param(
+            tariff(energy("1", step=500)), TWO_PARTS, 550, 550, ["5.500"], id="4.3 + 1.1 kWh"
+        ),
+    ],
+)  # fmt: skip
+def test_the_ready_tests(
+    rules: Tariff, usage: Usage, net: int, gross: int, quantities: list[str]
+) -> None:
+    bill = price(rules, usage)
+    assert totals(bill) == (net, gross)
+    assert [line.quantity for line in bill.lines] == quantities
 
 
 # --- tax
@@ -278,8 +289,9 @@ def tariffs(draw: st.DrawFn) -> Tariff:
     return Tariff(
         "any", draw(st.sampled_from(["EUR", "JPY", "KWD"])),
         draw(st.sampled_from(["Europe/Helsinki", "America/New_York", "Asia/Kathmandu"])),
-        Decimal(draw(percents)), draw(st.booleans()), tuple(elements), "1",
-        least, most, draw(st.integers(0, 900)), draw(st.none() | st.just(Decimal(5))),
+        Decimal(draw(percents)), gross := draw(st.booleans()), tuple(elements), "1",
+        limit(least, gross), limit(most, gross), draw(st.integers(0, 900)),
+        draw(st.none() | st.just(Decimal(5))),
     )  # fmt: skip
 
 
@@ -335,10 +347,11 @@ def test_minimum_and_maximum_are_kept(rules: Tariff, usage: Usage) -> None:
     bill = price(rules, usage)
     base = bill.gross_minor if rules.includes_tax else bill.net_minor
     scale = {"EUR": 2, "JPY": 0, "KWD": 3}[rules.currency]
-    if rules.maximum is not None:
-        assert base <= rules.maximum.scaleb(scale) + Decimal("0.5")
-    if rules.minimum is not None and usage.energy_wh() and not usage.fault:
-        assert base >= rules.minimum.scaleb(scale) - Decimal("0.5")
+    most, least = rules.limit(rules.maximum), rules.limit(rules.minimum)
+    if most is not None:
+        assert base <= most.scaleb(scale) + Decimal("0.5")
+    if least is not None and usage.energy_wh() and not usage.fault:
+        assert base >= least.scaleb(scale) - Decimal("0.5")
 
 
 @given(tariffs(), st.integers(1, 50_000), st.integers(100, 50_000))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from bot.domain.codes import evse_code, read_payload
 from bot.domain.money import Money
 from bot.domain.pricing import Reading, Span, Usage, price
-from bot.domain.tariffs import Element, Tariff, When
+from bot.domain.restrictions import When
+from bot.domain.tariffs import Element, Tariff
 from bot.gateways import pdf_text, typefaces
 from bot.gateways.labels import Label, labels_pdf
 from bot.gateways.qr import decode
