@@ -142,6 +142,9 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         paging,
         payment_results,
         safety,
+        site,
+        site_news,
+        waiting,
     )
 
     def fact(serve_: Callable[[Any, Settings, Any], None]) -> Route:
@@ -165,6 +168,8 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "incident.timer": fact(paging.on_timer),
         "case.timer": fact(case_timers.on_timer),
         "clock.timer": fact(clock_breach.on_timer),
+        site_news.KIND: fact(site.on_look),
+        waiting.TIMER: fact(waiting.on_timer),
         evidence.KIND: evidence.route(serving.fetch),
         # Nobody reserves piles yet; the pile's word is kept in pile_event.
         "pile.reservation": fact(lambda work, settings_, body: None),

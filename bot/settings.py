@@ -162,6 +162,15 @@ class Settings:
     heartbeat_s: int = setting("Heartbeat interval told to piles at boot", 60)
     no_energy_s: int = setting("A session without energy for this long ends free of charge", 300)
     max_session_s: int = setting("Longest session", 43_200)
+    queue_near_s: int = setting(
+        "How long a socket is held for whoever is next in line and at the station", 180
+    )
+    queue_far_s: int = setting("The same for whoever is somewhere else", 900)
+    queue_snooze_s: int = setting("How long others in line go first after a snooze", 900)
+    queue_misses: int = setting("Offers in line let pass in silence that cost the place", 2)
+    bay_blocked_s: int = setting(
+        "How long nobody in line is offered a bay that a rider found blocked", 1800
+    )
     refund_limits: str = setting(
         "What staff may give back alone, by role, in whole units of the currency; above it a "
         "second person approves",

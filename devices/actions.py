@@ -120,9 +120,10 @@ def trigger(command: Command) -> Payload:
 
 @_action("reserve", "ReserveNow", retry_safe=True)
 def reserve(command: Command) -> Payload:
-    """Keep an EVSE for one rider until a moment; the command id is the reservation id."""
+    """Keep an EVSE for one rider until a moment; the command id is the reservation id, unless the
+    body names an earlier reservation to be moved."""
     return {
-        "id": command.id,
+        "id": command.body.get("reservation_id") or command.id,
         "expiryDateTime": command.body["until"],
         "evseId": _evse(command),
         "idToken": {"idToken": command.body["id_token"], "type": "Central"},

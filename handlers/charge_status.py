@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.replies import Amount, Choose, Link, Moment, Option, Replies, Say, Value
-from bot.services import charging
+from bot.services import charging, waiting
 from bot.services.charging import Progress
 from bot.services.notices import stop_button
+from handlers.queue import place_card
 
 WAITING = {
     "pile": Say("Waiting for the pile to answer."),
@@ -20,9 +21,11 @@ WAITING = {
 
 @intent("charge_status", digression=True, words=("status",))
 def status(turn: Turn) -> Replies:
-    """The running charge, else how the last one ended."""
+    """The running charge, else the place in a line, else how the last charge ended."""
     session = charging.open_session(turn.work, turn.rider.id)
     if session is None:
+        if waiting.place_of(turn.work, turn.rider.id) is not None:
+            return place_card(turn)
         return _last(turn)
     seen = charging.progress(turn.work, session)
     if seen.pay_url is not None:

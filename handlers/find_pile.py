@@ -21,12 +21,15 @@ from bot.replies import (
     Option,
     Pin,
     Replies,
+    Reply,
     Say,
     Value,
 )
-from bot.services import stations, tariffs
-from bot.services.offers import stack
+from bot.services import stations, tariffs, waiting
+from bot.services.earliest import earliest, full_connectors
+from bot.services.offers import full_text, stack
 from bot.services.stations import EvseView, Place, StationView
+from bot.services.waiting_words import connector_name, join_button
 from bot.store.stations import Station
 
 PLACE_KEPT = timedelta(hours=2)  # "near me" means the place shared this recently
@@ -115,6 +118,7 @@ def _row(turn: Turn, number: int, view: StationView) -> Option:
     station = view.station
     evse = (view.usable or view.evses)[0].evse
     price = tariffs.headline(turn.work, evse, turn.now)
+    soonest = _soonest(turn, view)
     values: dict[str, Value] = {
         "distance": Amount(view.distance_m or 0, "m"),
         "walk": Amount((view.walk_min or 1) * 60, "s"),
@@ -126,8 +130,21 @@ def _row(turn: Turn, number: int, view: StationView) -> Option:
     return Option(
         f"find_pile?{urlencode({'station': station.id})}",
         Say("{number}. {name}", {"number": number, "name": station.name}),
-        Say("{distance}, {walk} · {free}/{total} free · {price} · {rating}", values),
+        Say("{distance}, {walk} · full, about {time} · {price}", {**values, "time": soonest})
+        if soonest is not None
+        else Say("{distance}, {walk} · {free}/{total} free · {price} · {rating}", values),
     )
+
+
+def _soonest(turn: Turn, view: StationView) -> Moment | None:
+    """When a full station has its first free socket, as far as anybody can say."""
+    if view.usable:
+        return None
+    found = [
+        earliest(turn.work, turn.settings, view, connector) for connector in full_connectors(view)
+    ]
+    times = [each.at for each in found if each is not None]
+    return Moment(min(times), view.station.tz) if times else None
 
 
 def _rating(station: Station) -> Say | Amount:
@@ -153,7 +170,7 @@ def station_card(turn: Turn, station: Station) -> Replies:
         + urlencode({"api": 1, "destination": f"{station.lat},{station.lng}"}),
     )
     if not view.usable:
-        return [card, pin, Say("Nothing is free here at the moment. Write FIND for others.")]
+        return [card, pin, _full(turn, view)]
     rows = _socket_rows(view) if len(view.usable) <= MAX_ROWS else _pile_rows(view)
     there = Choose(
         Say("At the station, send me a photo of the QR code. Or pick a pile here."),
@@ -161,6 +178,29 @@ def station_card(turn: Turn, station: Station) -> Replies:
         list_button=Say("Choose a pile"),
     )
     return [card, pin, route, there]
+
+
+def _full(turn: Turn, view: StationView) -> Reply:
+    """Nothing is free: the way into the line, and out to the others."""
+    full = full_connectors(view)
+    if not full:
+        return Say("Nothing is free here at the moment. Write FIND for others.")
+    wish = {"station": view.station.id} | ({"connector": full[0]} if len(full) == 1 else {})
+    kind = next(each for each in view.evses if each.evse.connector_type == full[0]).pile.kind
+    near = stations.alternatives(turn.work, turn.settings, view.station, kind=kind, limit=1)
+    waiting_here = sum(waiting.length(turn.work, view.station.id, each) for each in full)
+    options = [Option(f"queue?{urlencode(wish)}", Say("Join the line"))]
+    if near:
+        options.append(Option(f"find_pile?station={near[0].station.id}", Say("The nearest free")))
+    options.append(Option("find_pile", Say("Find another")))
+    return Choose(
+        Say(
+            "Everything is taken here; {number} in line. Join the line and I tell you when it is "
+            "your turn, with a socket kept for you.",
+            {"number": waiting_here},
+        ),
+        options,
+    )
 
 
 def _socket_rows(view: StationView) -> list[Option]:
@@ -217,6 +257,7 @@ def _about(turn: Turn, view: StationView) -> list[Say]:
             "{free} of {total} free (as of {time})",
             {"free": len(view.usable), "total": len(view.evses), "time": _as_of(turn, view)},
         ),
+        *_full_lines(turn, view),
         Say("Power: {power}", {"power": _powers(view)}),
         *_prices(turn, view),
     ]
@@ -232,6 +273,21 @@ def _about(turn: Turn, view: StationView) -> list[Say]:
         lines.append(Say("Open: {hours}", {"hours": station.open_hours}))
     if station.rating_tenths is not None:
         lines.append(Say("Rating: {rating} of 5", {"rating": _rating(station)}))
+    return lines
+
+
+def _full_lines(turn: Turn, view: StationView) -> list[Say]:
+    """When connectors that are all taken are expected to be free."""
+    full = full_connectors(view)
+    several = len({each.evse.connector_type for each in view.evses}) > 1
+    lines = []
+    for connector in full:
+        seen = earliest(turn.work, turn.settings, view, connector)
+        if seen is not None and several:
+            named: dict[str, Value] = {"connector": connector_name(connector)}
+            lines.append(Say("{connector}: {full}", {**named, "full": full_text(seen)}))
+        elif seen is not None:
+            lines.append(full_text(seen))
     return lines
 
 
@@ -278,9 +334,17 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
         },
     )
     options = [Option(f"find_pile?station={pile.station_id}", Say("The station"))]
-    if any(view.state.usable for view in views):
+    if any(view.usable_by(turn.rider.id) for view in views):
         code = point.evse.code if point.evse else pile.number
         options.insert(0, Option(f"start_charge?pile={code}", Say("Charge here")))
-    else:
-        options.append(Option("find_pile", Say("Find another")))
-    return Choose(card, options)
+        return Choose(card, options)
+    here = stations.view(turn.work, turn.settings, pile.station)
+    for connector in full_connectors(here):
+        if connector in {view.evse.connector_type for view in views}:
+            seen = earliest(turn.work, turn.settings, here, connector)
+            if seen is not None:
+                card = Say("{card}\n{full}", {"card": card, "full": full_text(seen)})
+            options.insert(0, join_button(pile.station_id, connector))
+            break
+    options.append(Option("find_pile", Say("Find another")))
+    return Choose(card, options[:3])

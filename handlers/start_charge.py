@@ -11,7 +11,6 @@ from bot.dialog.intents import ask, intent, maybe, wish
 from bot.dialog.kinds import AGREED, CHOICE, EVSE, KEPT, PILE, PilePoint
 from bot.dialog.turn import Turn
 from bot.domain.availability import Availability
-from bot.errors import Refused
 from bot.replies import Amount, Choose, Option, Replies, Say
 from bot.services import charging, stations
 from bot.store.stations import Evse
@@ -37,13 +36,9 @@ def ask_evse(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     point: PilePoint = slots["pile"]
     pile = point.pile
     views = [stations.evse_view(turn.work, turn.settings, evse) for evse in pile.evses]
-    usable = [view for view in views if view.state.usable][:10]
+    usable = [view for view in views if view.usable_by(turn.rider.id)][:10]
     if not usable:
-        raise Refused(
-            "No socket of pile {pile} can be used at the moment. Write FIND for the nearest free "
-            "pile.",
-            {"pile": pile.number},
-        )
+        raise charging.all_taken(turn.work, turn.settings, pile)
     return Choose(
         Say(
             "Pile {pile}, {station}. Which socket are you at?",
@@ -58,7 +53,7 @@ def ask_evse(turn: Turn, slots: Mapping[str, Any]) -> Replies:
                     {
                         "code": view.evse.code,
                         "power": Amount(view.evse.max_power_w, "w"),
-                        "state": STATES[view.state],
+                        "state": STATES.get(view.state, Say("kept for you")),
                     },
                 ),
             )

@@ -24,13 +24,15 @@ INTENTS = collect(handlers)
 INTERNAL = {
     "agree_start", "answer", "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
-    "photo_choice", "web_login",
+    "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked", "queue_leave",
+    "queue_snooze",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
     "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
     "out_of_scope": "unclear", "refund": "human_handoff",
-    "photo_choice": "two_codes", "thanks_bye": "greet", "my_cases": "case_status",
+    "photo_choice": "two_codes", "queue_accept": "queue", "queue_snooze": "queue_silence",
+    "queue_leave": "queue_silence", "thanks_bye": "greet", "my_cases": "case_status",
     "case_answer": "case_status",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

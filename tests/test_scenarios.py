@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.demo.photos import Style
+from bot.domain import codes
 from bot.services import case_work
 from bot.services.audit import Actor
 from bot.store.database import UnitOfWork
@@ -28,6 +29,7 @@ from tests.world import World, add_station, open_world
 FOLDER = Path(__file__).parent / "scenarios"
 RIDER = "+358401234567"
 OTHER = "+358407654321"
+STARTED: dict[int, tuple[str, int]] = {}  # what runs at a socket: its transaction, the next seq
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 
 STEPS: list[tuple[re.Pattern[str], Callable[..., Any]]] = []
@@ -146,6 +148,39 @@ def not_asked(world: World) -> None:
 @step(r"pile starts(?: socket (\d))?")
 def starts(world: World, socket: str | None) -> None:
     world.pile("1023").transaction_event(int(socket or 2), "Started", chargingState="Charging")
+
+
+@step(r"pile (accepts|rejects) the (reservation|cancelled reservation|limit)")
+def keeps(world: World, how: str, what: str) -> None:
+    actions = {"reservation": "ReserveNow", "limit": "SetChargingProfile"}
+    action = actions.get(what, "CancelReservation")
+    world.pile("1023").answers(action, status=f"{how[:-1].capitalize()}ed")
+
+
+@step(r"socket (\d) is taken")
+def taken(world: World, socket: str) -> None:
+    """Somebody charges there: a rider of no further interest, at a steady 11 kW."""
+    phone = f"+35840999000{socket}"
+    world.give_card(phone)
+    code = codes.evse_code("1023", int(socket))
+    for words in (code, "yes"):
+        world.rider_says(phone, words)
+    pile = world.pile("1023")
+    pile.answers("RequestStartTransaction", status="Accepted")
+    pile.status(int(socket), "Occupied")
+    pile.transaction_event(int(socket), "Started", chargingState="Charging")
+    world.clock_passes(60)
+    pile.meter_wh += 200
+    pile.transaction_event(int(socket), "Updated", chargingState="Charging")
+    STARTED[int(socket)] = (pile.transaction, pile.seq)
+
+
+@step(r"socket (\d) becomes free")
+def becomes_free(world: World, socket: str) -> None:
+    pile = world.pile("1023")
+    pile.transaction, pile.seq = STARTED[int(socket)]
+    pile.transaction_event(int(socket), "Ended", stoppedReason="EVDisconnected")
+    pile.status(int(socket), "Available")
 
 
 @step(r"pile (charges|is suspended by the vehicle|is suspended by itself)(?: for (\d+) Wh)?")

@@ -13,9 +13,10 @@ from sqlalchemy.orm import selectinload
 
 from bot.console.map_view import Place
 from bot.domain.availability import Availability, EvseFacts, availability
+from bot.domain.connectors import CONNECTORS
 from bot.domain.staff_actions import plain
-from bot.gateways.labels import CONNECTORS
 from bot.services import charging
+from bot.services.fences import fences
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -150,13 +151,17 @@ def rows_of(work: UnitOfWork, settings: Settings, piles: Sequence[Pile]) -> list
     """These piles as rows, in their order."""
     ids = [pile.id for pile in piles]
     running = _running(work, [evse.id for pile in piles for evse in pile.evses])
+    kept = fences(work, [evse.id for pile in piles for evse in pile.evses])
     unclosed = select(Incident.pile_id, Incident.id).where(
         Incident.state != "closed", Incident.pile_id.in_(ids)
     )
     danger = {row.pile_id: row.id for row in work.session.execute(unclosed)}
     found = []
     for pile in piles:
-        sockets = [_socket(work, settings, each, running.get(each.id)) for each in pile.evses]
+        sockets = [
+            _socket(work, settings, each, running.get(each.id), kept=each.id in kept)
+            for each in pile.evses
+        ]
         powers = [running[e.id][0].power_w or 0 for e in pile.evses if e.id in running]
         found.append(
             Row(
@@ -186,9 +191,13 @@ def _socket(
     settings: Settings,
     evse: Evse,
     running: tuple[ChargingSession, int | None] | None,
+    *,
+    kept: bool,
 ) -> Socket:
     pile = evse.pile
-    facts = EvseFacts(pile.in_service, pile.online, pile.seen_at, evse.status, running is not None)
+    facts = EvseFacts(
+        pile.in_service, pile.online, pile.seen_at, evse.status, running is not None, kept
+    )
     state = availability(facts, work.now, settings.silent_after_s)
     session, chat = running if running else (None, None)
     progress = charging.progress(work, session) if session is not None else None

@@ -33,6 +33,7 @@ class EvseFacts:
     seen_at: datetime | None
     status: str
     in_session: bool
+    kept: bool = False  # by us, for one rider
 
 
 def availability(facts: EvseFacts, now: datetime, silent_after_s: int) -> Availability:
@@ -44,9 +45,10 @@ def availability(facts: EvseFacts, now: datetime, silent_after_s: int) -> Availa
     silent = facts.seen_at is None or now - facts.seen_at > timedelta(seconds=silent_after_s)
     if silent or not facts.online or not facts.status:
         return Availability.NOT_CONFIRMED
-    return {
+    state = {
         "Available": Availability.FREE,
         "Occupied": Availability.PLUGGED,
         "Reserved": Availability.RESERVED,
         "Faulted": Availability.FAULTED,
     }.get(facts.status, Availability.OUT_OF_SERVICE)
+    return Availability.RESERVED if facts.kept and state.usable else state

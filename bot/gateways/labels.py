@@ -8,6 +8,7 @@ from typing import Final
 from fpdf import FPDF
 from sqlalchemy import select
 
+from bot.domain.connectors import CONNECTORS
 from bot.gateways import typefaces
 from bot.gateways.stickers import HEIGHT_MM, WIDTH_MM, Label, draw_sticker, sticker_png
 from bot.gateways.translate import show
@@ -24,16 +25,6 @@ _LEFT: Final = (_PAGE[0] - 2 * WIDTH_MM - _GAP) / 2
 _TOP: Final = (_PAGE[1] - 2 * HEIGHT_MM - _GAP) / 2
 _PER_PAGE: Final = 4
 _MM_PER_PT: Final = 25.4 / 72
-
-
-# What riders call a plug, by OCPI's ConnectorType.
-CONNECTORS: Final = {
-    "IEC_62196_T2": "Type 2",
-    "IEC_62196_T2_COMBO": "CCS 2",
-    "CHADEMO": "CHAdeMO",
-    "DOMESTIC_F": "Schuko",
-    "schuko": "Schuko",
-}
 
 
 def labels_of(work: UnitOfWork, settings: Settings, codes: Sequence[str] = ()) -> list[Label]:

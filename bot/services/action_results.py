@@ -12,7 +12,7 @@ from bot.domain.money import Money
 from bot.domain.session import SessionFacts
 from bot.domain.staff_actions import KINDS, plain
 from bot.replies import Say
-from bot.services import marks
+from bot.services import marks, site_news
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
@@ -69,6 +69,7 @@ def _accepted(work: UnitOfWork, action: StaffAction, *, scheduled: bool) -> None
     pile = work.session.get_one(Pile, action.pile_id)
     if action.kind in _SERVICE:
         pile.in_service = _SERVICE[action.kind]
+        site_news.changed(work, pile.station_id)
         work.session.flush()
         pile_reported(work, pile.id)
     elif pile.booted_at is not None and pile.booted_at >= action.asked_at:

@@ -17,7 +17,7 @@ from bot.domain.money import Money
 from bot.domain.staff_actions import KINDS, Kind, plain
 from bot.errors import Refused
 from bot.replies import Choose, Option, Receipt, Say
-from bot.services import action_results, audit, charging, marks, piles, refunds
+from bot.services import action_results, audit, charging, marks, piles, refunds, site_news
 from bot.services.action_plans import NotPossible, Plan, Target, make_plan
 from bot.services.audit import Actor
 from bot.services.outbound import tell_rider
@@ -273,6 +273,7 @@ def _device(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pla
     kind, ttl_s = _COMMANDS[action.kind], COMMAND_TTL_S
     if action.kind == "out_of_service":
         plan.pile.in_service = False
+        site_news.changed(work, plan.pile.station_id)
         ttl_s = ABSENT_TTL_S
     command = piles.command(
         work,

@@ -31,10 +31,13 @@ from bot.services import (
     money_watch,
     payments,
     session_effects,
+    site_news,
+    waiting,
 )
 from bot.services.offers import (
     Agreed,
     Offer,
+    all_taken,
     make_offer,
     occupied,
     read_offer,
@@ -115,7 +118,7 @@ def start(
         return known
     agreed = read_offer(offer_body, evse, work.now)
     refuse_rider(work, rider)
-    refuse_evse(work, settings, evse)
+    refuse_evse(work, settings, evse, rider)
     least = Money(agreed.hold_minor, agreed.tariff.currency)
     adopted = deposit is not None and payments.adoptable(
         work, deposit, rider_id=rider.id, least=least
@@ -326,6 +329,8 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     incidents.command_answered(work, command, body)
     if command.kind == "unlock":
         _unlock_result(work, command, body)
+    if command.kind == "reserve":
+        waiting.reservation_answered(work, settings, command, body)
     if command.session_id is None:
         return
     session = work.session.get(ChargingSession, command.session_id)
@@ -383,6 +388,7 @@ def _start_events(now: datetime, attempt: int, body: Mapping[str, Any]) -> list[
 def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "pile.status" (StatusFact): plugs in and out, faults."""
     action_results.pile_reported(work, body["pile_id"])
+    site_news.pile_changed(work, body["pile_id"])
     told: dict[str, Event] = {
         "Occupied": on.Plugged(work.now),
         "Available": on.Unplugged(work.now),
@@ -398,6 +404,7 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
 def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "pile.presence" (PresenceFact): sessions that run or owe a stop hear of it."""
     online = bool(body["online"])
+    site_news.pile_changed(work, body["pile_id"])
     sessions = _open_at(work, body["pile_id"], None)
     if online:
         sessions += _owing_a_stop(work, body["pile_id"])
@@ -589,6 +596,8 @@ def _happen(
         _keep_books(work, session, before, facts)
         entitlements.follow(work, session, before, facts)
     session_effects.keep(work, session, facts)
+    if facts.state != first.state:
+        site_news.evse_changed(work, session.evse_id)
     action_results.session_moved(work, session, first, facts)
 
 
@@ -610,7 +619,7 @@ def _went_well(work: UnitOfWork, session: ChargingSession) -> None:
 
 
 __all__ = [
-    "Offer", "Progress", "Refused", "last_session", "not_me", "offer", "on_alarm",
+    "Offer", "Progress", "Refused", "all_taken", "last_session", "not_me", "offer", "on_alarm",
     "on_command_result", "on_payment_result", "on_pile_presence", "on_pile_status", "on_timer",
     "on_transaction", "open_session", "progress", "recent_session", "request_stop", "start",
 ]  # fmt: skip

@@ -18,18 +18,21 @@ from bot.domain.pricing import examples, price_now
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
-from bot.replies import Amount, Moment, Say, Value
+from bot.replies import Amount, Moment, Option, Say, Value
 from bot.services import coupons, debts
+from bot.services.earliest import Earliest, earliest, full_connectors
+from bot.services.fences import others_first
 from bot.services.notices import pay_button
 from bot.services.restarts import earlier
 from bot.services.stations import alternatives, evse_view
 from bot.services.stations import view as station_view
 from bot.services.tariffs import price_lines, tariff_for
+from bot.services.waiting_words import exact_text, join_button
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
-from bot.store.stations import Evse
+from bot.store.stations import Evse, Pile, Station
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +146,7 @@ def make_offer(
     """The offer at an EVSE now; with `keep_coupons` the rider's coupons are left for another time.
     Raises Refused with the reason and a way on."""
     refuse_rider(work, rider)
-    refuse_evse(work, settings, evse)
+    refuse_evse(work, settings, evse, rider)
     try:
         tariff = tariff_for(work, evse, work.now)
     except (GiveUp, TariffError) as error:
@@ -263,19 +266,27 @@ _NOT_NOW: Final[Mapping[Availability, Say]] = {
 }
 
 
-def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse) -> None:
-    """Raises Refused when nobody may start at this EVSE now."""
+def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse, rider: Rider) -> None:
+    """Raises Refused when this rider may not start at this EVSE now."""
     view = evse_view(work, settings, evse)
     if view.state is Availability.BUSY:
         raise occupied(work, settings, evse)
+    if view.kept_for == rider.id and view.usable_by(rider.id):
+        return
     if view.state.usable:
+        if others_first(work, evse.id, rider.id):
+            raise Refused(
+                "Others are in line for {evse} before you. {hint}",
+                {"evse": evse.code, "hint": _hint(work, settings, evse)},
+                [join_button(evse.pile.station_id, evse.connector_type, near=True)],
+            )
         return
     values: dict[str, Value] = {"evse": evse.code, "hint": _hint(work, settings, evse)}
     if view.state is Availability.NOT_CONFIRMED:
         if evse.pile.seen_at is None or (evse.pile.online and not evse.status):
             raise Refused("{evse} has not told me its state yet. {hint}", values)
         values["time"] = Moment(evse.pile.seen_at, evse.pile.station.tz, "date_time")
-    raise Refused(_NOT_NOW[view.state].text, values)
+    raise Refused(_NOT_NOW[view.state].text, values, _line_buttons(work, settings, evse))
 
 
 def occupied(work: UnitOfWork, settings: Settings, evse: Evse) -> Refused:
@@ -292,15 +303,63 @@ def occupied(work: UnitOfWork, settings: Settings, evse: Evse) -> Refused:
             "time": Moment(since or work.now, evse.pile.station.tz),
             "hint": _hint(work, settings, evse),
         },
+        _line_buttons(work, settings, evse),
     )
+
+
+def all_taken(work: UnitOfWork, settings: Settings, pile: Pile) -> Refused:
+    """The no of a pile without a socket to use, with a way on."""
+    here = station_view(work, settings, pile.station)
+    for evse in pile.evses:
+        if evse.connector_type in full_connectors(here):
+            return Refused(
+                "No socket of pile {pile} can be used at the moment. {hint}",
+                {"pile": pile.number, "hint": _hint(work, settings, evse)},
+                [join_button(pile.station_id, evse.connector_type, near=True)],
+            )
+    return Refused(
+        "No socket of pile {pile} can be used at the moment. {hint}",
+        {"pile": pile.number, "hint": _hint(work, settings, pile.evses[0])},
+    )
+
+
+def _line_buttons(work: UnitOfWork, settings: Settings, evse: Evse) -> list[Option]:
+    """The way into the line, where no other socket with this connector can be used."""
+    here = station_view(work, settings, evse.pile.station)
+    if evse.connector_type not in full_connectors(here):
+        return []
+    return [join_button(here.station.id, evse.connector_type, near=True)]
 
 
 def _hint(work: UnitOfWork, settings: Settings, evse: Evse) -> Say:
     """The nearest thing that works instead."""
     station, kind = evse.pile.station, evse.pile.kind
-    for view in station_view(work, settings, station).usable:
+    here = station_view(work, settings, station)
+    for view in here.usable:
         if view.evse.id != evse.id and view.pile.kind == kind:
             return Say("{other} here is free: send me that code.", {"other": view.evse.code})
+    elsewhere = _elsewhere(work, settings, station, kind)
+    if evse.connector_type in full_connectors(here):
+        seen = earliest(work, settings, here, evse.connector_type)
+        if seen is not None:
+            return Say("{full} {elsewhere}", {"full": full_text(seen), "elsewhere": elsewhere})
+    return elsewhere
+
+
+def full_text(seen: Earliest) -> Say:
+    """When the first socket of a full place is expected to be free, and how far to trust that."""
+    return Say(
+        "Full here. Earliest about {time} (pile {pile}, socket {socket}), {exact}.",
+        {
+            "time": Moment(seen.at, seen.tz),
+            "pile": seen.pile,
+            "socket": seen.socket,
+            "exact": exact_text(seen.exact),
+        },
+    )
+
+
+def _elsewhere(work: UnitOfWork, settings: Settings, station: Station, kind: str) -> Say:
     for near in alternatives(work, settings, station, kind=kind, limit=1):
         return Say(
             "The nearest free one is {other} at {place}, {distance} from here.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.paging import is_dangerous
-from bot.services import case_intake, charging, handoff, incidents, piles
+from bot.services import case_intake, charging, handoff, incidents, piles, site_news
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
@@ -81,6 +81,7 @@ def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
 def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> None:
     """Every charge there is stopped, nobody is offered the pile any more, and it is told so."""
     pile.in_service = False
+    site_news.changed(work, pile.station_id)
     for session in charging.open_sessions_at(work, pile.id):
         charging.request_stop(work, settings, session, by="safety", key=f"{key}:{session.id}")
     piles.command(
@@ -96,6 +97,7 @@ def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> N
 def put_back(work: UnitOfWork, pile: Pile) -> None:
     """A person has looked at it: the pile is offered again and told to go operative."""
     pile.in_service = True
+    site_news.changed(work, pile.station_id)
     piles.command(
         work,
         key=f"put-back:{pile.id}:{work.now.isoformat()}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
@@ -15,6 +15,7 @@ from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.codes import PileCode
 from bot.errors import Refused
 from bot.services import names
+from bot.services.fences import Fence, fences
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -41,6 +42,12 @@ class EvseView:
     pile: Pile
     state: Availability
     as_of: datetime | None
+    kept_for: int | None = None  # the rider for whom we keep it
+
+    def usable_by(self, rider_id: int) -> bool:
+        """Whether this rider may start here: for whom it is kept, "reserved" means theirs."""
+        mine = self.state is Availability.RESERVED and self.kept_for == rider_id
+        return mine or self.state.usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +102,12 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
             )
         )
     )
+    kept = fences(work, ids)
     return [
         StationView(
             station,
             [
-                evse_view(work, settings, evse, in_session=evse.id in taken)
+                evse_view(work, settings, evse, in_session=evse.id in taken, kept=kept)
                 for pile in station.piles
                 for evse in pile.evses
             ],
@@ -109,7 +117,12 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
 
 
 def evse_view(
-    work: UnitOfWork, settings: Settings, evse: Evse, *, in_session: bool | None = None
+    work: UnitOfWork,
+    settings: Settings,
+    evse: Evse,
+    *,
+    in_session: bool | None = None,
+    kept: Mapping[int, Fence] | None = None,
 ) -> EvseView:
     """One EVSE with its availability now."""
     if in_session is None:
@@ -121,10 +134,17 @@ def evse_view(
             ).first()
             is not None
         )
+    fence = (fences(work, [evse.id]) if kept is None else kept).get(evse.id)
     pile = evse.pile
-    facts = EvseFacts(pile.in_service, pile.online, pile.seen_at, evse.status, in_session)
+    facts = EvseFacts(
+        pile.in_service, pile.online, pile.seen_at, evse.status, in_session, fence is not None
+    )
     return EvseView(
-        evse, pile, availability(facts, work.now, settings.silent_after_s), pile.seen_at
+        evse,
+        pile,
+        availability(facts, work.now, settings.silent_after_s),
+        pile.seen_at,
+        fence.rider_id if fence is not None else None,
     )
 
 

@@ -28,6 +28,7 @@ from bot.store.devices import Command
 from bot.store.riders import Conversation, Message, Rider
 from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile
+from bot.store.waiting import Waiter
 
 _TOLD: Final = "console events of this transaction"
 # Signs of life come every few seconds; what hangs on them is shown with its age.
@@ -85,6 +86,9 @@ def _refs(row: Any) -> Iterator[str]:
                 yield f"rider:{row.rider_id}"
             if row.pile_id is not None:
                 yield f"pile:{row.pile_id}"
+        case Waiter():
+            yield f"queue:{row.station_id}"
+            yield f"rider:{row.rider_id}"
         case Staff():
             yield f"staff:{row.id}"
 

@@ -23,7 +23,8 @@ class Command(Base):
         change_availability     {"status": "Operative" | "Inoperative"}, `evse_number` or whole pile
         get_transaction_status  {"transaction_id": … | None}
         trigger                 {"message": OCPP's MessageTrigger, "StatusNotification"}
-        reserve                 {"id_token", "until": ISO time}; the command id is the reservation
+        reserve                 {"id_token", "until": ISO time}; the command id is the reservation,
+                                else "reservation_id": one that is moved to another time
         cancel_reservation      {"reservation_id": id of the reserve command}
         set_profile             {"limit_w", "transaction_id": … | None} and `evse_number`
 

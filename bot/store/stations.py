@@ -32,6 +32,7 @@ class Station(Base):
     open_hours: Mapped[str] = mapped_column(String(60), default="24/7")
     emergency_note: Mapped[str] = mapped_column(Text, default="")  # isolator, whom to call there
     photo_media_id: Mapped[int | None] = mapped_column(ForeignKey("media.id"))
+    power_cap_w: Mapped[int | None]  # of all running charges together; None: no cap
 
     piles: Mapped[list[Pile]] = relationship(back_populates="station", order_by="Pile.id")
 

@@ -44,16 +44,27 @@ from bot.store.sensing import EvseSample, SensorAlarm, SensorLimit
 from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, TariffVersion
 from bot.store.understood import Understood
+from bot.store.waiting import (
+    BlockedBay,
+    FreeEstimate,
+    Habit,
+    HourForecast,
+    LaterStart,
+    PowerShare,
+    QueueEvent,
+    Waiter,
+)
 
 __all__ = [
-    "Audit", "Base", "Bill", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
-    "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
-    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
-    "CouponTemplate", "CreditNote", "Evse", "EvseSample", "Hold", "Inbox", "Incident",
-    "IncidentEntry", "LedgerEntry", "LoginThrottle", "Media", "Message", "MeterCheck",
-    "OpeningHours", "Outage", "Outbox", "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer",
-    "PlanUse", "RateWindow", "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress",
-    "SavedView", "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour",
-    "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion",
-    "Understood", "Viewer", "WebLogin", "WebSession",
+    "Audit", "Base", "Bill", "BlockedBay", "CannedReply", "Case", "CaseEntry", "CaseLink",
+    "CaseRoute", "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command",
+    "ConsoleEvent", "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark",
+    "Coupon", "CouponTemplate", "CreditNote", "Evse", "EvseSample", "FreeEstimate", "Habit",
+    "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry", "LaterStart", "LedgerEntry",
+    "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox",
+    "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare", "QueueEvent",
+    "RateWindow", "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress", "SavedView",
+    "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour", "StaffSession",
+    "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "Understood", "Viewer",
+    "Waiter", "WebLogin", "WebSession",
 ]  # fmt: skip

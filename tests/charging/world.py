@@ -10,7 +10,15 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from bot.replies import Reply, Say, load
-from bot.services import case_timers, charging, clock_breach, payment_results
+from bot.services import (
+    case_timers,
+    charging,
+    clock_breach,
+    payment_results,
+    site,
+    site_news,
+    waiting,
+)
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry
 from bot.store.database import Store, UnitOfWork
@@ -202,6 +210,8 @@ class World:
             "command.result": charging.on_command_result,
             "case.timer": case_timers.on_timer,
             "clock.timer": clock_breach.on_timer,
+            site_news.KIND: site.on_look,
+            waiting.TIMER: waiting.on_timer,
         }
         while True:
             with self.work() as work:
