@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
+from bot.domain.waiting import HOLDING
 from bot.replies import N_, Choose, Option, Replies, Say
+from bot.services import waiting
+from bot.services.waiting_words import BLOCKED
 
 RETAKE = N_(
     "I cannot read a code in that photo. Please go closer so that the whole square fills the "
@@ -38,9 +41,12 @@ PROBLEMS = {
 @intent("photo_unread", digression=True)
 def how_to_retake(turn: Turn) -> Replies:
     """Every way a picture can fail has its own next step."""
+    mine = waiting.place_of(turn.work, turn.rider.id)
+    bay = [BLOCKED] if mine is not None and mine.state in HOLDING else []
     return Choose(
         Say(PROBLEMS.get(turn.heard.photo_problem or "", RETAKE)),
         [
+            *bay,
             Option("find_pile", Say("Find a pile")),
             Option("human_handoff", Say("Talk to a person")),
         ],

@@ -239,15 +239,6 @@ def _blocked_bays(work: UnitOfWork, evse_ids: Sequence[int]) -> set[int]:
     )
 
 
-def blocked_lately(work: UnitOfWork, rider_id: int) -> BlockedBay | None:
-    """The bay this rider found blocked a moment ago: a photo that comes now is of it."""
-    return work.session.scalars(
-        select(BlockedBay)
-        .where(BlockedBay.rider_id == rider_id, BlockedBay.at > work.now - timedelta(minutes=15))
-        .order_by(BlockedBay.id.desc())
-    ).first()
-
-
 def remind_full(work: UnitOfWork, station: Station) -> None:
     """Tell whose vehicle is full, once and politely, that others wait for its socket."""
     full = work.session.execute(
@@ -315,7 +306,7 @@ def _lock(work: UnitOfWork, station_id: int) -> Station:
 
 
 __all__ = [
-    "TIMER", "blocked_lately", "end_served", "happen", "join", "length", "line", "move_to_front",
+    "TIMER", "end_served", "happen", "join", "length", "line", "move_to_front",
     "number_of", "on_timer", "others_first", "place_of", "remind_full", "reservation_answered",
     "rules", "serve", "somebody_waits", "spot",
 ]  # fmt: skip

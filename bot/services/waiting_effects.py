@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from bot.domain import waiting as on
 from bot.domain.waiting import Place, Rules, advance
 from bot.replies import Amount, Say
-from bot.services import piles, site_news, stations
+from bot.services import cases, piles, site_news, stations
 from bot.services.audit import Actor
 from bot.services.earliest import Earliest, exact
 from bot.services.outbound import tell_rider
@@ -131,6 +131,17 @@ def _block(
             key=f"queue:{noted.id}",
         )
     )  # fmt: skip
+    evse = work.session.get_one(Evse, evse_id)
+    # A photo that comes now is evidence of this case by itself (bot/services/case_intake.py).
+    cases.open_case(
+        work,
+        kind="blocked_bay",
+        rider_id=waiter.rider_id,
+        pile_id=evse.pile_id,
+        text=f"Next in line, found the bay of {evse.code} taken.",
+        source="whatsapp",
+        key=f"queue:{noted.id}",
+    )
     # When the bay may be free again, it is offered again.
     inbox.put(
         work, source="timer", source_id=f"queue:bay:{evse_id}", stream=site_news.stream(
