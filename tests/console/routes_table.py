@@ -49,7 +49,9 @@ WHO: Final[dict[str, str]] = {
         tickets_bulk ticket_assign ticket_take ticket_status ticket_classify ticket_complete
         ticket_solve ticket_contact ticket_link ticket_unlink ticket_merge ticket_from_conversation
     """,
-    "technician finance manager admin": "ticket_export",
+    "technician finance manager admin": """
+        ticket_export promises_page promises_policy promises_export
+    """,
     # Piles: agents may make them safe, technicians and managers bring them back.
     "agent technician manager": """
         actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
@@ -71,6 +73,7 @@ WHO: Final[dict[str, str]] = {
     "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
     "agent technician manager admin": "incidents_acknowledge",
     "manager": """
+        promises_change
         takeover_force incidents_close stations_edit stations_save
         tariffs_edit tariffs_propose tariffs_withdraw
     """,

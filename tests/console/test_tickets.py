@@ -206,3 +206,25 @@ def test_power_lost_stands_above_the_inbox_until_a_person_writes(world: World, d
     with world.store.read() as work:
         clock = work.session.scalars(select(Clock).where(Clock.name == "urgent")).one()
     assert (clock.outcome, clock.stop_event) == ("met", "answered by Anna")
+
+
+def test_promises_show_what_was_kept_and_change_with_a_reason(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    world.rider_says(OTHER, "the screen of 1023-27 is broken")
+    teo, chef = desk.agent("technician", "Teo"), desk.agent("manager", "Chef")
+    teo.post("/tickets/1/take")
+    world.clock_passes(31 * 60)
+    shown = chef.get("/promises?name=fault_response").text
+    assert "1 of 2 kept" in shown
+    assert "Ticket 2" in shown
+    assert "Ticket 1" not in chef.get("/promises?name=fault_response&outcome=missed").text
+    for agent in (teo, chef):
+        agent.post("/promises/fault_response", number="20", unit="min", counting="calendar",
+                   seen="1", reason="Faster crew")  # fmt: skip
+    assert "Faster crew" in teo.get("/promises/fault_response").text
+    world.rider_says(PHONE, "promise")
+    world.bot_says(PHONE, "A technician takes a fault on: within 20 min. Kept 1 of 2")
+    fresh(desk, chef)
+    rows = chef.post("/promises/export", name="fault_response").text.splitlines()
+    assert [line.split(",")[3] for line in rows] == ["outcome", "missed", "met"]
+    assert chef.get("/promises?from=x&to=9999-99-99&team=y&outcome=z").status_code == 200

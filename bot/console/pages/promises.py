@@ -1,0 +1,168 @@
+"""The promises: how each clock was kept by team and week, the rows behind, what it may take."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from flask import Response, abort, flash, redirect, request, url_for
+from sqlalchemy import select
+
+from bot.console import ticket_view
+from bot.console.context import Console
+from bot.console.guard import Routes
+from bot.domain.cases import TEAMS
+from bot.domain.clocks import KINDS
+from bot.services import audit, clock_results, clocks
+from bot.services.clock_results import Filter
+from bot.store.cases import Clock
+from bot.store.database import UnitOfWork
+from bot.store.staff import Staff
+
+SHOWN_ROWS: Final = 100
+EXPORTED_ROWS: Final = 50_000
+WEEKS: Final = 5
+_UNITS: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+OUTCOMES: Final = (("", "All"), ("met", "Kept"), ("missed", "Missed"), ("running", "Running"))
+
+
+def add_routes(routes: Routes, console: Console) -> None:
+    """Routes: /promises /promises/export /promises/<name> (its policy, shown and changed)."""
+
+    @routes.page("/promises", right="promise.read")
+    def page() -> Any:
+        with console.store.read() as work:
+            wanted = _wanted(request.args, work.now)
+            values: dict[str, Any] = {
+                "wanted": wanted, "results": clock_results.table(work, wanted),
+                "lately": clock_results.lately(work), "rows": _rows(work, wanted),
+                "policies": [(name, kind, clocks.policy(work, name))
+                             for name, kind in KINDS.items()],
+            }  # fmt: skip
+        return console.page(
+            "promises", kinds=KINDS, teams=TEAMS, outcomes=OUTCOMES, short=ticket_view.short,
+            asked=request.args, week=timedelta(days=6), **values,
+        )  # fmt: skip
+
+    @routes.action("/promises/export", right="promise.read")
+    def export() -> Any:
+        me = console.me()
+        asked = {key: request.form[key] for key in _FIELDS if request.form.get(key)}
+        if not console.fresh_factor(me):
+            return redirect(url_for("console.promises_page", **asked), 303)
+        with console.store.begin() as work:
+            wanted = _wanted(asked, work.now)
+            found = clock_results.clocks(work, wanted, limit=EXPORTED_ROWS)
+            audit.record(work, me.actor(), "promises_export", after={**asked, "rows": len(found)})
+            name = f"promises-{work.now:%Y%m%d-%H%M}.csv"
+        return Response(
+            "\ufeff" + _csv(found), mimetype="text/csv",  # so that spreadsheets read UTF-8
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )  # fmt: skip
+
+    @routes.page("/promises/<name>", right="promise.read")
+    def policy(name: str) -> Any:
+        if name not in KINDS:
+            abort(404)
+        with console.store.read() as work:
+            now, before = clocks.policy(work, name), clocks.history(work, name)
+            names = dict(work.session.execute(select(Staff.id, Staff.name)).all())
+        return console.page(
+            "promise", clock_name=name, kind=KINDS[name], policy=now, before=before, names=names,
+            short=ticket_view.short, units=_UNITS, amount=_amount(now.limit_s),
+        )  # fmt: skip
+
+    @routes.action("/promises/<name>", right="promise.edit")
+    def change(name: str) -> Any:
+        number, unit = request.form.get("number", type=int), request.form.get("unit", "")
+        if name not in KINDS:
+            abort(404)
+        try:
+            with console.store.begin() as work:
+                clocks.set_policy(
+                    work, console.me().actor(), name,
+                    limit_s=min(number or 0, 10**6) * _UNITS.get(unit, 0),
+                    counting=request.form.get("counting", ""),
+                    seen=request.form.get("seen", 0, type=int),
+                    reason=request.form.get("reason", ""),
+                )  # fmt: skip
+            flash("Changed. Clocks that run keep the policy they began with.", "good")
+        except clocks.NotPossible as error:
+            flash(str(error), "bad")
+        return redirect(url_for("console.promises_policy", name=name), 303)
+
+
+_FIELDS: Final = ("name", "team", "outcome", "from", "to")
+
+
+def _wanted(asked: Mapping[str, str], now: datetime) -> Filter:
+    """The filter of an address; the last five weeks where it names no days."""
+    last = _day(asked.get("to", "")) or now.date()
+    first = (
+        _day(asked.get("from", ""))
+        or (clock_results.monday(now) - timedelta(weeks=WEEKS - 1)).date()
+    )
+    outcome = asked.get("outcome", "")
+    return Filter(
+        since=datetime.combine(first, time(), UTC),
+        until=datetime.combine(last, time(), UTC) + timedelta(days=1),
+        name=asked.get("name", "") if asked.get("name") in KINDS else "",
+        team=asked.get("team", "") if asked.get("team") in TEAMS else "",
+        outcome=outcome if outcome in ("met", "missed", "running") else "",
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _rows(work: UnitOfWork, wanted: Filter) -> list[dict[str, Any]]:
+    """The newest clocks behind the numbers."""
+    return [
+        {
+            "title": KINDS[each.name].title, "subject": each.subject, "case": each.case_id,
+            "team": TEAMS.get(each.team, ""), "at": each.started_at,
+            "ring": ticket_view.ring(each, work.now), "by": each.stop_event,
+            "limit": ticket_view.short(int(each.policy["limit_s"])),
+            "version": each.policy["version"],
+        }
+        for each in clock_results.clocks(work, wanted, limit=SHOWN_ROWS)
+    ]  # fmt: skip
+
+
+def _csv(found: Sequence[Clock]) -> str:
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(
+        ["clock", "subject", "team", "outcome", "state", "limit_s", "policy_version", "started_at",
+         "due_at", "stopped_at", "spent_s", "stopped_by"]
+    )  # fmt: skip
+    for each in found:
+        missed = each.outcome == "missed" or each.breached_at is not None
+        moments = (each.started_at, each.due_at, each.stopped_at)
+        started, due, stopped = (at.isoformat() if at else "" for at in moments)
+        table.writerow(
+            [each.name, each.subject, each.team, "missed" if missed else each.outcome, each.state,
+             each.policy["limit_s"], each.policy["version"], started, due, stopped, each.spent_s,
+             _plain(each.stop_event)]
+        )  # fmt: skip
+    return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+def _amount(limit_s: int) -> tuple[int, str]:
+    """A limit as a form shows it: the largest unit that is exact."""
+    for unit in ("d", "h", "min"):
+        if limit_s % _UNITS[unit] == 0:
+            return limit_s // _UNITS[unit], unit
+    return limit_s, "s"
