@@ -176,6 +176,8 @@ class Settings:
         "second person approves",
         "agent:20,finance:200,manager:200",
     )
+    dispute_hours: int = setting("How long staff have to decide on a contested charge", 24)
+    not_me_s: int = setting('A charge that is "not me" within this time of its start is free', 600)
     dispute_refund_max: int = setting(
         "A bill that is disputed and undecided after its clock is given back by itself up to this "
         "many whole units of the currency; above it a supervisor decides",

@@ -44,20 +44,12 @@ def coupon(turn: Turn) -> Replies:
     if evse is not None and (why := coupons.why_not(turn.work, row, evse)):
         return Say(
             "You have {coupon}. {why}",
-            {"coupon": coupons.describe(turn.work, row), "why": _WHY[why]},
+            {"coupon": coupons.describe(turn.work, row), "why": coupons.WHY_NOT[why]},
         )
     return Say(
         "You have {coupon}. It counts by itself at your next charge.",
         {"coupon": coupons.describe(turn.work, row)},
     )
-
-
-_WHY: Final = {
-    "expired": Say("It has expired."),
-    "market": Say("It does not count in this country."),
-    "site": Say("It does not count at this station."),
-    "hours": Say("It does not count at this time of day."),
-}
 
 
 def _typed(text: str) -> str | None:

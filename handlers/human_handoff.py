@@ -18,14 +18,3 @@ def to_person(turn: Turn) -> Replies:
         "back to me.",
         {"wait": desk.waiting_text(turn.work, turn.settings, turn.conversation)},
     )
-
-
-@intent("refund")
-def money_matter(turn: Turn) -> Replies:
-    """Money back is decided by people."""
-    handoff.to_queue(turn.work, turn.conversation, reason=turn.heard.understanding.intent)
-    return Say(
-        "I am sorry about that. I have passed your message to a person, who will check your "
-        "charges and answer in this chat. {wait} Write BOT to come back to me.",
-        {"wait": desk.waiting_text(turn.work, turn.settings, turn.conversation)},
-    )

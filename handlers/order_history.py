@@ -106,6 +106,13 @@ def _explain(turn: Turn, session_id: int) -> Replies:
             Say("There is no bill for this charge yet. It comes when the charge ends."),
             [Option("charge_status", Say("Status"))],
         )
+    receipt = Option(f"invoice_or_receipt?session={session_id}", Say("Receipt"))
+    options = [receipt, Option("order_history", Say("All orders")), *_ways(view)]
+    return Choose(explained(view), options)
+
+
+def explained(view: BillView) -> Say:
+    """A bill with the arithmetic of each line."""
     bill = view.bill
     lines = [_arithmetic(view, each) for each in bill.lines]
     lines += [
@@ -120,7 +127,7 @@ def _explain(turn: Turn, session_id: int) -> Replies:
         )
         for tax in bill.taxes
     ]
-    text = Say(
+    return Say(
         "Bill {number}, {evse}, {station}\n{started} to {ended}\n"
         "Meter at the end {to} – at the start {from} = {energy}\n"
         "Prices: {tariff}, version {version}, as shown to you before the start\n"
@@ -141,14 +148,12 @@ def _explain(turn: Turn, session_id: int) -> Replies:
             "paid": _paid(view),
         },
     )
-    receipt = Option(f"invoice_or_receipt?session={session_id}", Say("Receipt"))
-    return Choose(text, [receipt, Option("order_history", Say("All orders")), *_ways(view)])
 
 
 def _ways(view: BillView) -> Sequence[Option]:
     if view.owed:
         return [Option("top_up_or_payment", Say("Pay"))]
-    return [Option("human_handoff", Say("Something is wrong"))]
+    return [Option(f"refund?order={view.session_id}", Say("Something is wrong"))]
 
 
 def _paid(view: BillView) -> Say:

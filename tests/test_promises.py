@@ -24,8 +24,8 @@ INTENTS = collect(handlers)
 INTERNAL = {
     "agree_start", "answer", "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
-    "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked", "queue_leave",
-    "queue_snooze",
+    "not_me", "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked",
+    "queue_leave", "queue_snooze",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from bot.dialog.engine import Engine
 from bot.dialog.turn import Heard, Turn
 from bot.domain.codes import PileCode, parse
-from bot.domain.handoff_rules import call_person
+from bot.domain.handoff_rules import call_person, is_dispute
 from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.media import media_url, new_file, store_file
@@ -23,7 +23,7 @@ from bot.jobs import evidence
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
-from bot.services import desk, handoff, riders, threads
+from bot.services import desk, disputes, handoff, riders, threads
 from bot.services import understood as kept
 from bot.services.handoff_signals import signals
 from bot.services.outbound import tell
@@ -288,6 +288,8 @@ class Serving:
         if _names_the_dangerous_pile(work, conversation, heard.understanding):
             meant = replace(heard.understanding, intent="safety_emergency", engine="safety")
             heard = replace(heard, understanding=meant)
+        if _contests_a_bill(work, conversation, heard):
+            heard = replace(heard, understanding=replace(heard.understanding, intent="refund"))
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
             kept.note(work, rider, line, heard.understanding, guess=heard.understanding.secondary)
@@ -420,8 +422,8 @@ def _pass_on(turn: Turn) -> list[Reply]:
     typed = heard.payload is None and heard.place is None and bool(heard.text.strip())
     seen = signals(turn.work, conversation, text=heard.text, intent=intent, typed=typed)
     reason = call_person(seen)
-    if reason is None:
-        return []
+    if reason is None or (reason == "dispute" and intent == "refund"):
+        return []  # a rule looks at the bill first, and offers a person itself
     handoff.to_queue(turn.work, conversation, reason=reason)
     wait = desk.waiting_text(turn.work, turn.settings, conversation)
     return [
@@ -445,6 +447,17 @@ def _serves_itself(heard: Heard) -> bool:
         "thanks_bye",
     }
     return by_itself or heard.text.strip().casefold() in BACK_TO_BOT
+
+
+def _contests_a_bill(work: UnitOfWork, conversation: Conversation, heard: Heard) -> bool:
+    """ "You charged me twice" of somebody with a bill: looked at by rule before by people."""
+    passed_on = heard.understanding.intent not in NEVER_PASSED_ON
+    typed = conversation.owner == "bot" and heard.payload is None and passed_on
+    return (
+        typed
+        and is_dispute(heard.text)
+        and bool(disputes.contestable(work, conversation.rider_id, limit=1))
+    )
 
 
 def _names_the_dangerous_pile(

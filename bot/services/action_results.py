@@ -11,8 +11,8 @@ from sqlalchemy import select
 from bot.domain.money import Money
 from bot.domain.session import SessionFacts
 from bot.domain.staff_actions import KINDS, plain
-from bot.replies import Say
-from bot.services import marks, site_news
+from bot.replies import Say, Value
+from bot.services import disputes, marks, refund_words, site_news
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
@@ -133,27 +133,21 @@ def refund_settled(work: UnitOfWork, refund: Refund, *, reason: str = "") -> Non
     if refund.state == "failed":
         why = f"The payment provider refused it ({reason or 'no reason given'})."
         finish(work, action, "failed", why)
+        disputes.action_ended(work, action)
         return
     if refund.state != "done" or action.state == "done":
         return
     finish(work, action, "done", f"{plain(amount)} is on its way.")
+    request = disputes.action_ended(work, action)
+    why_ = Say("Our team has decided so.")
+    if request is not None:
+        values: dict[str, Value] = {
+            "code": disputes.code(request), "text": request.explanation,
+        }  # fmt: skip
+        why_ = Say("Your request {code} is granted: “{text}”", values)
     hold = work.session.get_one(Hold, refund.hold_id)
-    tell_rider(work, hold.rider_id, _given_back(work, hold, amount), key=f"refund:{refund.id}:told")
-
-
-def _given_back(work: UnitOfWork, hold: Hold, amount: Money) -> Say:
-    session = work.session.get(ChargingSession, hold.session_id) if hold.session_id else None
-    if session is None:
-        return Say(
-            "We have given {amount} back to where you paid it from. Your bank may take 5 to 10 "
-            "days to show it.",
-            {"amount": amount},
-        )
-    return Say(
-        "We have given {amount} back to your card for the charge at {evse}. Your bank may "
-        "take 5 to 10 days to show it.",
-        {"amount": amount, "evse": work.session.get_one(Evse, session.evse_id).code},
-    )
+    said = refund_words.told(work, refund, why_)
+    tell_rider(work, hold.rider_id, said, key=f"refund:{refund.id}:told")
 
 
 def session_moved(

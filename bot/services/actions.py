@@ -17,7 +17,16 @@ from bot.domain.money import Money
 from bot.domain.staff_actions import KINDS, Kind, plain
 from bot.errors import Refused
 from bot.replies import Choose, Option, Receipt, Say
-from bot.services import action_results, audit, charging, marks, piles, refunds, site_news
+from bot.services import (
+    action_results,
+    audit,
+    charging,
+    disputes,
+    marks,
+    piles,
+    refunds,
+    site_news,
+)
 from bot.services.action_plans import NotPossible, Plan, Target, make_plan
 from bot.services.audit import Actor
 from bot.services.outbound import tell_rider
@@ -122,6 +131,7 @@ def approve(work: UnitOfWork, actor: Actor, action_id: int) -> StaffAction:
     amount = Money(action.amount_minor, action.currency)
     _mark(work, action, actor, f"Approved the refund of {plain(amount)}", step="approved")
     _send_money(work, action)
+    disputes.action_ended(work, action)
     return action
 
 
@@ -139,6 +149,7 @@ def reject(work: UnitOfWork, actor: Actor, action_id: int, *, reason: str) -> St
         before={"state": "waiting"}, after=_figures(action), reason=reason,
     )  # fmt: skip
     _mark(work, action, actor, f"{what.capitalize()} the refund: {reason}", step=what)
+    disputes.action_ended(work, action)
     return action
 
 

@@ -40,6 +40,12 @@ from bot.store.upsert import insert
 
 WRONG_CODES: Final = 10  # an hour: codes are not to be guessed
 GRACE: Final = timedelta(days=7)  # a coupon given back is good for this long at least
+WHY_NOT: Final = {
+    "expired": Say("It has expired."),
+    "market": Say("It does not count in this country."),
+    "site": Say("It does not count at this station."),
+    "hours": Say("It does not count at this time of day."),
+}
 _SENTENCE: Final = Say("You got a coupon: {coupon}. It counts by itself at your next charge.")
 
 

@@ -10,12 +10,11 @@ from sqlalchemy import select, update
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
 from bot.replies import Say
-from bot.services import billing, handoff, marks, refunds
+from bot.services import billing, handoff, marks, refund_words, refunds
 from bot.services.outbound import tell_rider
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
-from bot.store.stations import Evse
 
 
 def call_staff(work: UnitOfWork, rider_id: int, text: str, *, reason: str, key: str) -> None:
@@ -46,17 +45,9 @@ def return_excess(work: UnitOfWork, session: ChargingSession, hold: Hold) -> Non
     refund = refunds.give_back(work, hold.id, kept - due, reason="duplicate", at_most=True)
     if refund is None:
         return
-    code = work.session.get_one(Evse, session.evse_id).code
-    tell_rider(
-        work,
-        hold.rider_id,
-        Say(
-            "More was taken for your charge at {evse} than you owe. I am giving {amount} back to "
-            "your card; your bank may take 5 to 10 days to show it.",
-            {"evse": code, "amount": Money(refund.amount_minor, refund.currency)},
-        ),
-        key=f"excess:{refund.id}",
-    )
+    why = Say("More was taken than you owe.")
+    said = refund_words.told(work, refund, why)
+    tell_rider(work, hold.rider_id, said, key=f"excess:{refund.id}")
 
 
 def refund_failed(work: UnitOfWork, refund: Refund, why: str) -> None:

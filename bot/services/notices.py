@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
 from bot.domain.money import Money, exponent
+from bot.domain.pricing import price
 from bot.domain.restrictions import State
 from bot.domain.session import SessionFacts
 from bot.replies import Amount, Choose, Link, Moment, Option, Rate, Receipt, Reply, Say, Value
@@ -46,6 +47,16 @@ class Occasion:
     @property
     def cost(self) -> Money:
         return self.money(self.facts.cost_minor(self.now))
+
+    def fees_spared(self) -> int:
+        """What a charge that we broke off costs less than one that was ended, in minor units."""
+        usage, terms = self.facts.usage(self.now), self.facts.terms
+
+        def cost(*, fault: bool) -> int:
+            told = replace(usage, fault=fault)
+            return price(terms.tariff, told, discounts=terms.discounts).gross_minor
+
+        return cost(fault=False) - cost(fault=True)
 
     def moment(self, at: datetime) -> Moment:
         return Moment(at, self.facts.terms.tariff.tz)
@@ -179,6 +190,7 @@ def _corrected(on: Occasion) -> Reply:
 
 
 def _refund(on: Occasion) -> Reply:
+    """The session's own words; who has the refund's row tells it with reference and date."""
     return Say(
         "The final meter reading of {evse} was lower than billed. I am giving {amount} back to "
         "your card; your bank may take 5 to 10 days to show it.",
@@ -443,14 +455,27 @@ def _ended(on: Occasion) -> Reply:
 
 
 def _fault(on: Occasion) -> Reply:
-    return Choose(
-        Say(
+    """What a fault costs us is said with it: fixed fees are not taken, nothing has to be asked."""
+    fees = on.fees_spared()
+    values: dict[str, Value] = {
+        "evse": on.evse_code, "energy": on.energy, "cost": on.cost, "fees": on.money(fees),
+        "hold": on.hold,
+    }  # fmt: skip
+    if fees > 0:
+        text = Say(
             "{evse} reported a fault and charging has ended. I am sorry. You pay only for the "
-            "{energy} delivered, no start fee. Please unplug and use another pile.",
-            {"evse": on.evse_code, "energy": on.energy},
-        ),
-        [FIND_BUTTON],
-    )
+            "{energy} delivered ({cost}); {fees} of fixed fees are not taken, and the rest of the "
+            "held {hold} is released with the receipt. Please unplug and use another pile.",
+            values,
+        )
+    else:
+        text = Say(
+            "{evse} reported a fault and charging has ended. I am sorry. You pay only for the "
+            "{energy} delivered ({cost}), and the rest of the held {hold} is released with the "
+            "receipt. Please unplug and use another pile.",
+            values,
+        )
+    return Choose(text, [FIND_BUTTON])
 
 
 def _ended_offline(on: Occasion) -> Reply:

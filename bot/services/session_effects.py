@@ -12,11 +12,11 @@ from bot.domain.money import Money
 from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
 from bot.domain.tariffs import load_tariff
 from bot.replies import Say
-from bot.services import billing, case_intake, payments, piles, refunds
+from bot.services import billing, case_intake, payments, piles, refund_words, refunds
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import tell_rider
 from bot.store import inbox
-from bot.store.charging import Bill, ChargingSession, Hold
+from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse
 
@@ -43,6 +43,7 @@ class _Effects:
         self.session = session
         self.facts = facts
         self.key = key
+        self.refunded: Refund | None = None
 
     @property
     def evse(self) -> Evse:
@@ -81,6 +82,7 @@ class _Effects:
         # Staff may have given it all back by now.
         amount, reason = command.amount_minor, command.reason
         refund = refunds.give_back(self.work, self.hold().id, amount, reason=reason, at_most=True)
+        self.refunded = refund
         if refund is not None:
             billing.refund_credited(self.work, self.session.id, refund)
 
@@ -140,6 +142,11 @@ class _Effects:
         reply = notice(
             command.notice, occasion(self.work, self.session, command.values, self.facts)
         )
+        if command.notice == "refund":  # the one message that names the refund's own row
+            if self.refunded is None:
+                return
+            why = Say("The final meter reading was lower than billed.")
+            reply = refund_words.told(self.work, self.refunded, why)
         key = self.key or f"session:{self.session.id}:{command.number}"
         tell_rider(self.work, self.session.rider_id, reply, key=f"{key}:{_once(command, self.key)}")
         if command.notice == "fault":

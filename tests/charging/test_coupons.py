@@ -12,11 +12,9 @@ from sqlalchemy import Engine, select
 
 from bot.errors import Refused
 from bot.services import charging, coupons, payment_results, refunds
-from bot.store.database import make_engine
 from bot.store.offers import Coupon, CouponTemplate
 from bot.store.riders import Rider
 from bot.store.stations import Evse
-from bot.store.tables import Base
 from tests.charging.test_parallel import together
 from tests.charging.world import SETTINGS, World
 from tests.offers import LATER, add_template
@@ -24,13 +22,6 @@ from tests.offers import LATER, add_template
 
 @pytest.fixture
 def world(engine: Engine) -> World:
-    return World(engine)
-
-
-@pytest.fixture
-def sqlite_world(sqlite_url: str) -> World:
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
     return World(engine)
 
 

@@ -166,7 +166,7 @@ def test_a_fault_costs_energy_only(world: World) -> None:
     bill = world.bill(session)
     assert bill is not None
     assert bill.total_minor == 200
-    assert "no start fee" in " ".join(world.heard())
+    assert "of fixed fees are not taken" in " ".join(world.heard())
 
 
 def test_double_stop_captures_once(world: World) -> None:

@@ -89,7 +89,7 @@ def test_a_refund_within_the_limit_goes_out_and_the_rider_is_told(world: World, 
     assert "3.00 EUR" in preview
     answer = order(anna, "refund", conversation=chat, session=session_id, amount="1,50")
     assert answer.status_code == 303
-    world.bot_says(PHONE, "given €1.50 back to your card")
+    world.bot_says(PHONE, "€1.50 of your charge at 1023-27 goes back to")
     done = action(world)
     assert (done.state, done.amount_minor) == ("done", 150)
     with world.store.read() as work:

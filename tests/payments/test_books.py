@@ -83,7 +83,7 @@ def test_a_page_that_is_paid_twice_over_is_given_back(paid: World) -> None:
         session = work.session.get_one(ChargingSession, first.session_id)
         assert session.state == "settled"
         assert refunds.balance(work, first).left.amount_minor == 0
-    paid.bot_says("+358401234567", "giving €0.90 back")
+    paid.bot_says("+358401234567", "€0.90 of your charge at", "More was taken than you owe")
 
 
 def test_an_account_nobody_answers_for_is_a_fault(paid: World) -> None:

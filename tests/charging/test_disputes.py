@@ -1,0 +1,148 @@
+"""Contested charges: rules give back once and never too much; the clock decides within a cap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from bot.domain.disputes import Reason
+from bot.replies import Say
+from bot.services import coupons, disputes, refunds
+from bot.services.audit import Actor
+from bot.store.charging import ChargingSession, Hold, Refund
+from bot.store.offers import Coupon, RefundRequest
+from bot.store.queues import Inbox
+from bot.store.staff import Staff
+from tests.charging.test_coupons import charge
+from tests.charging.test_parallel import together
+from tests.charging.world import SETTINGS, World
+from tests.offers import add_template
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    return World(engine)
+
+
+def paid(world: World, *, rider: int = 1, key: str = "yes-1") -> int:
+    """A charge of 3.00 that is paid."""
+    session = charge(world, rider=rider, key=key)
+    world.pays(session, "captured")
+    world.status("Available")
+    return session
+
+
+def check(world: World, session: int, reason: Reason) -> int:
+    """What a rule gives back."""
+    with world.work() as work:
+        found = disputes.look(work, work.session.get_one(ChargingSession, session))
+        assert found is not None
+        return disputes.check(work, found, reason)[0].amount_minor
+
+
+def given(world: World) -> int:
+    with world.work() as work:
+        return int(work.session.scalar(select(func.sum(Refund.amount_minor))) or 0)
+
+
+def asked(world: World, session: int, reason: Reason = "overcharged") -> RefundRequest:
+    with world.work() as work:
+        found = disputes.look(work, work.session.get_one(ChargingSession, session))
+        assert found is not None
+        return disputes.open_request(work, SETTINGS, found, reason, text="too dear")
+
+
+def clock(world: World, request: RefundRequest, cap: int = 20) -> RefundRequest:
+    with world.work() as work:
+        settings = replace(SETTINGS, dispute_refund_max=cap)
+        disputes.on_timer(work, settings, {"request_id": request.id})
+        return work.session.get_one(RefundRequest, request.id)
+
+
+def test_a_coupon_that_did_not_count_is_made_good_once(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    add_template(world.store)
+    with world.work() as work:
+        assert coupons.issue(work, 1, "sorry", cause="c", key="c", country="FI")
+        work.session.scalars(select(Coupon)).one().state = "used"  # out of the way of the offer
+    session = paid(world)
+    assert check(world, session, "coupon") == 0
+    with world.work() as work:
+        work.session.scalars(select(Coupon)).one().state = "open"
+    assert check(world, session, "coupon") == 100
+    assert check(world, session, "coupon") == 0
+    with world.work() as work:
+        row = work.session.scalars(select(Coupon)).one()
+        assert (row.state, row.used_minor, row.session_id) == ("used", 100, session)
+
+
+def test_what_was_taken_too_much_goes_back_once_by_many_at_once(world: World) -> None:
+    world.rider()
+    session = paid(world)
+    hold = world.hold(session)
+    with world.work() as work:  # as if the provider had taken more
+        work.session.get_one(Hold, hold.id).captured_minor = 450
+    found = together([partial(check, world, session, "twice") for _ in range(8)])
+    assert sum(int(str(each)) for each in found) == given(world) == 150
+
+
+def test_no_more_than_was_taken_goes_back_whoever_asks(world: World) -> None:
+    world.rider()
+    session = paid(world)
+    hold, request = world.hold(session), asked(world, session)
+
+    def staff() -> object:
+        with world.work() as work:
+            try:
+                return refunds.give_back(work, hold.id, 200, reason="staff")
+            except refunds.TooMuch:
+                return None
+
+    together([staff, staff, staff, lambda: clock(world, request)])
+    assert given(world) <= 300
+
+
+def test_nobody_decided_so_the_clock_does_within_the_cap(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    request = asked(world, paid(world))
+    with world.work() as work:
+        timer = work.session.scalars(select(Inbox).where(Inbox.kind == "dispute.timer")).one()
+        assert timer.available_at == request.deadline_at
+    assert asked(world, request.session_id).id == request.id, "one request for each reason"
+    done = clock(world, request, cap=2)
+    assert (done.state, done.amount_minor, given(world)) == ("automatic", 200, 200)
+    clock(world, request, cap=2)
+    assert given(world) == 200
+    told = [each for each in world.told() if isinstance(each, Say)]
+    assert any({"amount", "method", "reference", "date", "why"} <= set(x.values) for x in told)
+
+
+def test_nothing_to_give_calls_people(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    session = charge(world)  # billed, not paid yet
+    request = asked(world, session)
+    assert clock(world, request).state == "open"
+    assert given(world) == 0
+
+
+def test_declined_once_with_an_explanation(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    request = asked(world, paid(world))
+    with world.work() as work:
+        work.session.add(
+            Staff(id=1, login="fia", name="Fia", role="finance", created_at=work.now,
+                  password_hash="")
+        )  # fmt: skip
+        work.session.flush()
+        actor, row = Actor(1, "finance"), work.session.get_one(RefundRequest, request.id)
+        assert disputes.decline(work, actor, row, explanation="The meter is right")
+        assert not disputes.decline(work, actor, row, explanation="Again")
+    assert clock(world, request).state == "declined"
+    assert any("The meter is right" in each for each in world.heard())
