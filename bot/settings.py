@@ -178,6 +178,9 @@ class Settings:
     )
     dispute_hours: int = setting("How long staff have to decide on a contested charge", 24)
     not_me_s: int = setting('A charge that is "not me" within this time of its start is free', 600)
+    outage_piles: int = setting(
+        "So many piles of a station that fall silent or fault within ten minutes are one outage", 3
+    )
     dispute_refund_max: int = setting(
         "A bill that is disputed and undecided after its clock is given back by itself up to this "
         "many whole units of the currency; above it a supervisor decides",

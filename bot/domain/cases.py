@@ -187,6 +187,8 @@ def route(
 
 def clocks_of(kind: str, code: str) -> tuple[str, ...]:
     """The promises that begin with a case, besides the desk's own goals."""
+    if code == "outage":
+        return ("on_site",)
     if code in ("power_lost", "hazard", "wiring"):
         return ("urgent",)
     if kind == "fault":

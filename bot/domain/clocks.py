@@ -20,7 +20,7 @@ _DAYS_AHEAD: Final = 400  # a desk that opens on none of these never opens
 
 Counting = Literal["calendar", "office"]
 # What a breach calls for, besides a line in the case: see bot/services/clock_breach.py.
-ACTIONS: Final = ("alarm", "page", "escalate", "coupon", "decide", "ask_again")
+ACTIONS: Final = ("page", "escalate", "coupon", "decide", "ask_again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def _desk(title: str, limit_s: int, *, always: bool, ends: str = "human") -> Kin
 
 MIN, HOUR, DAY = 60, 3_600, 86_400
 KINDS: Final[Mapping[str, Kind]] = {
-    "bill": Kind("Bill", Policy(30, actions=("alarm",)), True, "receipt"),
+    "bill": Kind("Bill", Policy(30, actions=()), True, "receipt"),
     "urgent": Kind("Urgent call-back", Policy(MIN, actions=("page", "escalate")), True),
     "fault_response": Kind(
         "Fault response", Policy(30 * MIN, actions=("coupon", "escalate")), True, "accept"

@@ -24,6 +24,7 @@ from bot.gateways.render import Context, FileRef, Rendered, render
 from bot.gateways.translate import language, translate
 from bot.gateways.whatsapp import client
 from bot.replies import MapPicture, Say, load
+from bot.services import clocks
 from bot.settings import Settings
 from bot.store.database import Store, UnitOfWork
 from bot.store.outbox import emit
@@ -99,6 +100,9 @@ class Delivery:
         for row in rows:
             if row.channel == "whatsapp" and row.provider_id is None and row.status == "queued":
                 self._send(key, body, plan, row, look_first=begun)
+        if body["reply"].get("_") == "Receipt":  # the channel has taken it
+            with self.store.begin() as work:
+                clocks.bill_sent(work, int(body["reply"]["bill_id"]))
         return "done"
 
     def _render(

@@ -29,6 +29,7 @@ from bot.services import (
     entitlements,
     incidents,
     money_watch,
+    outages,
     payments,
     session_effects,
     site_news,
@@ -394,6 +395,8 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
         "Available": on.Unplugged(work.now),
         "Faulted": on.Fault(work.now, "Faulted"),
     }
+    if body["status"] == "Faulted":
+        outages.look(work, settings)
     event = told.get(body["status"])
     if event is None:
         return
@@ -408,6 +411,9 @@ def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, An
     sessions = _open_at(work, body["pile_id"], None)
     if online:
         sessions += _owing_a_stop(work, body["pile_id"])
+        outages.over(work, body["pile_id"])
+    else:
+        outages.look(work, settings)
     for session in sessions:
         _happen(work, session, [on.PileOnline(work.now) if online else on.PileOffline(work.now)])
 

@@ -137,7 +137,7 @@ def _ask_again(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
 
 
 _ACTIONS: Final[Mapping[str, Callable[[UnitOfWork, Settings, Clock], None]]] = {
-    "alarm": _alarm, "escalate": _escalate, "page": _page, "coupon": _coupon, "decide": _decide,
+    "escalate": _escalate, "page": _page, "coupon": _coupon, "decide": _decide,
     "ask_again": _ask_again,
 }  # fmt: skip
 assert set(_ACTIONS) == set(rules.ACTIONS)

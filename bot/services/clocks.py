@@ -20,6 +20,7 @@ from bot.services import audit
 from bot.services.audit import Actor
 from bot.store import inbox
 from bot.store.cases import Clock, ClockEvent, ClockPolicy
+from bot.store.charging import Bill
 from bot.store.database import UnitOfWork
 from bot.store.upsert import insert
 
@@ -293,3 +294,10 @@ def told(clock: Clock) -> dict[str, Any]:
         },
         "stopped_by": clock.stop_event,
     }  # fmt: skip
+
+
+def bill_sent(work: UnitOfWork, bill_id: int) -> None:
+    """The rider's channel has taken the receipt of a bill: the promise of 30 seconds is over."""
+    bill = work.session.get(Bill, bill_id)
+    if bill is not None:
+        stop(work, "bill", f"session:{bill.session_id}", event="receipt taken by the channel")

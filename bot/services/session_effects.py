@@ -12,9 +12,9 @@ from bot.domain.money import Money
 from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
 from bot.domain.tariffs import load_tariff
 from bot.replies import Say
-from bot.services import billing, case_intake, payments, piles, refund_words, refunds
+from bot.services import billing, case_intake, clocks, payments, piles, refund_words, refunds
 from bot.services.notices import Occasion, notice
-from bot.services.outbound import tell_rider
+from bot.services.outbound import conversation_of, tell_rider
 from bot.store import inbox
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
@@ -134,6 +134,11 @@ class _Effects:
 
     def make_bill(self, _command: on.MakeBill) -> None:
         billing.make_bill(self.work, self.session, self.facts)
+        chat = conversation_of(self.work, self.session.rider_id)
+        clocks.start(
+            self.work, "bill", f"session:{self.session.id}", rider_id=self.session.rider_id,
+            conversation_id=chat.id,
+        )  # fmt: skip
 
     def mark_suspect(self, _command: on.MarkSuspect) -> None:
         self.evse.failed_starts += 1
@@ -149,6 +154,8 @@ class _Effects:
             reply = refund_words.told(self.work, self.refunded, why)
         key = self.key or f"session:{self.session.id}:{command.number}"
         tell_rider(self.work, self.session.rider_id, reply, key=f"{key}:{_once(command, self.key)}")
+        if command.notice == "debt":  # told what is owed: the receipt comes when it is paid
+            clocks.drop(self.work, f"session:{self.session.id}", event="told as a debt")
         if command.notice == "fault":
             case_intake.power_lost(self.work, self.session, self.evse)
 

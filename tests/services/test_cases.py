@@ -21,10 +21,11 @@ from bot.services import (
     clock_results,
     clocks,
     handoff,
+    outages,
     threads,
 )
 from bot.services.audit import Actor
-from bot.store.cases import Case, CaseLink, Clock, ClockEvent
+from bot.store.cases import Case, CaseLink, Clock, ClockEvent, Outage
 from bot.store.charging import ChargingSession
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.desk import OpeningHours
@@ -32,7 +33,7 @@ from bot.store.offers import Coupon
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
-from bot.store.stations import Evse
+from bot.store.stations import Evse, Pile, Station
 from bot.store.tables import Base
 from tests.charging.world import PILE, SETTINGS, World
 from tests.offers import add_template
@@ -381,3 +382,54 @@ def test_power_lost_calls_for_a_person_within_a_minute(office: Office) -> None:
     assert office.case(number).priority == 2
     office.passes(61)
     assert office.case(number).level_reason == "Deadline missed: Urgent call-back."
+
+
+# --- outages -------------------------------------------------------------------------------------
+
+
+def fail(office: Office, *numbers: int) -> None:
+    """Piles of the second station that fall silent now."""
+    for number in numbers:
+        with office.work() as work:
+            pile = work.session.get_one(Pile, f"P00200{number}")
+            pile.online, pile.seen_at = False, office.now
+            outages.look(work, SETTINGS)
+    office.drain()
+
+
+def test_an_outage_is_one_case_and_one_line_to_each_rider(office: Office) -> None:
+    with office.work() as work:
+        work.session.add(
+            Station(id=2, name="Pasila", address="P 1", lat=60.2, lng=24.9, tz="Europe/Helsinki",
+                    country="FI", currency="EUR", tax_percent="25.5")
+        )  # fmt: skip
+        work.session.flush()
+        for number in range(4):
+            work.session.add(
+                Pile(id=f"P00200{number}", number=f"200{number}", station_id=2, kind="ac",
+                     online=True, seen_at=office.now)
+            )  # fmt: skip
+    mine = office.report(pile_id="P002001")
+    fail(office, 0, 1)
+    with office.store.read() as work:
+        assert work.session.scalars(select(Outage)).all() == []
+    fail(office, 2, 3)
+    fail(office, 2)  # told twice
+    with office.store.read() as work:
+        outage = work.session.scalars(select(Outage)).one()
+        assert len(outage.piles) == 4
+        case = work.session.get_one(Case, outage.case_id)
+        assert (case.kind, case.code, case.priority) == ("incident", "outage", 2)
+        linked = {(each.kind, each.ref) for each in cases.links(work, case.id)}
+        assert linked == {("outage", str(outage.id)), ("case", str(mine))}
+        pages = select(func.count()).where(Outbox.kind == "page")
+        assert work.session.scalar(pages) == 0  # nobody is set to be paged
+    assert len([text for text in office.said() if "Several piles" in text]) == 1
+    with office.work() as work:
+        for number in range(4):
+            pile = work.session.get_one(Pile, f"P00200{number}")
+            pile.online = True
+            work.session.flush()
+            outages.over(work, pile.id)
+    with office.store.read() as work:
+        assert work.session.scalars(select(Outage.ended_at)).one() is not None

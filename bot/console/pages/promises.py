@@ -50,7 +50,7 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.action("/promises/export", right="promise.read")
     def export() -> Any:
         me = console.me()
-        asked = {key: request.form[key] for key in _FIELDS if request.form.get(key)}
+        asked: dict[str, Any] = {key: request.form[key] for key in _FIELDS if request.form.get(key)}
         if not console.fresh_factor(me):
             return redirect(url_for("console.promises_page", **asked), 303)
         with console.store.begin() as work:

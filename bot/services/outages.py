@@ -1,0 +1,209 @@
+"""Many piles out at once are one outage: one case, one line to each rider it touches, one page.
+
+`look` is called when a pile falls silent or faults, `over` when one is back; who else learns of
+broken piles may call both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import func, select
+
+from bot.domain.outage import CITY, WINDOW, Down, Found, together
+from bot.replies import Moment, Say, Value
+from bot.services import cases, paging
+from bot.services.outbound import tell_rider
+from bot.settings import Settings
+from bot.store.cases import Case, Outage
+from bot.store.changes import touched
+from bot.store.charging import ChargingSession
+from bot.store.database import UnitOfWork
+from bot.store.stations import Evse, Pile, Station
+from bot.store.upsert import insert
+
+_LISTED: Final = 20  # piles; more come in without a line each
+_KEPT_MANY: Final = 400  # characters of a case's words: pile numbers beyond are counted
+
+
+def look(work: UnitOfWork, settings: Settings) -> list[Outage]:
+    """Whether piles that went down lately are one outage; a running one takes in new piles."""
+    work.session.flush()
+    down = _down(work)
+    if len(down) < 2:
+        return []
+    rows = select(Pile.station_id, func.count()).where(Pile.in_service).group_by(Pile.station_id)
+    totals = dict(work.session.execute(rows).all())
+    found = together(down, totals, work.now, many=settings.outage_piles)
+    running = work.session.scalars(select(Outage).where(Outage.open_key.is_not(None))).all()
+
+    def is_news(each: Found) -> bool:
+        """Not what an outage that runs has already, be it the site's own or the city's."""
+        known = {pile for outage in running for pile in outage.piles}
+        return bool(set(each.pile_ids) - known)
+
+    return [_open(work, settings, each) for each in found if is_news(each)]
+
+
+def _down(work: UnitOfWork) -> list[Down]:
+    """Piles in service that fell silent, or whose sockets all fault, within the window."""
+    since = work.now - WINDOW
+    silent = select(Pile.id, Pile.station_id, Pile.seen_at).where(
+        Pile.in_service, Pile.online.is_(False), Pile.seen_at >= since
+    )
+    broken = (
+        select(Pile.id, Pile.station_id, func.max(Evse.status_at))
+        .join(Evse, Evse.pile_id == Pile.id)
+        .where(Pile.in_service, Pile.online, Evse.status == "Faulted", Evse.status_at >= since)
+        .group_by(Pile.id, Pile.station_id)
+    )
+    rows = [*work.session.execute(silent), *work.session.execute(broken)]
+    return [Down(pile_id, station_id, at) for pile_id, station_id, at in rows]
+
+
+def _open(work: UnitOfWork, settings: Settings, found: Found) -> Outage:
+    """The outage of a scope: new, or the one that runs; of two at one moment one opens it."""
+    made = work.session.scalars(
+        insert(work, Outage)
+        .values(open_key=found.scope, scope=found.scope, at=work.now, piles=[], told=0)
+        .on_conflict_do_nothing(index_elements=["open_key"])
+        .returning(Outage)
+    ).first()
+    outage = work.session.scalars(
+        select(Outage)
+        .where(Outage.open_key == found.scope)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    new = sorted(set(found.pile_ids) - set(outage.piles))
+    if not new:
+        return outage
+    outage.piles = sorted({*outage.piles, *new})
+    absorbed = _absorb(work, outage) if found.scope == CITY else set()
+    case = _case(work, outage)
+    if made is not None:
+        paging.page_once(
+            work, settings, key=f"outage:{outage.id}",
+            text=f"OUTAGE: {len(outage.piles)} piles are out at {place_of(work, outage)}.",
+            path=f"/tickets/{case.id}",
+        )  # fmt: skip
+    elif len(outage.piles) <= _LISTED:
+        cases.entry(work, case, "note", f"More piles: {', '.join(_numbers(work, new))}")
+    _tie_cases(work, case, new)
+    _broadcast(work, outage, sorted(set(new) - absorbed))
+    touched(work, f"case:{case.id}")
+    return outage
+
+
+def _absorb(work: UnitOfWork, city: Outage) -> set[str]:
+    """The outages of single sites turn out to be the city's: riders there have been told."""
+    running = select(Outage).where(Outage.open_key.is_not(None), Outage.id != city.id)
+    piles: set[str] = set()
+    for each in work.session.scalars(running.with_for_update()):
+        piles |= set(each.piles)
+        each.open_key, each.ended_at = None, work.now
+        if each.case_id is not None:
+            case = work.session.get_one(Case, each.case_id)
+            case.open_key = None
+            cases.entry(work, case, "note", "Part of an outage of many stations")
+    return piles
+
+
+def _case(work: UnitOfWork, outage: Outage) -> Case:
+    if outage.case_id is not None:
+        return work.session.get_one(Case, outage.case_id)
+    numbers = ", ".join(_numbers(work, outage.piles))[:_KEPT_MANY]
+    case = cases.open_case(
+        work, kind="incident", code="outage", rider_id=None, source="system",
+        text=f"{len(outage.piles)} piles out within minutes: {numbers}.",
+        key=f"outage:{outage.id}", place=place_of(work, outage), contact_name="Pilebot",
+        contact=f"outage {outage.id}",
+    )  # fmt: skip
+    cases.link(work, case, "outage", str(outage.id), quiet=True)
+    outage.case_id = case.id
+    return case
+
+
+def _tie_cases(work: UnitOfWork, case: Case, pile_ids: Sequence[str]) -> None:
+    """What riders reported of these piles is part of it, and stays a case of theirs."""
+    for pile_id in pile_ids:
+        for each in cases.open_of_pile(work, pile_id):
+            if each.id != case.id and cases.link(work, case, "case", str(each.id), quiet=True):
+                cases.link(work, each, "case", str(case.id), quiet=True)
+                cases.entry(work, each, "linked", f"Part of the outage of case {case.id}")
+
+
+def _broadcast(work: UnitOfWork, outage: Outage, pile_ids: Sequence[str]) -> None:
+    """Whoever charges there, or has reported something of there, hears it once."""
+    charging = (
+        select(ChargingSession.rider_id)
+        .join(Evse, Evse.id == ChargingSession.evse_id)
+        .where(ChargingSession.open, Evse.pile_id.in_(pile_ids))
+    )
+    reported = select(Case.rider_id).where(
+        Case.pile_id.in_(pile_ids), Case.status.in_(("new", "assigned", "waiting_site")),
+        Case.rider_id.is_not(None),
+    )  # fmt: skip
+    riders = {*work.session.scalars(charging), *work.session.scalars(reported)}
+    values: dict[str, Value] = {"place": _said(work, outage), "time": _moment(work, outage)}
+    words = Say(
+        "Several piles at {place} are out since {time}. We know and work on it; nothing more is "
+        "needed from you. You pay only for what was delivered.",
+        values,
+    )
+    for rider_id in sorted(each for each in riders if each is not None):
+        tell_rider(work, rider_id, words, key=f"outage:{outage.id}:rider:{rider_id}")
+    outage.told += len(riders)
+
+
+def over(work: UnitOfWork, pile_id: str) -> None:
+    """A pile is back: an outage of which no pile is down any more has ended."""
+    running = select(Outage).where(Outage.open_key.is_not(None)).with_for_update()
+    for outage in work.session.scalars(running):
+        if pile_id not in outage.piles:
+            continue
+        down = select(func.count()).where(
+            Pile.id.in_(outage.piles), Pile.online.is_(False), Pile.id != pile_id
+        )
+        if work.session.scalar(down):
+            continue
+        outage.open_key, outage.ended_at = None, work.now
+        if outage.case_id is not None:
+            case = work.session.get_one(Case, outage.case_id)
+            case.open_key = None  # the next one is another
+            cases.entry(work, case, "note", "All its piles are back in contact")
+
+
+def place_of(work: UnitOfWork, outage: Outage) -> str:
+    """Where it is, for staff."""
+    station = _station(work, outage)
+    return station.name if station else "many stations"
+
+
+def _said(work: UnitOfWork, outage: Outage) -> Value:
+    station = _station(work, outage)
+    return station.name if station else Say("many stations")
+
+
+def _station(work: UnitOfWork, outage: Outage) -> Station | None:
+    if outage.scope == CITY:
+        return None
+    return work.session.get(Station, int(outage.scope.removeprefix("station:")))
+
+
+def _moment(work: UnitOfWork, outage: Outage) -> Moment:
+    station = (
+        _station(work, outage)
+        or work.session.scalars(
+            select(Station)
+            .join(Pile, Pile.station_id == Station.id)
+            .where(Pile.id.in_(outage.piles))
+        ).first()
+    )
+    return Moment(outage.at, station.tz if station else "UTC")
+
+
+def _numbers(work: UnitOfWork, pile_ids: Sequence[str]) -> list[str]:
+    rows = select(Pile.number).where(Pile.id.in_(pile_ids)).order_by(Pile.number)
+    return list(work.session.scalars(rows))
