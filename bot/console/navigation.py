@@ -39,9 +39,13 @@ SECTIONS: Final = (
         "action",
         "approvals_count",
     ),
+    Section(
+        "Disputes", "undo-2", "disputes_page", "dispute.read", False, "dispute", "disputes_count"
+    ),
     Section("Mentions", "at-sign", "mentions_page", "self", False, "mention", "mentions_count"),
     Section("Stations", "map-pin", "stations_page", "station.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
+    Section("Coupons", "gift", "coupons_page", "coupon.read"),
     Section("Figures", "chart-line", "figures_page", "figures.read"),
     Section("Promises", "clock", "promises_page", "promise.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),

@@ -17,7 +17,8 @@ from bot.console.view import language_name, shown_name, shown_phones, shown_text
 from bot.domain.availability import Availability
 from bot.domain.money import Money
 from bot.domain.staff_actions import KINDS, plain
-from bot.services import charging, refunds, stations
+from bot.gateways.translate import say
+from bot.services import charging, coupons, refunds, stations
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
@@ -138,6 +139,8 @@ class Panel:
     tickets: Sequence[Row]
     take_over_first: bool
     start: Do | None
+    coupon: Do | None
+    coupons: Sequence[str]
 
 
 def panel(work: UnitOfWork, settings: Settings, me: Me, conversation: Conversation) -> Panel:
@@ -179,6 +182,8 @@ def panel(work: UnitOfWork, settings: Settings, me: Me, conversation: Conversati
         tickets=of_rider(work, rider.id),
         take_over_first=not able and me.may("conversation.work"),
         start=None if running else links.to("start"),
+        coupon=links.to("coupon"),
+        coupons=[say("en", coupons.describe(work, each)) for each in coupons.mine(work, rider.id)],
     )
 
 
@@ -241,6 +246,7 @@ def _charge(work: UnitOfWork, session: ChargingSession, links: _Links) -> Charge
         else None,
         links.to("payment_link", session=session.id) if owed else None,
         links.to("refund", session=session.id) if stands and stands.left.amount_minor else None,
+        links.to("waive_idle", session=session.id) if stands and _idle(work, progress) else None,
         links.to("receipt", session=session.id) if progress.bill_id is not None else None,
     )
     return Charge(
@@ -264,6 +270,12 @@ def _charge(work: UnitOfWork, session: ChargingSession, links: _Links) -> Charge
         hold_reason=shown_text(hold.reason or "") if hold is not None else "",
         actions=[each for each in possible if each is not None],
     )
+
+
+def _idle(work: UnitOfWork, progress: charging.Progress) -> bool:
+    """Whether staying plugged in stands on the bill."""
+    bill = work.session.get(Bill, progress.bill_id or 0)
+    return bill is not None and any(each["what"] == "idle" for each in bill.body["lines"])
 
 
 def _money(

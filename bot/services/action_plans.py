@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -10,10 +10,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import func, select
 
 from bot.domain.money import Money
+from bot.domain.pricing import load_bill
 from bot.domain.staff_actions import KINDS, Kind, plain, refund_limit
 from bot.errors import PilebotError
 from bot.replies import Reply
-from bot.services import charging, refunds, session_effects
+from bot.services import charging, coupon_templates, coupons, refunds, session_effects
 from bot.services.audit import Actor
 from bot.services.notices import notice
 from bot.services.offers import Offer
@@ -43,6 +44,7 @@ class Target:
     session_id: int | None = None
     pile_id: str | None = None
     evse_id: int | None = None
+    template_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Plan:
     limit: Money | None = None  # and what this person may give alone
     offer: Offer | None = None
     pay_page: Reply | None = None
+    templates: Sequence[tuple[int, str]] = ()  # of coupons, to pick from
+    amount: Money | None = None  # where it is not the person's to choose
     body: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,6 +83,7 @@ class _Asked:
     pile: Pile | None
     evse: Evse | None
     deciding: bool
+    template_id: int | None = None
 
     def plan(self, subject: str, consequence: str, *facts: tuple[str, Any], **more: Any) -> Plan:
         conversation, rider_id = self.conversation, None
@@ -128,7 +133,10 @@ def make_plan(
     if conversation is not None and session is not None and session.rider_id != rider_id:
         raise NotPossible("This charge is not this rider's.")
     _is_theirs(work, actor, kind, conversation)
-    asked = _Asked(work, settings, actor, kind, conversation, session, pile, evse, deciding)
+    asked = _Asked(
+        work, settings, actor, kind, conversation, session, pile, evse, deciding,
+        target.template_id,
+    )  # fmt: skip
     return _PLANS[kind.name](asked)
 
 
@@ -190,7 +198,7 @@ def _refund(asked: _Asked) -> Plan:
 def _given_alone(work: UnitOfWork, session_id: int, staff_id: int) -> int:
     """What somebody has given of a charge without a second person: small steps add up."""
     given = select(func.sum(StaffAction.amount_minor)).where(
-        StaffAction.kind == "refund",
+        StaffAction.kind.in_(("refund", "waive_idle")),
         StaffAction.session_id == session_id,
         StaffAction.asked_by == staff_id,
         StaffAction.decided_by.is_(None),
@@ -208,6 +216,63 @@ def waiting_minor(work: UnitOfWork, hold_id: int) -> int:
         StaffAction.session_id == session_id,
     )
     return int(work.session.scalar(asked) or 0)
+
+
+def _waive_idle(asked: _Asked) -> Plan:
+    """The idle lines of a paid bill go back, as a refund of theirs."""
+    refund = _refund(asked)
+    session = asked.charge()
+    bill = asked.work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
+    fee = sum(each.gross_minor for each in load_bill(bill.body).lines if each.what == "idle")
+    assert refund.left is not None and refund.limit is not None and refund.hold is not None
+    done = select(StaffAction.id).where(
+        StaffAction.kind == "waive_idle",
+        StaffAction.session_id == session.id,
+        StaffAction.state.in_(("running", "done")),
+    )
+    if fee <= 0 or asked.work.session.scalars(done).first() is not None:
+        raise NotPossible("There is no idle fee on this bill that could be waived.")
+    amount = Money(min(fee, refund.left.amount_minor), refund.left.currency)
+    if amount > refund.limit:
+        raise NotPossible(
+            f"{plain(amount)} is above what you may give alone. Ask for it as a refund: a second "
+            "person approves it."
+        )
+    return asked.plan(
+        refund.subject,
+        f"{plain(amount)} for staying plugged in goes back to where it came from; the rider is "
+        "told with amount, reason and date.",
+        ("Idle fee", plain(Money(fee, amount.currency))),
+        *refund.facts,
+        hold=refund.hold,
+        amount=amount,
+        body={"hold_id": refund.hold.id},
+    )
+
+
+def _coupon(asked: _Asked) -> Plan:
+    if asked.conversation is None:
+        raise NotPossible("Open the rider's conversation to do this.")
+    work, rider_id = asked.work, asked.conversation.rider_id
+    found = coupon_templates.active(work, coupons.country_of(work, rider_id))
+    if not found:
+        raise NotPossible("There is no approved coupon template for this rider's market.")
+    facts = []
+    for row in found:
+        left = Money(coupons.room(work, row, rider_id), row.currency)
+        facts.append((row.name, f"{plain(left)} left" if left.amount_minor else "none left"))
+    chosen = next((each for each in found if each.id == asked.template_id), None)
+    if asked.deciding and chosen is None:
+        raise NotPossible("Please pick a template.")
+    if asked.deciding and chosen is not None and not coupons.room(work, chosen, rider_id):
+        raise NotPossible("The budget of this template is used up, or this rider had enough of it.")
+    return asked.plan(
+        f"A coupon of “{chosen.name}”" if chosen else "A coupon",
+        "The rider gets it into the chat at once. It counts by itself at the next charge it fits.",
+        *facts,
+        templates=[(each.id, each.name) for each in found],
+        body={"template_id": chosen.id} if chosen else {},
+    )
 
 
 def _payment_link(asked: _Asked) -> Plan:
@@ -419,7 +484,8 @@ def _once(asked: _Asked, same: Any) -> None:
 
 _PLANS: Final[Mapping[str, Callable[[_Asked], Plan]]] = {
     "refund": _refund, "stop": _stop, "start": _start, "payment_link": _payment_link,
-    "receipt": _receipt, "unlock": _unlock, "soft_restart": _restart, "hard_restart": _restart,
+    "receipt": _receipt, "waive_idle": _waive_idle, "coupon": _coupon,
+    "unlock": _unlock, "soft_restart": _restart, "hard_restart": _restart,
     "out_of_service": _out_of_service, "in_service": _in_service,
 }  # fmt: skip
 assert set(_PLANS) == set(KINDS)

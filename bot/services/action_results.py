@@ -140,6 +140,8 @@ def refund_settled(work: UnitOfWork, refund: Refund, *, reason: str = "") -> Non
     finish(work, action, "done", f"{plain(amount)} is on its way.")
     request = disputes.action_ended(work, action)
     why_ = Say("Our team has decided so.")
+    if action.kind == "waive_idle":
+        why_ = Say("The fee for staying plugged in is waived.")
     if request is not None:
         values: dict[str, Value] = {
             "code": disputes.code(request), "text": request.explanation,

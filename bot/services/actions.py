@@ -21,6 +21,7 @@ from bot.services import (
     action_results,
     audit,
     charging,
+    coupons,
     disputes,
     marks,
     piles,
@@ -65,10 +66,11 @@ def ask(
     reason = reason.strip()[:REASON_MAX]
     if not reason:
         raise NotPossible("Please say why: the reason is kept with the action.")
-    if kind.name == "refund":
+    if kind.name in {"refund", "waive_idle"}:
         _lock_money(work, target)
     plan = make_plan(work, settings, actor, kind, target, deciding=True)
     waits = _check_amount(plan, amount)
+    amount = plan.amount or amount
     action = StaffAction(
         key=key,
         kind=kind.name,
@@ -279,6 +281,19 @@ def _receipt(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pl
     action_results.finish(work, action, "done", "Sent into the chat.")
 
 
+def _coupon(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    assert plan.rider_id is not None
+    coupon = coupons.issue_of(
+        work, plan.rider_id, int(plan.body["template_id"]), cause=f"action:{action.id}",
+        key=action.key,
+    )  # fmt: skip
+    if coupon is None:  # somebody was faster with the last of the budget
+        action_results.finish(work, action, "failed", "The budget is used up.")
+        return
+    coupons.tell_issued(work, coupon)
+    action_results.finish(work, action, "done", f"Coupon {coupon.code} is in the rider's chat.")
+
+
 def _device(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
     assert plan.pile is not None
     kind, ttl_s = _COMMANDS[action.kind], COMMAND_TTL_S
@@ -304,7 +319,8 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "out_of_service": "change_availability", "in_service": "change_availability",
 }  # fmt: skip
 _RUNS: Final[Mapping[str, Callable[[UnitOfWork, Settings, StaffAction, Plan], None]]] = {
-    "refund": _refund, "stop": _stop, "start": _start, "payment_link": _payment_link,
+    "refund": _refund, "waive_idle": _refund, "coupon": _coupon,
+    "stop": _stop, "start": _start, "payment_link": _payment_link,
     "receipt": _receipt, **dict.fromkeys(_COMMANDS, _device),
 }  # fmt: skip
 assert set(_RUNS) == set(KINDS)

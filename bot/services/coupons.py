@@ -74,11 +74,16 @@ def issue(
         return None
     coupon = issue_of(work, rider_id, row.id, cause=cause, key=key)
     if coupon is not None and tell:
-        told = Say(_SENTENCE.text, {"coupon": describe(work, coupon)})
-        words = Say("{why} {coupon}", {"why": why, "coupon": told}) if why else told
-        options = [Option("coupon_or_membership", Say("My coupons"))]
-        tell_rider(work, rider_id, Choose(words, options), key=f"coupon:{coupon.id}:issued")
+        tell_issued(work, coupon, why)
     return coupon
+
+
+def tell_issued(work: UnitOfWork, coupon: CouponRow, why: Say | None = None) -> None:
+    """The rider's message about a new coupon."""
+    told = Say(_SENTENCE.text, {"coupon": describe(work, coupon)})
+    words = Say("{why} {coupon}", {"why": why, "coupon": told}) if why else told
+    options = [Option("coupon_or_membership", Say("My coupons"))]
+    tell_rider(work, coupon.rider_id, Choose(words, options), key=f"coupon:{coupon.id}:issued")
 
 
 def issue_of(

@@ -42,6 +42,9 @@ WHO: Final[dict[str, str]] = {
         takeover_snooze takeover_transfer takeover_wake
         actions_refund actions_refund_form actions_payment_link actions_payment_link_form
         actions_receipt actions_receipt_form approvals_withdraw
+        actions_coupon actions_coupon_form actions_waive_idle actions_waive_idle_form
+        coupons_page
+        disputes_page disputes_list disputes_count disputes_one disputes_grant disputes_decline
         approvals_withdraw_form
     """,
     # Tickets, as far as each role reads them; an admin only looks.
@@ -75,9 +78,10 @@ WHO: Final[dict[str, str]] = {
     "manager": """
         promises_change
         takeover_force incidents_close stations_edit stations_save
+        coupons_new coupons_one coupons_save coupons_end
         tariffs_edit tariffs_propose tariffs_withdraw
     """,
-    "finance": "tariffs_approve tariffs_reject",
+    "finance": "tariffs_approve tariffs_reject coupons_approve",
     "manager admin": """
         figures_calls figures_riders
         team_page team_person team_save_person team_hours team_save_hours team_save_day

@@ -249,18 +249,19 @@ def test_a_charge_of_somebody_else_is_out_of_reach(world: World, desk: Desk) -> 
 @pytest.mark.parametrize(
     ("role", "kinds"),
     [
-        ("agent", "refund stop start payment-link receipt soft-restart out-of-service"),
+        ("agent", "refund waive-idle coupon stop start payment-link receipt soft-restart "
+                  "out-of-service"),
         ("technician", "stop unlock soft-restart hard-restart out-of-service in-service"),
-        ("finance", "refund payment-link receipt"),
-        ("manager", "refund stop start payment-link receipt unlock soft-restart hard-restart "
-                    "out-of-service in-service"),
+        ("finance", "refund waive-idle coupon payment-link receipt"),
+        ("manager", "refund waive-idle coupon stop start payment-link receipt unlock soft-restart "
+                    "hard-restart out-of-service in-service"),
         ("admin", ""),
     ],
 )  # fmt: skip
 def test_what_each_role_may_order(desk: Desk, role: str, kinds: str) -> None:
     every = (
-        "refund stop start payment-link receipt unlock soft-restart hard-restart out-of-service "
-        "in-service"
+        "refund waive-idle coupon stop start payment-link receipt unlock soft-restart hard-restart "
+        "out-of-service in-service"
     )
     who = desk.agent(role)
     allowed = {kind for kind in every.split() if who.get(f"/actions/{kind}").status_code != 403}

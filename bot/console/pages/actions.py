@@ -168,7 +168,8 @@ def _target(work: UnitOfWork, actor: Actor) -> Target:
     evse_id = values.get("evse", type=int)
     if code := values.get("code", ""):
         evse_id = _evse_of(work, code)
-    return Target(conversation_id, session_id, values.get("pile") or None, evse_id)
+    template_id = values.get("template", type=int)
+    return Target(conversation_id, session_id, values.get("pile") or None, evse_id, template_id)
 
 
 def _readable_conversation(work: UnitOfWork, actor: Actor, session_id: int) -> int | None:

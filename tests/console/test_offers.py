@@ -1,0 +1,112 @@
+"""Coupons, disputes and meters in the console: who may, within which limits, and who is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from bot.services import disputes
+from bot.store.charging import ChargingSession
+from bot.store.desk import StaffAction
+from bot.store.offers import Coupon, CouponTemplate, RefundRequest
+from tests.console.desk import Desk, open_desk
+from tests.console.journey import PHONE, charge, taken_over
+from tests.offers import add_template
+from tests.world import World
+
+FORM = {
+    "name": "Rain", "market": "FI EUR", "code": "RAIN5", "fixed": "1,50", "budget": "30",
+    "valid_days": "30", "per_rider": "2", "start": "22:00", "end": "06:00",
+}  # fmt: skip
+
+
+def test_a_template_counts_when_finance_has_approved_it(world: World, desk: Desk) -> None:
+    maria, fia = desk.agent("manager", "Maria"), desk.agent("finance", "Fia")
+    assert "No coupons yet" in maria.get("/coupons").text
+    assert maria.post("/coupons/save", **FORM).status_code == 303
+    with world.store.read() as work:
+        row = work.session.scalars(select(CouponTemplate)).one()
+    assert (row.state, row.plain_code, row.budget_minor) == ("draft", "RA1N5", 3_000)
+    assert maria.post(f"/coupons/{row.id}/approve").status_code == 403
+    assert "1.50" in fia.get("/coupons").text
+    fia.post(f"/coupons/{row.id}/approve")
+    with world.store.read() as work:
+        assert work.session.scalars(select(CouponTemplate.state)).one() == "active"
+    shown = maria.get(f"/coupons/{row.id}").text
+    assert 'value="22:00"' in shown
+    assert "End it" in shown
+    for wrong, why in (
+        ({"fixed": "", "percent": "10"}, "most it may take off"),
+        ({"code": "RAIN"}, "at least one digit"),
+        ({"budget": "1"}, "does not pay for one"),
+        ({"fixed": "abc"}, "give an amount"),
+        ({"code": "RA1NS", "name": "Other"}, None),
+    ):
+        answer = maria.post("/coupons/save", **{**FORM, "id": str(row.id), **wrong})
+        assert (answer.status_code == 303) if why is None else (why in answer.text)
+
+
+def test_an_agent_issues_a_coupon_within_the_budget(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "hello")
+    world.bot_says(PHONE, "Welcome")
+    template = add_template(world.store, "sorry", budget_minor=250, per_rider=2)
+    anna = desk.agent("agent", "Anna")
+    chat = taken_over(world, PHONE, anna.staff_id)
+    form = {"conversation": str(chat), "template": str(template), "reason": "Waited long"}
+    assert "2.50 EUR left" in anna.get(f"/actions/coupon?conversation={chat}").text
+    for _ in range(2):  # the same form twice is one coupon
+        assert anna.post("/actions/coupon", key="k1", **form).status_code == 303
+    world.bot_says(PHONE, ["You got a coupon:", "€1.00 off"][0], "€1.00 off")
+    assert anna.post("/actions/coupon", key="k2", **form).status_code == 303
+    refused = anna.post("/actions/coupon", key="k3", **form)
+    assert (refused.status_code, "used up" in refused.text) == (409, True)
+    with world.store.read() as work:
+        assert len(work.session.scalars(select(Coupon)).all()) == 2
+        rider = work.session.scalars(select(Coupon.rider_id)).first()
+    assert "€1.00 off" in anna.get(f"/riders/{rider}/panel").text
+
+
+def request_of(world: World, session_id: int) -> RefundRequest:
+    with world.store.begin() as work:
+        found = disputes.look(work, work.session.get_one(ChargingSession, session_id))
+        assert found is not None
+        return disputes.open_request(work, world.settings, found, "overcharged", text="Too dear")
+
+
+def state(world: World) -> str:
+    with world.store.read() as work:
+        return work.session.scalars(select(RefundRequest.state)).one()
+
+
+def test_a_dispute_is_decided_with_an_explanation(world: World, desk: Desk) -> None:
+    session = charge(world)  # 3.00 EUR
+    row = request_of(world, session)
+    fia = desk.agent("finance", "Fia")
+    assert "Cost too much" in fia.get("/disputes").text
+    page = fia.get(f"/disputes/{row.id}").text
+    assert "Too dear" in page
+    assert "3.00 EUR" in page
+    grant = f"/disputes/{row.id}/grant"
+    assert fia.post(grant, key="k", amount="1", explanation=" ").status_code == 409
+    assert fia.post(grant, key="k", amount="9", explanation="x").status_code == 409
+    assert fia.post(grant, key="k", amount="1,00", explanation="Wrong price").status_code == 303
+    world.bot_says(PHONE, "€1.00 of your charge at", "is granted: “Wrong price”", "Reference RF-")
+    assert state(world) == "part"
+    assert fia.post(grant, key="k2", amount="1", explanation="Again").status_code == 409
+
+
+def test_above_the_limit_a_dispute_waits_and_comes_back(world: World, desk: Desk) -> None:
+    row = request_of(world, charge(world, wh=10_000))
+    world.settings = replace(world.settings, refund_limits="finance:1,manager:1")
+    with open_desk(world) as other:
+        fia, maria = other.agent("finance", "Fia"), other.agent("manager", "Maria")
+        fia.post(f"/disputes/{row.id}/grant", key="k", amount="3", explanation="All of it")
+        assert state(world) == "waiting"
+        with world.store.read() as work:
+            action = work.session.scalars(select(StaffAction)).one()
+        maria.post(f"/approvals/{action.id}/reject", reason="The meter is right")
+        assert state(world) == "open"
+        maria.post(f"/disputes/{row.id}/decline", explanation="The meter is right")
+        assert state(world) == "declined"
+    world.bot_says(PHONE, "nothing is given back", "The meter is right")
