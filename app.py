@@ -140,6 +140,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         charging,
         clock_breach,
         disputes,
+        invoices,
         paging,
         payment_results,
         safety,
@@ -172,6 +173,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "clock.timer": fact(clock_breach.on_timer),
         site_news.KIND: fact(site.on_look),
         waiting.TIMER: fact(waiting.on_timer),
+        "invoice.refunded": fact(invoices.on_refunded),
         evidence.KIND: evidence.route(serving.fetch),
         # Nobody reserves piles yet; the pile's word is kept in pile_event.
         "pile.reservation": fact(lambda work, settings_, body: None),
@@ -182,6 +184,7 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     """Which function delivers which kind of outbox row."""
     from bot.gateways import payments
     from bot.gateways.delivery import Delivery
+    from bot.gateways.invoices import Invoices
     from bot.gateways.maps import draw
     from bot.gateways.pager import Pager
     from bot.gateways.receipts import Receipts
@@ -192,7 +195,7 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
 
     receipts = Receipts(store, settings)
     return {
-        "message": Delivery(store, settings, draw, receipts),
+        "message": Delivery(store, settings, draw, receipts, Invoices(store, settings.brand)),
         "page": Pager(store, settings),
         **{kind: partial(pay_, kind) for kind in payments.KINDS},
     }

@@ -149,14 +149,21 @@ class Receipt:
     bill_id: int
 
 
-Reply = Say | Choose | Link | Pin | MapPicture | Picture | Document | Receipt
+@dataclass(frozen=True, slots=True)
+class InvoicePaper:
+    """An invoice or credit note by its id: a text plus the PDF, kept as first made."""
+
+    invoice_id: int
+
+
+Reply = Say | Choose | Link | Pin | MapPicture | Picture | Document | Receipt | InvoicePaper
 Replies = Reply | Sequence[Reply]
 
 _TYPES: Final = {
     kind.__name__: kind
     for kind in (
         Say, Option, Choose, Link, Pin, MapPoint, MapPicture, Picture, Document, Receipt,
-        Money, Moment, Amount, Rate, Written,
+        InvoicePaper, Money, Moment, Amount, Rate, Written,
     )
 }  # fmt: skip
 

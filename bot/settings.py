@@ -191,6 +191,9 @@ class Settings:
     seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")
     seller_address: str = setting("Address on receipts", "Mannerheimintie 1, 00100 Helsinki")
     seller_tax_id: str = setting("VAT number on receipts", "FI12345678")
+    invoice_prefix: str = setting(
+        "How invoice numbers of that legal entity begin; others are made in the console", "INV"
+    )
     support_contact: str = setting("Help contact on receipts", "this chat, any time")
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO")
 

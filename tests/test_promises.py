@@ -26,6 +26,7 @@ INTERNAL = {
     "unclear", "unsupported", "photo_unread",
     "not_me", "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked",
     "queue_leave", "queue_snooze",
+    "invoice", "my_invoices", "correct_invoice", "invoice_details",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
@@ -34,6 +35,7 @@ SHOWN_IN = {
     "photo_choice": "two_codes", "queue_accept": "queue", "queue_snooze": "queue_silence",
     "queue_leave": "queue_silence", "thanks_bye": "greet", "my_cases": "case_status",
     "case_answer": "case_status",
+    "my_invoices": "invoice", "correct_invoice": "invoice", "invoice_details": "invoice",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

@@ -130,7 +130,7 @@ def _no_file(*_: Any) -> Any:
     raise Unsendable("A preview shows no files.")
 
 
-_NO_FILES: Final = Context(_no_file, _no_file, _no_file, _no_file)
+_NO_FILES: Final = Context(_no_file, _no_file, _no_file, _no_file, _no_file)
 
 
 def attachment(data: bytes, name: str) -> File:

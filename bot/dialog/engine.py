@@ -106,6 +106,8 @@ class Engine:
             return None  # a word of danger never answers anything else
         intent = self.intents[state.intent]
         slot = next(each for each in intent.slots if each.name == state.asking)
+        if self.takes_anything(turn.conversation.dialog) and _is_free(turn):
+            return self._said_freely(turn, intent, slot, state)
         same = heard == state.intent or self._corrects(turn, intent, slot, heard)
         if not same and heard not in ANSWERS and not turn.heard.place:
             return None
@@ -130,6 +132,24 @@ class Engine:
         if same and slot.name not in said:  # an earlier slot was corrected: what hung on it goes
             first = min(later.index(name) for name in said)
             state.slots = {k: v for k, v in state.slots.items() if later.index(k) < first}
+        state.slots |= said
+        turn.conversation.fallbacks = 0
+        return self._advance(turn, intent, state)
+
+    def takes_anything(self, dialog: Mapping[str, Any]) -> bool:
+        """Whether the open question is about a name, an address or other free text: it tells
+        nothing of what the rider wants, nor of their language."""
+        intent = self.intents.get(dialog.get("intent", ""))
+        slots = intent.slots if intent else ()
+        asking = next((each for each in slots if each.name == dialog.get("asking")), None)
+        return asking is not None and getattr(asking.kind, "takes_anything", False)
+
+    def _said_freely(self, turn: Turn, intent: Intent, slot: Slot, state: State) -> list[Reply]:
+        """Free text answers the open question, whatever it was taken for."""
+        try:
+            said = self._take(turn, intent, asking=slot.name)
+        except Refused as refused:
+            return [_no(refused)]
         state.slots |= said
         turn.conversation.fallbacks = 0
         return self._advance(turn, intent, state)
@@ -263,6 +283,17 @@ class Engine:
         if not found or state is None or state.asking is None or tag != state.tag:
             raise Refused("That button belongs to an earlier question, so nothing was done.")
         return replace(turn, heard=replace(turn.heard, payload=f"={value}")), False
+
+
+def _is_free(turn: Turn) -> bool:
+    """Typed words that are no command, no danger and no stop."""
+    heard = turn.heard
+    if heard.payload is not None or not heard.text.strip():  # an address may have a place, too
+        return False
+    understood = heard.understanding
+    if understood.engine in ("safety", "qr") or understood.intent in FIRST:
+        return False
+    return understood.confidence < 1 or understood.intent in ("affirm", "greet", "thanks_bye")
 
 
 def _no(refused: Refused) -> Reply:

@@ -130,6 +130,35 @@ class EvseKind:
         return point.evse if point else None
 
 
+class Words:
+    """Free text, as a name or an address: whatever is typed is the answer, see `takes_anything`."""
+
+    takes_anything = True
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """What was tapped, or typed when asked. Raises Refused for too much of it."""
+        value = tapped(turn, name)
+        if value is None and asked and turn.heard.payload is None:
+            value = " ".join(turn.heard.text.split())
+        if value is not None and len(value) > self.longest:
+            raise Refused(
+                "That is too long: {limit} characters at most. Please send it again, shorter.",
+                {"limit": self.longest},
+            )
+        return value or None
+
+    def dump(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def load(self, turn: Turn, raw: str) -> str | None:
+        """As it is."""
+        return raw
+
+
 class Kept:
     """A JSON text that a prompt keeps for its handler; riders never say it."""
 

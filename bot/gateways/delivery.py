@@ -24,7 +24,7 @@ from bot.gateways.render import Context, FileRef, Rendered, render
 from bot.gateways.translate import language, translate
 from bot.gateways.whatsapp import client
 from bot.replies import MapPicture, Say, load
-from bot.services import clocks
+from bot.services import clocks, receipt_watch
 from bot.settings import Settings
 from bot.store.database import Store, UnitOfWork
 from bot.store.outbox import emit
@@ -70,6 +70,7 @@ class Delivery:
     settings: Settings
     draw_map: DrawMap
     receipt: Callable[[int, str], tuple[bytes, str, Say]]
+    invoice: Callable[[int, str], tuple[bytes, str, Say]]
 
     def __post_init__(self) -> None:
         # The SDK loads an API when it is first named, which takes a third of a second: do it now.
@@ -100,9 +101,8 @@ class Delivery:
         for row in rows:
             if row.channel == "whatsapp" and row.provider_id is None and row.status == "queued":
                 self._send(key, body, plan, row, look_first=begun)
-        if body["reply"].get("_") == "Receipt":  # the channel has taken it
-            with self.store.begin() as work:
-                clocks.bill_sent(work, int(body["reply"]["bill_id"]))
+        if body["reply"].get("_") == "Receipt":
+            self._note_receipt(key, body)
         return "done"
 
     def _render(
@@ -118,7 +118,7 @@ class Delivery:
             return FileRef(url, content_type, name)
 
         draw = partial(self.draw_map, translate=partial(translate, plan.lang))
-        context = Context(self._stored, keep, draw, self.receipt)
+        context = Context(self._stored, keep, draw, self.receipt, self.invoice)
         try:
             parts = render(load(body["reply"]), plan.lang, context)
         except ValueError as error:
@@ -226,6 +226,13 @@ class Delivery:
             raise TryAgain(f"Twilio: {error}", after_s=_LISTING_LAG_S) from error
         else:
             self._sent(row, made.sid, made.status)
+
+    def _note_receipt(self, key: str, body: Mapping[str, Any]) -> None:
+        """When the channel had taken every part of a receipt: its clock stops."""
+        with self.store.begin() as work:
+            if all(row.channel == "web" or row.provider_id for row in _rows(work, key)):
+                receipt_watch.accepted(work, int(body["reply"]["bill_id"]))
+                clocks.bill_sent(work, int(body["reply"]["bill_id"]))
 
     def _still_ours(self, body: Mapping[str, Any]) -> bool:
         """The fence once more, at the last moment: making a content and sending the parts before

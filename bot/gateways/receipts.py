@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.domain.invoices import receipt_is_invoice
 from bot.domain.money import Money
 from bot.domain.pricing import Line
-from bot.gateways.receipt_pdf import LINES, ReceiptView, Seller, receipt_pdf
+from bot.gateways.receipt_pdf import LINES, ReceiptView, receipt_pdf
 from bot.replies import Amount, Moment, Rate, Say, Value
+from bot.services import entities
 from bot.services.billing import BillView, bill_view
 from bot.services.offers import stack
 from bot.services.tariffs import conditions
 from bot.settings import Settings
+from bot.store.charging import ChargingSession
 from bot.store.database import Store
+from bot.store.stations import Evse
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +31,12 @@ class Receipts:
         """The PDF, its file name, and the text that goes with it."""
         with self.store.read() as work:
             bill = bill_view(work, bill_id)
-        seller = Seller(
-            brand=self.settings.brand,
-            name=self.settings.seller_name,
-            address=self.settings.seller_address,
-            tax_id=self.settings.seller_tax_id,
-            contact=self.settings.support_contact,
-        )
-        return receipt_pdf(ReceiptView(bill, seller), lang), f"{bill.number}.pdf", summary(bill)
+            session = work.session.get_one(ChargingSession, bill.session_id)
+            station = work.session.get_one(Evse, session.evse_id).pile.station
+            seller, limit = entities.seller_of(work, self.settings, station)
+        by_law = receipt_is_invoice(seller, bill.total.currency, bill.total.amount_minor, limit)
+        view = ReceiptView(bill, self.settings.brand, seller, by_law)
+        return receipt_pdf(view, lang), f"{bill.number}.pdf", summary(bill)
 
 
 def summary(bill: BillView) -> Say:

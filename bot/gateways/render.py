@@ -17,6 +17,7 @@ from bot.gateways.translate import say
 from bot.replies import (
     Choose,
     Document,
+    InvoicePaper,
     Link,
     MapPicture,
     Option,
@@ -58,13 +59,15 @@ class Context:
     """What rendering needs from outside.
 
     `stored` finds a file by media id; `keep` takes (data, content type, name) and answers where it
-    will be; `draw_map` makes a PNG or JPEG; `receipt` makes (PDF, file name, summary) of a bill.
+    will be; `draw_map` makes a PNG or JPEG; `receipt` makes (PDF, file name, summary) of a bill,
+    `invoice` the same of an invoice.
     """
 
     stored: Callable[[int], FileRef]
     keep: Callable[[bytes, str, str], FileRef]
     draw_map: Callable[[MapPicture], bytes]
     receipt: Callable[[int, str], tuple[bytes, str, Say]]
+    invoice: Callable[[int, str], tuple[bytes, str, Say]]
 
 
 def render(reply: Reply, lang: str | None, context: Context) -> list[Rendered]:
@@ -92,9 +95,15 @@ def render(reply: Reply, lang: str | None, context: Context) -> list[Rendered]:
             named_file = FileRef(file.url, file.content_type, reply.name)
             return [*_texts(say(lang, reply.caption), TEXT_MAX), _media("document", named_file)]
         case Receipt():
-            pdf, name, summary = context.receipt(reply.bill_id, lang or "en")
-            file = context.keep(pdf, "application/pdf", name)
-            return [*_texts(say(lang, summary), TEXT_MAX), _media("document", file)]
+            return _paper(context, context.receipt(reply.bill_id, lang or "en"), lang)
+        case InvoicePaper():
+            return _paper(context, context.invoice(reply.invoice_id, lang or "en"), lang)
+
+
+def _paper(context: Context, made: tuple[bytes, str, Say], lang: str | None) -> list[Rendered]:
+    pdf, name, summary = made
+    file = context.keep(pdf, "application/pdf", name)
+    return [*_texts(say(lang, summary), TEXT_MAX), _media("document", file)]
 
 
 def split_text(text: str, limit: int) -> list[str]:

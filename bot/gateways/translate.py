@@ -115,6 +115,8 @@ def _moment(moment: Moment, locale: Locale) -> str:
         return format_date(moment.at.astimezone(zone), "medium", locale=locale)
     if moment.form == "time":
         return format_time(moment.at, "short", tzinfo=zone, locale=locale)
+    if moment.form == "date":
+        return format_date(moment.at.astimezone(zone), "medium", locale=locale)
     time = format_time(moment.at, "short", tzinfo=zone, locale=locale)
     date = format_date(moment.at.astimezone(zone), "medium", locale=locale)
     return f"{date}, {time}"

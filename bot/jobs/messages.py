@@ -41,6 +41,7 @@ MAX_PHOTOS = 3
 CLEARLY_SPOKEN = 0.6  # below this confidence riders are told what was heard in a voice note
 # Works at once, in every state: no photo is waited for, and no owner of the chat is asked.
 URGENT = frozenset({"safety_emergency", "stop_charge"})
+ASKED_FREELY = "asked_freely"  # a fact: the open question takes any words
 # Payload of a button that somebody of the staff made: its tap is a word to them.
 STAFF_ANSWER = "staff_answer"
 # Has an answer of its own that must not wait for a person.
@@ -156,7 +157,8 @@ class Serving:
         codes, problem, pictures = ((), None, ()) if urgent else self._see(incoming)
         understanding = self._understand(incoming, codes, problem, lang, context)
         place = incoming.place
-        if incoming.payload is None and not codes and place is None:
+        freely = ASKED_FREELY in context  # an address is no request for piles there
+        if incoming.payload is None and not codes and place is None and not freely:
             understanding, place = whereabouts(self.store, incoming.text, understanding)
         heard = Heard(
             key=f"{row.source}:{row.source_id}",
@@ -238,6 +240,8 @@ class Serving:
             ).one()
             if dialog and dialog.get("asking"):
                 facts |= {"asked_confirm", f"asked_confirm:{dialog['intent']}"}
+            if self.engine.takes_anything(dialog or {}):
+                facts.add(ASKED_FREELY)
             return rider.lang, frozenset(facts)
 
     def _understand(
@@ -282,7 +286,7 @@ class Serving:
             .execution_options(populate_existing=True)
         ).one()
         rider = work.session.get_one(Rider, rider_id)
-        _learn(work, rider, incoming, heard.understanding)
+        _learn(work, rider, incoming, self._about_language(conversation, heard.understanding))
         line = self._file(work, conversation, prepared)
         threads.heard(work, conversation, for_bot=_serves_itself(heard))
         if _names_the_dangerous_pile(work, conversation, heard.understanding):
@@ -303,6 +307,14 @@ class Serving:
             tell(work, conversation, replies, key=heard.key, author=author)
         evidence.keep(work, row, line, danger=heard.understanding.intent == "safety_emergency")
         evidence.keep_for_case(work, conversation, line, prepared.pictures, heard.understanding)
+
+    def _about_language(
+        self, conversation: Conversation, understood: Understanding
+    ) -> Understanding:
+        """A company's name or an address tells nothing of the rider's language."""
+        if self.engine.takes_anything(conversation.dialog or {}):
+            return replace(understood, lang=None)
+        return understood
 
     def _file(self, work: UnitOfWork, conversation: Conversation, prepared: Prepared) -> Message:
         """The rider's line in the one history of all channels.

@@ -12,6 +12,8 @@ from bot.domain.pricing import Bill as PricedBill
 from bot.domain.pricing import dump_bill, load_bill
 from bot.domain.session import SessionFacts, load_facts
 from bot.domain.tariffs import Tariff, load_tariff
+from bot.services import receipt_watch
+from bot.store import inbox
 from bot.store.charging import (
     Bill,
     ChargingSession,
@@ -22,6 +24,7 @@ from bot.store.charging import (
     Series,
 )
 from bot.store.database import UnitOfWork
+from bot.store.invoices import InvoicedOrder
 from bot.store.riders import Rider
 from bot.store.stations import Evse
 from bot.store.upsert import insert
@@ -108,6 +111,7 @@ def make_bill(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -
     )
     work.session.add(row)
     work.session.flush()
+    receipt_watch.begin(work, row, facts.ended_at or work.now)
     post(
         work,
         source=f"bill:{row.id}",
@@ -255,6 +259,23 @@ def post_refunded(work: UnitOfWork, refund: Refund, account: str, *, failed: boo
     kind = "refund_failed" if failed else "refunded"
     source = f"refund:{refund.id}"
     post(work, source=source, kind=kind, currency=refund.currency, amounts=amounts)
+    if not failed:
+        _tell_invoices(work, refund)
+
+
+def _tell_invoices(work: UnitOfWork, refund: Refund) -> None:
+    """Money went back: what is on an invoice needs a credit note (bot/services/invoices.py)."""
+    subject = work.session.get_one(Hold, refund.hold_id).subject
+    on_invoice = select(InvoicedOrder.subject).where(InvoicedOrder.subject == subject)
+    if work.session.scalars(on_invoice).first() is not None:
+        inbox.put(
+            work,
+            source="refund",
+            source_id=f"invoice:{refund.id}",
+            stream=subject,
+            kind="invoice.refunded",
+            body={"refund_id": refund.id, "subject": subject},
+        )
 
 
 def post_waived(work: UnitOfWork, session: ChargingSession) -> None:

@@ -33,6 +33,8 @@ class Station(Base):
     emergency_note: Mapped[str] = mapped_column(Text, default="")  # isolator, whom to call there
     photo_media_id: Mapped[int | None] = mapped_column(ForeignKey("media.id"))
     power_cap_w: Mapped[int | None]  # of all running charges together; None: no cap
+    # Who sells here; None: the one of the settings.
+    legal_entity_id: Mapped[int | None] = mapped_column(ForeignKey("legal_entity.id"))
 
     piles: Mapped[list[Pile]] = relationship(back_populates="station", order_by="Pile.id")
 

@@ -27,6 +27,7 @@ from bot.store.desk import (
 )
 from bot.store.devices import Command, PileEvent
 from bot.store.figures import StaffHour, StationHour
+from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
 from bot.store.limits import RateWindow
 from bot.store.messaging import ContentTemplate
 from bot.store.offers import (
@@ -56,15 +57,15 @@ from bot.store.waiting import (
 )
 
 __all__ = [
-    "Audit", "Base", "Bill", "BlockedBay", "CannedReply", "Case", "CaseEntry", "CaseLink",
-    "CaseRoute", "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command",
-    "ConsoleEvent", "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark",
-    "Coupon", "CouponTemplate", "CreditNote", "Evse", "EvseSample", "FreeEstimate", "Habit",
-    "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry", "LaterStart", "LedgerEntry",
-    "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox",
-    "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare", "QueueEvent",
-    "RateWindow", "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress", "SavedView",
-    "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour", "StaffSession",
-    "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "Understood", "Viewer",
-    "Waiter", "WebLogin", "WebSession",
+    "Audit", "Base", "Bill", "BlockedBay", "Buyer", "CannedReply", "Case", "CaseEntry", "CaseLink",
+    "CaseRoute", "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
+    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
+    "CouponTemplate", "CreditNote", "Evse", "EvseSample", "FreeEstimate", "Habit", "Hold",
+    "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder",
+    "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck",
+    "OpeningHours", "Outage", "Outbox", "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer",
+    "PlanUse", "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
+    "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series",
+    "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",
+    "TariffProposal", "TariffVersion", "Understood", "Viewer", "Waiter", "WebLogin", "WebSession",
 ]  # fmt: skip

@@ -4,7 +4,8 @@
     python docs/tools/make_fonts.py FOLDER
 
 Latin text uses Noto Sans; Chinese uses Noto Sans CJK SC, reduced to GB 2312 (the first level
-and its punctuation) and whatever Chinese the catalogue and the seeded stations use.
+and its punctuation) and whatever Chinese the catalogue and the seeded stations use; names in
+Arabic and Hebrew use Noto Sans of those scripts, with all that joins their letters.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ SOURCE = "usr/share/fonts"
 LATIN = [*range(0x20, 0x250), *range(0x2B0, 0x300), *range(0x1E00, 0x1F00), *range(0x2000, 0x2070),
          *range(0x20A0, 0x20C0), 0x2116, 0x2122, 0x2190, 0x2191, 0x2192, 0x2193, 0x2212, 0x2248,
          0x2260, 0x2264, 0x2265]  # fmt: skip
+ASCII = [*range(0x20, 0x7F), 0xA0, 0xB7, 0x2013, 0x2019, 0x201C, 0x201D, 0x20AC]
+ARABIC = [*ASCII, *range(0x600, 0x700), *range(0x750, 0x780), 0x200C, 0x200D]
+HEBREW = [*ASCII, *range(0x591, 0x5F5), 0x20AA]
 CHINESE_SYMBOLS = [*range(0x3000, 0x3020), *range(0xFF01, 0xFF60), 0xFFE5]
 
 
@@ -38,10 +42,10 @@ def used_chinese() -> set[int]:
     return {ord(character) for character in text if 0x3400 <= ord(character) < 0xA000}
 
 
-def cut(font: TTFont, characters: list[int], target: Path) -> None:
-    """Keep `characters` of a font, without hinting."""
+def cut(font: TTFont, characters: list[int], target: Path, features: tuple[str, ...] = ()) -> None:
+    """Keep `characters` of a font and the `features` that shape them, without hinting."""
     options = subset.Options(hinting=False, desubroutinize=True, notdef_outline=True)
-    options.layout_features = ["kern", "mark", "mkmk", "ccmp", "locl", "tnum"]
+    options.layout_features = ["kern", "mark", "mkmk", "ccmp", "locl", "tnum", *features]
     options.name_IDs = ["*"]
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=characters)
@@ -55,6 +59,10 @@ def main(folder: Path) -> None:
     for weight in ("Regular", "Bold"):
         font = TTFont(folder / SOURCE / f"truetype/noto/NotoSans-{weight}.ttf")
         cut(font, LATIN, FONTS / f"NotoSans-{weight}.ttf")
+    for script, letters in (("Arabic", ARABIC), ("Hebrew", HEBREW)):
+        font = TTFont(folder / SOURCE / f"truetype/noto/NotoSans{script}-Regular.ttf")
+        joining = ("init", "medi", "fina", "isol", "rlig", "liga", "calt")
+        cut(font, letters, FONTS / f"NotoSans{script}-Regular.ttf", joining)
     collection = folder / SOURCE / "opentype/noto/NotoSansCJK-Regular.ttc"
     simplified = TTFont(collection, fontNumber=2)  # JP, KR, SC, TC, HK
     assert "SC" in simplified["name"].getDebugName(1)

@@ -14,6 +14,7 @@ from bot.services import (
     case_timers,
     charging,
     clock_breach,
+    invoices,
     payment_results,
     site,
     site_news,
@@ -212,6 +213,7 @@ class World:
             "clock.timer": clock_breach.on_timer,
             site_news.KIND: site.on_look,
             waiting.TIMER: waiting.on_timer,
+            "invoice.refunded": invoices.on_refunded,
         }
         while True:
             with self.work() as work:

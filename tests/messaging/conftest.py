@@ -138,6 +138,11 @@ class World:
     twilio: httpx.Client
     conversation_id: int
 
+    @property
+    def papers(self) -> tuple[Any, Any]:
+        """What makes receipts and invoices here."""
+        return self.deliver.receipt, self.deliver.invoice
+
     def body(self, reply: Reply, author: str = "bot", **more: Any) -> dict[str, Any]:
         """An outbox row's body as bot.services.outbound writes it."""
         fields = {"conversation_id": self.conversation_id, "reply": dump(reply)}
@@ -221,8 +226,8 @@ def world(store: Store, clock: Clock, tmp_path: Path) -> Iterator[World]:
             with httpx.Client(base_url=base_url, timeout=30) as http:
                 http.post(f"/demo/phones/{PHONE}", json={"window": "open"}).raise_for_status()
                 yield World(
-                    store, settings, Delivery(store, settings, _draw, _receipt), clock, http,
-                    conversation.id,
+                    store, settings, Delivery(store, settings, _draw, _receipt, _receipt), clock,
+                    http, conversation.id,
                 )  # fmt: skip
             postman.stop()
 

@@ -53,7 +53,9 @@ def with_templates(world: World) -> Delivery:
     mapping = templates.register(settings)
     values = {name: getattr(settings, name) for name in settings.__slots__}
     approved = type(settings)(**(values | {"twilio_templates": mapping}))
-    return Delivery(world.store, approved, world.deliver.draw_map, world.deliver.receipt)
+    return Delivery(
+        world.store, approved, world.deliver.draw_map, world.deliver.receipt, world.deliver.invoice
+    )
 
 
 def test_text_reaches_the_phone_and_its_row_knows_the_sid(world: World) -> None:
@@ -222,7 +224,9 @@ def test_a_takeover_while_rendering_silences_the_reply(world: World) -> None:
         world.conversation(owner="human", epoch=1)
         return PNG
 
-    deliver = Delivery(world.store, world.settings, taken_over, world.deliver.receipt)
+    deliver = Delivery(
+        world.store, world.settings, taken_over, world.deliver.receipt, world.deliver.invoice
+    )
     assert deliver("k", world.body(MAP)) == "dropped"
     assert world.messages() == []
     assert world.listed() == []
@@ -383,7 +387,9 @@ def test_a_busy_or_broken_twilio_is_tried_again(world: World, status: int) -> No
 def test_an_unreachable_twilio_is_tried_again(world: World) -> None:
     values = {name: getattr(world.settings, name) for name in world.settings.__slots__}
     away = type(world.settings)(**(values | {"twilio_api_url": "http://127.0.0.1:9"}))
-    deliver = Delivery(world.store, away, world.deliver.draw_map, world.deliver.receipt)
+    deliver = Delivery(
+        world.store, away, world.deliver.draw_map, world.deliver.receipt, world.deliver.invoice
+    )
     with pytest.raises(TryAgain):
         deliver("k", world.body(Say("Hello.")))
     assert world.deliver("k", world.body(Say("Hello."))) == "done"

@@ -39,6 +39,7 @@ CONTEXT = Context(
     keep=lambda data, kind, name: FileRef(f"https://x/media/{name}", kind, name),
     draw_map=lambda picture: PNG,
     receipt=lambda bill_id, lang: (b"%PDF", f"receipt-{bill_id}.pdf", Say("Your receipt.")),
+    invoice=lambda invoice_id, lang: (b"%PDF", f"{invoice_id}.pdf", Say("Your invoice.")),
 )
 LONG = "Kauppakeskuksen pysäköintihallin sähköauton latauspaikka "
 
@@ -147,7 +148,7 @@ def test_a_map_that_cannot_be_drawn_leaves_its_caption() -> None:
     def broken(_: MapPicture) -> bytes:
         raise OSError("no font")
 
-    context = Context(CONTEXT.stored, CONTEXT.keep, broken, CONTEXT.receipt)
+    context = Context(CONTEXT.stored, CONTEXT.keep, broken, CONTEXT.receipt, CONTEXT.invoice)
     picture = MapPicture(60.1, 24.9, (), Say("Around you"))
     assert render(picture, "en", context) == [{"kind": "text", "text": "Around you"}]
 

@@ -149,7 +149,7 @@ def test_two_deliveries_of_one_effect_record_it_once(both: Store) -> None:
         conversation = work.session.scalars(
             select(Conversation).where(Conversation.rider_id == rider.id)
         ).one()
-    deliver = delivery.Delivery(both, make_settings(), _never, _never)
+    deliver = delivery.Delivery(both, make_settings(), _never, _never, _never)
     say = {"_": "Say", "text": "Hello.", "values": {}}
     body = {"conversation_id": conversation.id, "reply": say, "author": "auto", "epoch": None}
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.codes import evse_code, read_payload
+from bot.domain.invoices import Party
 from bot.domain.money import Money
 from bot.domain.pricing import Reading, Span, Usage, price
 from bot.domain.restrictions import When
@@ -21,13 +22,13 @@ from bot.domain.tariffs import Element, Tariff
 from bot.gateways import pdf_text, typefaces
 from bot.gateways.labels import Label, labels_pdf
 from bot.gateways.qr import decode
-from bot.gateways.receipt_pdf import ReceiptView, Seller, receipt_pdf
+from bot.gateways.receipt_pdf import ReceiptView, receipt_pdf
 from bot.gateways.receipts import summary
 from bot.gateways.translate import LANGUAGES, LOCALE_DIR, say
 from bot.services.billing import BillView
 
 START = datetime(2026, 11, 20, 12, 40, 5, tzinfo=UTC)
-SELLER = Seller("Pilebot", "Pilebot Demo Oy", "Mannerheimintie 1", "FI12345678", "this chat")
+SELLER = Party("Pilebot Demo Oy", "Mannerheimintie 1", "FI", "FI12345678", "this chat")
 CHINESE = {"Receipt": "收据", "Energy": "电量", "Total": "合计", "Station": "充电站"}
 
 needs_poppler = pytest.mark.skipif(
@@ -80,13 +81,14 @@ def pages(pdf: bytes) -> int:
 @needs_poppler
 def test_a_receipt_says_everything() -> None:
     view = bill_view()
-    text = text_of(receipt_pdf(ReceiptView(view, SELLER), "en"))
+    text = text_of(receipt_pdf(ReceiptView(view, "Pilebot", SELLER, True), "en"))
     for part in (
         "Pilebot", "R-000042", "20 Nov 2026, 14:40 EET", "20 Nov 2026, 17:40 EET",
         "Kamppi Ääkkönen", "Urho Kekkosen katu 5", "1023-27", "Type 2",
         "1,203.4 kWh", "1,224.737 kWh", "21.337 kWh", "City AC · 17", "16:00–21:00",
         "€0.29/kWh", "€0.39/kWh", "0:25:30", "25.5 %", "Visa 4242", "€30.00", "812", "pi_123",
-        "Pilebot Demo Oy", "VAT number FI12345678", "Questions about this receipt? this chat",
+        "Simplified invoice", "Pilebot Demo Oy", "VAT number FI12345678",
+        "Questions about this receipt? this chat",
     ):  # fmt: skip
         assert part in text, part
     bill = view.bill
@@ -103,14 +105,23 @@ def test_a_receipt_says_everything() -> None:
 @needs_poppler
 def test_a_refund_is_shown_when_there_is_one() -> None:
     view = bill_view()
-    assert "Refunded" not in text_of(receipt_pdf(ReceiptView(view, SELLER), "en"))
+    assert "Refunded" not in text_of(receipt_pdf(ReceiptView(view, "Pilebot", SELLER, True), "en"))
     refunded = replace(view, refunded=Money(321, "EUR"))
-    assert "Refunded €3.21" in text_of(receipt_pdf(ReceiptView(refunded, SELLER), "en"))
+    assert "Refunded €3.21" in text_of(
+        receipt_pdf(ReceiptView(refunded, "Pilebot", SELLER, True), "en")
+    )
+
+
+@needs_poppler
+def test_a_receipt_above_the_limit_says_how_to_get_an_invoice() -> None:
+    text = text_of(receipt_pdf(ReceiptView(bill_view(), "Pilebot", SELLER, False), "en"))
+    assert "Simplified" not in text
+    assert "For a VAT invoice write INVOICE" in text
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_receipt_in_every_language(lang: str) -> None:
-    view = ReceiptView(bill_view(), SELLER)
+    view = ReceiptView(bill_view(), "Pilebot", SELLER, True)
     pdf = receipt_pdf(view, lang)
     assert pdf.startswith(b"%PDF-")
     assert pages(pdf) == 1
@@ -120,7 +131,9 @@ def test_a_receipt_in_every_language(lang: str) -> None:
 @needs_poppler
 def test_a_chinese_receipt_keeps_chinese_and_latin_apart() -> None:
     view = replace(bill_view(), station_name="中央火车站 Asema")
-    pdf = receipt_pdf(ReceiptView(view, SELLER), "zh", lambda text: CHINESE.get(text, text))
+    pdf = receipt_pdf(
+        ReceiptView(view, "Pilebot", SELLER, False), "zh", lambda text: CHINESE.get(text, text)
+    )
     text = text_of(pdf)
     for part in ("收据", "合计", "电量 16:00–21:00", "充电站", "中央火车站 Asema", "€10.43"):
         assert part in text, part
@@ -128,7 +141,7 @@ def test_a_chinese_receipt_keeps_chinese_and_latin_apart() -> None:
 
 @needs_poppler
 def test_a_german_receipt_writes_numbers_the_german_way() -> None:
-    text = text_of(receipt_pdf(ReceiptView(bill_view(), SELLER), "de"))
+    text = text_of(receipt_pdf(ReceiptView(bill_view(), "Pilebot", SELLER, True), "de"))
     assert "21,337 kWh" in text
     assert "25,5 %" in text
 
@@ -158,7 +171,7 @@ def test_a_long_bill_goes_on_to_a_second_page() -> None:
     usage = Usage((Reading(START, 0), Reading(end, 23_000)), (Span(START, end),))
     rates = tariff(*hours)
     view = replace(bill_view(), tariff=rates, bill=price(rates, usage))
-    pdf = receipt_pdf(ReceiptView(view, SELLER), "en")
+    pdf = receipt_pdf(ReceiptView(view, "Pilebot", SELLER, True), "en")
     assert pages(pdf) == 2
     text = text_of(pdf)
     assert all(f"{hour:02}:00–{hour + 1:02}:00" in text for hour in range(23))

@@ -1,0 +1,75 @@
+"""How long every bill took to its rider: from the stop, from the bill, until the channel had it.
+
+The alarm while a rider waits is the clock "bill" (bot/services/clocks.py); here stands the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from bot.domain import late_bills
+from bot.domain.late_bills import Times
+from bot.store.changes import touched
+from bot.store.charging import Bill, ChargingSession
+from bot.store.database import UnitOfWork
+from bot.store.invoices import ReceiptWatch
+
+LIVE: Final = "receipts"
+
+
+def begin(work: UnitOfWork, bill: Bill, stopped_at: datetime) -> None:
+    """A bill was made, its receipt is on its way."""
+    work.session.add(ReceiptWatch(bill_id=bill.id, stopped_at=stopped_at, billed_at=work.now))
+
+
+def accepted(work: UnitOfWork, bill_id: int) -> None:
+    """The channel took the receipt; only the first time counts."""
+    row = work.session.get(ReceiptWatch, bill_id, with_for_update=True)
+    if row is None or row.accepted_at is not None:
+        return
+    row.accepted_at = work.now
+    if times(row).is_late(work.now):
+        row.late_at = work.now
+        touched(work, LIVE)
+
+
+def times(row: ReceiptWatch) -> Times:
+    """The row as the rule sees it."""
+    return Times(row.stopped_at, row.billed_at, row.accepted_at)
+
+
+def late(work: UnitOfWork, limit: int = 50) -> Sequence[tuple[ReceiptWatch, Bill, int]]:
+    """Receipts that were late: who still waits first, then the newest; with their riders."""
+    waiting = _waits(work)
+    query = (
+        select(ReceiptWatch, Bill, ChargingSession.rider_id)
+        .join(Bill, Bill.id == ReceiptWatch.bill_id)
+        .join(ChargingSession, ChargingSession.id == Bill.session_id)
+        .where(or_(ReceiptWatch.late_at.is_not(None), waiting))
+        .order_by(ReceiptWatch.accepted_at.is_(None).desc(), ReceiptWatch.billed_at.desc())
+        .limit(limit)
+    )
+    return [(row, bill, rider_id) for row, bill, rider_id in work.session.execute(query)]
+
+
+def waiting(work: UnitOfWork) -> int:
+    """How many riders wait for a late receipt now."""
+    query = select(func.count()).select_from(ReceiptWatch)
+    return int(work.session.scalar(query.where(_waits(work))) or 0)
+
+
+def _waits(work: UnitOfWork) -> ColumnElement[bool]:
+    """A condition: not accepted, and past its time."""
+    return and_(
+        ReceiptWatch.accepted_at.is_(None), ReceiptWatch.billed_at < work.now - late_bills.LIMIT
+    )
+
+
+def of_bill(work: UnitOfWork, bill_id: int) -> Times | None:
+    """How long a bill took; None for bills from before this was watched."""
+    row = work.session.get(ReceiptWatch, bill_id)
+    return times(row) if row is not None else None

@@ -1,0 +1,268 @@
+"""Invoices over real rows: made once, numbered without gaps, credited, never changed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from bot.domain.invoices import load_paper
+from bot.errors import Refused
+from bot.gateways.invoices import Invoices
+from bot.replies import InvoicePaper
+from bot.services import billing, buyers, entities, invoices, receipt_watch, refunds
+from bot.services.audit import Actor
+from bot.store.charging import ChargingSession, Refund
+from bot.store.database import make_engine
+from bot.store.invoices import Invoice, InvoicedOrder, LegalEntity, ReceiptWatch
+from bot.store.riders import Rider
+from bot.store.staff import Staff
+from bot.store.stations import Pile, Station
+from bot.store.tables import Base
+from tests.charging.world import SETTINGS, World
+
+
+@pytest.fixture
+def world(tmp_path: Any) -> World:
+    engine = make_engine(f"sqlite:///{tmp_path / 'invoices.db'}")
+    Base.metadata.create_all(engine)
+    return World(engine)
+
+
+def charge(world: World, number: int = 1, evse: int = 1) -> int:
+    """A whole charge, paid: 1 kWh, EUR 1.40."""
+    session_id = world.says_yes(evse, key=f"yes-{number}")
+    tx, start = f"T{number}", 5000 * number
+    world.pays(session_id, "held")
+    world.answers("start", "accepted")
+    world.reports("Started", start, tx=tx, evse=evse)
+    world.passes(60)
+    world.reports("Updated", start + 1000, tx=tx, evse=evse)
+    world.says_stop(session_id, key=f"stop-{number}")
+    world.reports("Ended", start + 1000, tx=tx, state=None, reason="Remote", evse=evse)
+    world.pays(session_id, "captured")
+    world.now += timedelta(hours=2)  # soon after it the next would be the same charge
+    return session_id
+
+
+def company(world: World) -> None:
+    with world.work() as work:
+        buyers.keep(
+            work, 1, business=True, name="Acme Oy", address="Road 1", number=None
+        )  # fmt: skip
+
+
+def make(world: World, *session_ids: int, key: str = "k") -> list[Invoice]:
+    with world.work() as work:
+        rider = work.session.get_one(Rider, 1)
+        subjects = [f"session:{each}" for each in session_ids]
+        return invoices.make(work, SETTINGS, rider, subjects, key=key)
+
+
+def give_back(world: World, session_id: int, minor: int) -> int:
+    """A refund that the provider has carried out."""
+    with world.work() as work:
+        hold = refunds.hold_with_money(work, session_id)
+        assert hold is not None
+        refund = refunds.give_back(work, hold.id, minor, reason="goodwill")
+        assert refund is not None
+        refund.state = "done"
+        billing.post_refunded(work, refund, "rider:1")
+        refund_id = refund.id
+    world.drain()
+    return refund_id
+
+
+def every(world: World) -> list[Invoice]:
+    with world.work() as work:
+        return list(work.session.scalars(select(Invoice).order_by(Invoice.id)))
+
+
+def test_an_invoice_holds_what_was_paid_and_comes_once(world: World) -> None:
+    world.rider()
+    first, second = charge(world, 1), charge(world, 2)
+    company(world)
+    (made,) = make(world, first, second)
+    assert (made.number, made.kind, made.gross_minor) == ("INV-000001", "invoice", 280)
+    paper = load_paper(made.body)
+    assert paper.form == "full"
+    assert made.net_minor + made.tax_minor == made.gross_minor
+    assert [each.bill for each in paper.entries] == ["R-000001", "R-000002"]
+    with pytest.raises(Refused):
+        make(world, first, key="again")
+    assert len(every(world)) == 1
+
+
+def test_what_was_given_back_before_is_not_invoiced(world: World) -> None:
+    world.rider()
+    first = charge(world)
+    give_back(world, first, 40)
+    company(world)
+    (made,) = make(world, first)
+    assert made.gross_minor == 100
+    with world.work() as work:  # the same refund told again credits nothing
+        refund_id = work.session.scalars(select(Refund.id)).one()
+        body = {"refund_id": refund_id, "subject": f"session:{first}"}
+        invoices.on_refunded(work, SETTINGS, body)
+    assert len(every(world)) == 1
+
+
+def test_a_refund_makes_a_credit_note_by_itself(world: World) -> None:
+    world.rider()
+    first = charge(world)
+    company(world)
+    make(world, first)
+    give_back(world, first, 40)
+    give_back(world, first, 100)
+    papers = every(world)
+    assert [(each.number, each.gross_minor) for each in papers] == [
+        ("INV-000001", 140), ("INV-C-000001", 40), ("INV-C-000002", 100),
+    ]  # fmt: skip
+    assert sum(each.tax_minor for each in papers[1:]) == papers[0].tax_minor
+    assert {each.refers_to for each in papers[1:]} == {papers[0].id}
+    assert [each for each in world.told() if isinstance(each, InvoicePaper)] == [
+        InvoicePaper(papers[1].id), InvoicePaper(papers[2].id),
+    ]  # fmt: skip
+    with world.work() as work:
+        assert invoices.is_credited(work, papers[0])
+
+
+def test_a_correction_credits_in_full_and_makes_anew(world: World) -> None:
+    world.rider()
+    first = charge(world)
+    company(world)
+    make(world, first)
+    give_back(world, first, 40)
+    old = every(world)[0]
+    with world.work() as work:
+        buyers.keep(work, 1, business=False, name="Ana", address="", number=None)
+        rider = work.session.get_one(Rider, 1)
+        invoices.correct(work, SETTINGS, rider, old.id, key="fix")
+    papers = every(world)
+    assert [(each.number, each.buyer, each.gross_minor) for each in papers] == [
+        ("INV-000001", "Acme Oy", 140), ("INV-C-000001", "Acme Oy", 40),
+        ("INV-C-000002", "Acme Oy", 100), ("INV-000002", "Ana", 100),
+    ]  # fmt: skip
+    assert load_paper(papers[3].body).form == "simplified"
+    with world.work() as work, pytest.raises(Refused):
+        rider = work.session.get_one(Rider, 1)
+        invoices.correct(work, SETTINGS, rider, papers[0].id, key="fix-again")
+
+
+def test_one_invoice_never_mixes_legal_entities(world: World) -> None:
+    world.rider()
+    first, second = charge(world, 1, 1), charge(world, 2, 2)
+    with world.work() as work:
+        work.session.add(
+            Staff(id=1, login="m", name="M", role="manager", created_at=work.now)
+        )  # fmt: skip
+        work.session.add(
+            Station(
+                id=2, name="Espoo", address="Road 2", lat=60.2, lng=24.6, tz="Europe/Helsinki",
+                country="FI", currency="EUR", tax_percent="25.5",
+            )
+        )  # fmt: skip
+        work.session.flush()
+        values = {"name": "Espoo Oy", "address": "Road 2", "country": "FI", "prefix": "ESP"}
+        actor = Actor(1, "manager")
+        entity = entities.save(work, actor, None, values)
+        entities.give_stations(work, actor, entity.id, [2])
+        work.session.add(Pile(id="P001031", number="1031", station_id=2, kind="ac"))
+        work.session.flush()
+        work.session.execute(text("UPDATE evse SET pile_id = 'P001031' WHERE id = 2"))
+    company(world)
+    made = make(world, first, second)
+    assert [each.number for each in made] == ["INV-000001", "ESP-000001"]
+    assert [load_paper(each.body).seller.name for each in made] == ["Pilebot Demo Oy", "Espoo Oy"]
+
+
+def test_documents_cannot_be_changed(world: World) -> None:
+    world.rider()
+    company(world)
+    (made,) = make(world, charge(world))
+    with pytest.raises(DBAPIError), world.work() as work:
+        work.session.execute(update(Invoice).values(gross_minor=1))
+    with pytest.raises(DBAPIError), world.work() as work:
+        work.session.execute(text("DELETE FROM invoice"))
+    papers = Invoices(world.store, "Pilebot")
+    first = papers(made.id, "en")[0]
+    with world.work() as work:  # what is kept is what is sent, whatever changes around it
+        work.session.execute(update(LegalEntity).values(name="Another Oy"))
+    assert papers(made.id, "de")[0] == first
+
+
+def test_many_who_make_the_same_invoice_get_one(engine: Engine) -> None:
+    world = World(engine)
+    world.rider()
+    first, second = charge(world, 1), charge(world, 2)
+    company(world)
+    results: list[str] = []
+
+    def press(number: int) -> None:
+        try:
+            make(world, first if number % 2 else second, key=f"press-{number}")
+            results.append("made")
+        except Refused:
+            results.append("refused")
+
+    threads = [threading.Thread(target=press, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(results) == ["made"] * 2 + ["refused"] * 6
+    assert [each.number for each in every(world)] == ["INV-000001", "INV-000002"]
+
+
+def test_how_long_a_receipt_took_is_kept(world: World) -> None:
+    world.rider()
+    charge(world)
+    with world.work() as work:
+        ((row, bill, rider_id),) = receipt_watch.late(work)
+        assert (bill.number, rider_id, row.accepted_at) == ("R-000001", 1, None)
+        assert receipt_watch.waiting(work) == 1
+        receipt_watch.accepted(work, 1)
+    world.now += timedelta(seconds=9)
+    with world.work() as work:
+        receipt_watch.accepted(work, 1)  # sent once more
+        times = receipt_watch.of_bill(work, 1)
+        assert times is not None
+        assert times.bill_delta_s(work.now) == 7200
+        assert receipt_watch.waiting(work) == 0
+        assert len(receipt_watch.late(work)) == 1
+
+
+def test_a_receipt_in_time_is_not_on_the_list(world: World) -> None:
+    world.rider()
+    charge(world)
+    with world.work() as work:
+        work.session.get_one(ReceiptWatch, 1).billed_at = world.now - timedelta(seconds=30)
+        receipt_watch.accepted(work, 1)
+        assert receipt_watch.late(work) == []
+
+
+def test_the_last_month_is_the_stations_own(world: World) -> None:
+    """Half past eleven on 31 October in UTC is November in Helsinki already."""
+    world.rider()
+    first = charge(world)
+    with world.work() as work:
+        late = world.now.replace(month=10, day=31, hour=22, minute=30)
+        work.session.get_one(ChargingSession, first).ended_at = late
+        found = invoices.billable(work, SETTINGS, 1)
+        assert invoices.last_month(work, found) == []
+        work.session.get_one(ChargingSession, first).ended_at = late.replace(hour=21)
+        found = invoices.billable(work, SETTINGS, 1)
+        assert invoices.last_month(work, found) == found
+
+
+def test_settings_seller_becomes_an_entity_that_the_console_changes(world: World) -> None:
+    with world.work() as work:
+        first = entities.default(work, SETTINGS)
+        again = entities.default(work, replace(SETTINGS, seller_name="Renamed Oy"))
+        assert (first.id, again.name) == (again.id, "Pilebot Demo Oy")
+        assert work.session.scalars(select(InvoicedOrder)).all() == []
