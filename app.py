@@ -136,6 +136,8 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     from bot.jobs.drain import Route
     from bot.services import (
         action_results,
+        booking_news,
+        bookings,
         case_timers,
         charging,
         clock_breach,
@@ -175,8 +177,9 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         waiting.TIMER: fact(waiting.on_timer),
         "invoice.refunded": fact(invoices.on_refunded),
         evidence.KIND: evidence.route(serving.fetch),
-        # Nobody reserves piles yet; the pile's word is kept in pile_event.
-        "pile.reservation": fact(lambda work, settings_, body: None),
+        "booking.timer": fact(booking_news.on_timer),
+        "session.over": fact(bookings.on_session_over),
+        "pile.reservation": fact(booking_news.on_reservation),
     }
 
 

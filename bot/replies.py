@@ -23,8 +23,8 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate this
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time, shown in the station's time zone; `form` is "time", "date" or
-    "date_time"."""
+    """A point in time, shown in the station's time zone; `form` is "time", "date",
+    "date_time", or "day_time" (short, for buttons)."""
 
     at: datetime
     tz: str

@@ -171,6 +171,32 @@ class Settings:
     bay_blocked_s: int = setting(
         "How long nobody in line is offered a bay that a rider found blocked", 1800
     )
+    booking_ahead_min: str = setting(
+        "How many minutes ahead riders may book; by country where it differs, as 20160,GB:60",
+        "20160",
+    )
+    booking_shortest_min: str = setting("Shortest booking in minutes; by country as above", "15")
+    booking_longest_min: str = setting("Longest booking in minutes; by country as above", "240")
+    booking_late_min: str = setting(
+        "How many minutes a booked bay is kept for a late rider; by country as above", "10"
+    )
+    booking_cancel_min: str = setting(
+        "Until how many minutes before the start cancelling a booking, or changing its start, "
+        "costs nothing; by country as above",
+        "15",
+    )
+    booking_early_min: str = setting(
+        "How many minutes before its start a booker may begin; by country as above", "10"
+    )
+    booking_no_show_fee: str = setting(
+        "What is taken of a booking's deposit when its rider does not come, in units of the "
+        "currency, by country as above; 0: bookings have no deposit",
+        "5,CN:20,JP:500,IN:100,BR:15",
+    )
+    booking_no_shows: int = setting(
+        "So many bookings without coming, and a rider may not book for a while; 0: never", 3
+    )
+    booking_pause_days: int = setting("How many days such a rider may not book", 7)
     refund_limits: str = setting(
         "What staff may give back alone, by role, in whole units of the currency; above it a "
         "second person approves",

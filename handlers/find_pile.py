@@ -48,6 +48,11 @@ STATES = {
     Availability.OUT_OF_SERVICE: Say("out of service"),
     Availability.NOT_CONFIRMED: Say("not confirmed"),
 }
+_BOOKED = {
+    Availability.FREE: Say("free until {time}"),
+    Availability.PLUGGED: Say("cable plugged in, booked from {time}"),
+    Availability.RESERVED: Say("booked until {time}"),
+}
 KINDS = {
     "ebike_box": Say("e-bike"),
     "ac": Say("AC"),
@@ -213,7 +218,7 @@ def _socket_rows(view: StationView) -> list[Option]:
                 {
                     "kind": _kind(each),
                     "power": Amount(each.evse.max_power_w, "w"),
-                    "state": STATES[each.state],
+                    "state": state_of(each),
                 },
             ),
         )
@@ -242,6 +247,16 @@ def _pile_rows(view: StationView) -> list[Option]:
         )
         for number, free in piles.items()
     ]
+
+
+def state_of(view: EvseView) -> Say:
+    """The state of a socket; of one that is free, until when."""
+    booking, tz = view.booking, view.pile.station.tz
+    if booking is None or view.state not in _BOOKED:
+        return STATES[view.state]
+    ends = view.state is Availability.RESERVED
+    moment = Moment(booking.ends_at if ends else booking.starts_at, tz)
+    return Say(_BOOKED[view.state].text, {"time": moment})
 
 
 def _kind(each: EvseView) -> Say:
@@ -315,8 +330,7 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
     evses = [point.evse] if point.evse else list(pile.evses)
     views = [stations.evse_view(turn.work, turn.settings, evse) for evse in evses]
     lines = [
-        Say("{code}: {state}", {"code": view.evse.code, "state": STATES[view.state]})
-        for view in views
+        Say("{code}: {state}", {"code": view.evse.code, "state": state_of(view)}) for view in views
     ]
     heard = pile.seen_at
     age = (
@@ -337,7 +351,7 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
     if any(view.usable_by(turn.rider.id) for view in views):
         code = point.evse.code if point.evse else pile.number
         options.insert(0, Option(f"start_charge?pile={code}", Say("Charge here")))
-        return Choose(card, options)
+        return Choose(card, [*options, _book(point)])
     here = stations.view(turn.work, turn.settings, pile.station)
     for connector in full_connectors(here):
         if connector in {view.evse.connector_type for view in views}:
@@ -346,5 +360,12 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
                 card = Say("{card}\n{full}", {"card": card, "full": full_text(seen)})
             options.insert(0, join_button(pile.station_id, connector))
             break
-    options.append(Option("find_pile", Say("Find another")))
-    return Choose(card, options[:3])
+    else:
+        options.append(Option("find_pile", Say("Find another")))
+    return Choose(card, [*options[:2], _book(point)])
+
+
+def _book(point: PilePoint) -> Option:
+    """Asks for a time at a pile."""
+    code = point.evse.code if point.evse else point.pile.number
+    return Option(f"book_pile?{urlencode({'spot': f'pile:{code}'})}", Say("Book"))

@@ -22,7 +22,8 @@ SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
 # Not said by riders: the engine or the message job name these themselves.
 INTERNAL = {
-    "agree_start", "answer", "card_number", "case_answer", "case_status", "my_cases", "promise",
+    "agree_start", "answer", "appeal_no_show", "bay_blocked", "my_bookings", "on_my_way",
+    "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
     "not_me", "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked",
     "queue_leave", "queue_snooze",
@@ -34,7 +35,7 @@ SHOWN_IN = {
     "out_of_scope": "unclear", "refund": "human_handoff",
     "photo_choice": "two_codes", "queue_accept": "queue", "queue_snooze": "queue_silence",
     "queue_leave": "queue_silence", "thanks_bye": "greet", "my_cases": "case_status",
-    "case_answer": "case_status",
+    "case_answer": "case_status", "my_bookings": "cancel_booking", "on_my_way": "book_pile",
     "my_invoices": "invoice", "correct_invoice": "invoice", "invoice_details": "invoice",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,13 @@ def technician(work: UnitOfWork) -> Actor:
         work.session.add(staff)
         work.session.flush()
     return Actor(staff.id, staff.role, staff.name)
+
+
+@step(r"(\d+) min pass with the pile in touch")
+def in_touch(world: World, minutes: str) -> None:
+    for _ in range(int(minutes)):
+        world.ahead += timedelta(minutes=1)
+        world.pile("1023").says("Heartbeat")
 
 
 @step(r"clock passes (\d+) (s|min|h)")

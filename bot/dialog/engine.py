@@ -108,7 +108,11 @@ class Engine:
         slot = next(each for each in intent.slots if each.name == state.asking)
         if self.takes_anything(turn.conversation.dialog) and _is_free(turn):
             return self._said_freely(turn, intent, slot, state)
-        same = heard == state.intent or self._corrects(turn, intent, slot, heard)
+        same = (
+            heard == state.intent
+            or self._corrects(turn, intent, slot, heard)
+            or slot.claims(turn)  # a bare code, a bare time: the answer, whatever else it may be
+        )
         if not same and heard not in ANSWERS and not turn.heard.place:
             return None
         if heard == "deny" and not same:

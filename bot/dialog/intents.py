@@ -41,6 +41,11 @@ class Slot:
     kind: Kind[Any]
     prompt: Prompt | None  # None: taken when offered, never asked
 
+    def claims(self, turn: Turn) -> bool:
+        """Whether the whole message is a value of this slot, whatever the NLU takes it for."""
+        claims = getattr(self.kind, "claims", None)
+        return claims is not None and bool(claims(turn))
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:

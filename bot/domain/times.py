@@ -21,13 +21,15 @@ class When:
     """A moment, or a range when `end` is told; both aware, in the zone asked for.
 
     `alternatives` are other starts that the words may mean, the likeliest first. `exact` is False
-    where only a day or a part of it is named: then start and end are its bounds.
+    where only a day or a part of it is named: then start and end are its bounds. `skipped`: the
+    clocks go forward over the hour that was said, so the start is another one.
     """
 
     start: datetime
     end: datetime | None = None
     alternatives: tuple[datetime, ...] = ()
     exact: bool = True
+    skipped: bool = False
 
     @property
     def ambiguous(self) -> bool:
@@ -54,14 +56,20 @@ def resolve(text: str, *, now: datetime, zone: tzinfo) -> When | None:
     starts = _moments(clocks[0], days, part, here)
     if not starts:
         return None
+    skipped = _skipped(starts[0], clocks[0])
     if len(clocks) == 1:
-        return When(starts[0], None, tuple(starts[1:]))
+        return When(starts[0], None, tuple(starts[1:]), skipped=skipped)
     ends = [_end(start, clocks[1], clocks[0]) for start in starts]
     if clocks[1].full and not clocks[0].full:  # "6 to 8pm": the shorter one
         starts.sort(key=lambda start: _end(start, clocks[1], clocks[0]) - start)
         ends = [_end(starts[0], clocks[1], clocks[0])]
         starts = starts[:1]
-    return When(starts[0], ends[0], tuple(starts[1:]))
+    return When(starts[0], ends[0], tuple(starts[1:]), skipped=skipped)
+
+
+def is_delay(text: str) -> bool:
+    """Whether a text says "in 20 minutes": its length of time is no length of a stay."""
+    return _delay(_plain(text)) is not None
 
 
 # -- words --------------------------------------------------------------------------------------
@@ -472,6 +480,12 @@ def _on(day: date, hours: Iterable[int], minute: int, zone: tzinfo | None) -> li
 def _real(at: datetime) -> datetime:
     """A wall time that exists: one in the gap of summer time moves on by the gap."""
     return at.astimezone(UTC).astimezone(at.tzinfo)
+
+
+def _skipped(start: datetime, clock: _Clock) -> bool:
+    """Whether a start is not at the time that was said, since that does not exist on its day."""
+    said = [(clock.hour, clock.minute), *([clock.also] if clock.also else [])]
+    return (start.hour % 12, start.minute) not in [(hour % 12, minute) for hour, minute in said]
 
 
 def _end(start: datetime, clock: _Clock, first: _Clock) -> datetime:

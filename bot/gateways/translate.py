@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
@@ -118,7 +118,12 @@ def _moment(moment: Moment, locale: Locale) -> str:
     if moment.form == "date":
         return format_date(moment.at.astimezone(zone), "medium", locale=locale)
     time = format_time(moment.at, "short", tzinfo=zone, locale=locale)
+    if moment.form == "day_time":
+        day = format_skeleton("MEd", moment.at, tzinfo=zone, locale=locale)
+        return f"{day} {time}"
     date = format_date(moment.at.astimezone(zone), "medium", locale=locale)
+    if moment.form == "date":
+        return date
     return f"{date}, {time}"
 
 

@@ -25,6 +25,7 @@ from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
 from bot.services import desk, disputes, handoff, riders, threads
 from bot.services import understood as kept
+from bot.services.booked import live_of
 from bot.services.handoff_signals import signals
 from bot.services.outbound import tell
 from bot.settings import Settings
@@ -235,6 +236,8 @@ class Serving:
             )
             if work.session.scalars(charging).first() is not None:
                 facts.add("session_active")
+            if live_of(work, rider_id) is not None:
+                facts.add("has_booking")
             dialog = work.session.scalars(
                 select(Conversation.dialog).where(Conversation.rider_id == rider_id)
             ).one()

@@ -20,6 +20,7 @@ from bot.replies import Choose, Option, Receipt, Say
 from bot.services import (
     action_results,
     audit,
+    bookings,
     charging,
     coupons,
     disputes,
@@ -312,6 +313,7 @@ def _device(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pla
     )
     action.command_id = command.id
     action.outcome = "Told the pile"
+    bookings.recheck(work, settings, plan.pile.id)
 
 
 _COMMANDS: Final[Mapping[str, str]] = {

@@ -26,6 +26,8 @@ from bot.errors import Refused
 from bot.services import (
     action_results,
     billing,
+    booking_news,
+    bookings,
     entitlements,
     incidents,
     money_watch,
@@ -120,6 +122,9 @@ def start(
     agreed = read_offer(offer_body, evse, work.now)
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse, rider)
+    booking = bookings.arriving(work, rider.id, evse.id)
+    if booking is not None:
+        deposit = bookings.held_deposit(work, booking)
     least = Money(agreed.hold_minor, agreed.tariff.currency)
     adopted = deposit is not None and payments.adoptable(
         work, deposit, rider_id=rider.id, least=least
@@ -145,11 +150,13 @@ def start(
             entitlements.take(work, session, agreed.discounts, evse)
     except IntegrityError as error:  # the unique indexes have the last word
         raise occupied(work, settings, evse) from error
+    if booking is not None:
+        bookings.arrive(work, booking, session_id=session.id, adopted=deposit if adopted else None)
     if deposit is not None and adopted:
         payments.adopt(work, deposit, session.id)
         _happen(work, session, [on.HoldAdopted(work.now, deposit.capture_before)])
         return session
-    if deposit is not None:
+    if deposit is not None and booking is None:
         payments.release(work, deposit)
     _happen(work, session, [on.Yes(work.now)])
     return session
@@ -328,6 +335,7 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
         return
     action_results.command_answered(work, command, body)
     incidents.command_answered(work, command, body)
+    booking_news.command_answered(work, command, body)
     if command.kind == "unlock":
         _unlock_result(work, command, body)
     if command.kind == "reserve":
@@ -390,6 +398,7 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     """Kind "pile.status" (StatusFact): plugs in and out, faults."""
     action_results.pile_reported(work, body["pile_id"])
     site_news.pile_changed(work, body["pile_id"])
+    bookings.recheck(work, settings, body["pile_id"], body["evse_number"])
     told: dict[str, Event] = {
         "Occupied": on.Plugged(work.now),
         "Available": on.Unplugged(work.now),
@@ -408,6 +417,7 @@ def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, An
     """Kind "pile.presence" (PresenceFact): sessions that run or owe a stop hear of it."""
     online = bool(body["online"])
     site_news.pile_changed(work, body["pile_id"])
+    bookings.recheck(work, settings, body["pile_id"])
     sessions = _open_at(work, body["pile_id"], None)
     if online:
         sessions += _owing_a_stop(work, body["pile_id"])
@@ -604,6 +614,8 @@ def _happen(
     session_effects.keep(work, session, facts)
     if facts.state != first.state:
         site_news.evse_changed(work, session.evse_id)
+    if first.is_open and not facts.is_open:
+        bookings.charge_ended(work, session)
     action_results.session_moved(work, session, first, facts)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Select, select
 
+from bot.services.booked import ahead, is_on
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Pile
 from bot.store.waiting import LaterStart, Waiter
@@ -19,7 +20,7 @@ class Fence:
 
     rider_id: int
     until: datetime
-    why: str  # "queue" | "later"
+    why: str  # "queue" | "later" | "booking"
 
 
 def fences(work: UnitOfWork, evse_ids: Collection[int]) -> Mapping[int, Fence]:
@@ -37,6 +38,9 @@ def fences(work: UnitOfWork, evse_ids: Collection[int]) -> Mapping[int, Fence]:
         assert each.evse_id is not None
         # A hold whose timer is about to be served counts until it is: nobody slips in between.
         found[each.evse_id] = Fence(each.rider_id, each.held_until or work.now, "queue")
+    for evse_id, booking in ahead(work, evse_ids, work.now).items():
+        if is_on(booking, work.now):
+            found[evse_id] = Fence(booking.rider_id, booking.ends_at, "booking")
     return found
 
 

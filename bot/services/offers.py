@@ -19,7 +19,7 @@ from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Option, Say, Value
-from bot.services import coupons, debts
+from bot.services import bookings, coupons, debts
 from bot.services.earliest import Earliest, earliest, full_connectors
 from bot.services.fences import others_first
 from bot.services.notices import pay_button
@@ -62,6 +62,7 @@ class Offer:
     discounts: tuple[Discount, ...] = ()
     before: tuple[tuple[int, Money], ...] = ()
     carry: Carry = NO_CARRY  # it goes on from the rider's last charge
+    booked: bool = False  # by this rider: the deposit is what is held
 
     @property
     def body(self) -> dict[str, Any]:
@@ -91,6 +92,13 @@ class Offer:
                 "{evse} at {station}\n{prices}\n{examples}\n\nThe last starts failed here, so it "
                 "may not work; you pay nothing if it does not. I hold {hold} on your card and "
                 "take only what you use. Start charging?",
+                values,
+            )
+        if self.booked:
+            return Say(
+                "{evse} at {station}\n{prices}\n{examples}\n\nYour deposit of {hold} is used for "
+                "this charge: I take only what you use; the rest is released at once. Start "
+                "charging?",
                 values,
             )
         return Say(
@@ -147,8 +155,9 @@ def make_offer(
     Raises Refused with the reason and a way on."""
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse, rider)
+    booking = bookings.mine_here(work, rider.id, evse.id, work.now)
     try:
-        tariff = tariff_for(work, evse, work.now)
+        tariff = bookings.tariff_of(booking) if booking else tariff_for(work, evse, work.now)
     except (GiveUp, TariffError) as error:
         log.error("no_tariff", evse=evse.code, why=str(error))
         raise Refused(
@@ -170,13 +179,18 @@ def make_offer(
     discounts: tuple[Discount, ...] = ()
     if not keep_coupons:
         discounts += coupons.choose(work, rider.id, evse, tariff, likely_wh=energies[-1])
+    hold = hold_for(tariff, power_w=power_w, at=work.now, discounts=discounts)
+    deposit = bookings.held_deposit(work, booking) if booking else None
+    enough = deposit is not None and deposit.amount_minor >= hold.amount_minor
+    if deposit is not None and enough:
+        hold = Money(deposit.amount_minor, deposit.currency)
     return Offer(
         evse_id=evse.id,
         evse_code=evse.code,
         station_name=evse.pile.station.name,
         tariff=tariff,
-        hold=hold_for(tariff, power_w=power_w, at=work.now, discounts=discounts),
-        lines=lines,
+        hold=hold,
+        lines=(*lines, *_booked_later(work, settings, evse, rider)),
         examples=tuple(examples(tariff, work.now, power_w, energies, discounts, carry)),
         plugged=evse.status == "Occupied",
         suspect=evse.failed_starts >= SUSPECT_AFTER,
@@ -184,6 +198,7 @@ def make_offer(
         carry=carry,
         discounts=discounts,
         before=tuple(examples(tariff, work.now, power_w, energies, carry=carry)),
+        booked=enough,
     )
 
 
@@ -208,6 +223,21 @@ def _wait_tip(
             "saved": Money(saved, tariff.currency),
         },
     )
+
+
+def _booked_later(
+    work: UnitOfWork, settings: Settings, evse: Evse, rider: Rider
+) -> tuple[Say, ...]:
+    """Until when somebody who has not booked has the EVSE."""
+    view = evse_view(work, settings, evse)
+    until = view.free_until
+    if until is None or view.booking is None or view.booking.rider_id == rider.id:
+        return ()
+    text = Say(
+        "Booked by somebody else from {time}: please be done by then; I will remind you.",
+        {"time": Moment(until, evse.pile.station.tz)},
+    )
+    return (text,)
 
 
 def _example_energies(evse: Evse) -> tuple[int, int]:

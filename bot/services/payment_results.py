@@ -13,7 +13,14 @@ from typing import Any, Final
 import structlog
 
 from bot.domain.payment import after, capture_again_s
-from bot.services import action_results, billing, charging, money_watch, payments
+from bot.services import (
+    action_results,
+    billing,
+    booking_news,
+    charging,
+    money_watch,
+    payments,
+)
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.charging import Hold, Refund
@@ -51,6 +58,11 @@ SERVICES: Final[dict[str, Service]] = {
         account=charging.account_of,
         on_refund=charging.on_refund,
         own_state=True,
+    ),
+    "booking": Service(
+        booking_news.on_payment,
+        lock=booking_news.lock_booking,
+        account=booking_news.account_of,
     ),
 }
 

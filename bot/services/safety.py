@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.paging import is_dangerous
-from bot.services import case_intake, charging, handoff, incidents, piles, site_news
+from bot.services import bookings, case_intake, charging, handoff, incidents, piles, site_news
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
@@ -92,6 +92,8 @@ def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> N
         body={"status": "Inoperative"},
         ttl_s=COMMAND_TTL_S,
     )
+    work.session.flush()
+    bookings.recheck(work, settings, pile.id)
 
 
 def put_back(work: UnitOfWork, pile: Pile) -> None:

@@ -14,9 +14,10 @@ from sqlalchemy.orm import selectinload
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.codes import PileCode
 from bot.errors import Refused
-from bot.services import names
+from bot.services import booked, names
 from bot.services.fences import Fence, fences
 from bot.settings import Settings
+from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Pile, Station
@@ -36,18 +37,25 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class EvseView:
-    """An EVSE with what riders are told of it; `as_of` is when the pile was last heard."""
+    """An EVSE with what riders are told of it; `as_of` is when the pile was last heard, `booking`
+    the one that is on or comes next today."""
 
     evse: Evse
     pile: Pile
     state: Availability
     as_of: datetime | None
     kept_for: int | None = None  # the rider for whom we keep it
+    booking: Booking | None = None
 
     def usable_by(self, rider_id: int) -> bool:
         """Whether this rider may start here: for whom it is kept, "reserved" means theirs."""
         mine = self.state is Availability.RESERVED and self.kept_for == rider_id
         return mine or self.state.usable
+
+    @property
+    def free_until(self) -> datetime | None:
+        """When a usable EVSE is somebody's who booked it; None: not for hours."""
+        return self.booking.starts_at if self.booking is not None and self.state.usable else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +110,12 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
             )
         )
     )
-    kept = fences(work, ids)
+    kept, coming = fences(work, ids), booked.ahead(work, ids, work.now)
     return [
         StationView(
             station,
             [
-                evse_view(work, settings, evse, in_session=evse.id in taken, kept=kept)
+                _view(work, settings, evse, evse.id in taken, kept, coming)
                 for pile in station.piles
                 for evse in pile.evses
             ],
@@ -116,26 +124,25 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
     ]
 
 
-def evse_view(
+def evse_view(work: UnitOfWork, settings: Settings, evse: Evse) -> EvseView:
+    """One EVSE with its availability now."""
+    running = select(ChargingSession.id).where(
+        ChargingSession.open, ChargingSession.evse_id == evse.id
+    )
+    in_session = work.session.scalars(running).first() is not None
+    kept, coming = fences(work, [evse.id]), booked.ahead(work, [evse.id], work.now)
+    return _view(work, settings, evse, in_session, kept, coming)
+
+
+def _view(
     work: UnitOfWork,
     settings: Settings,
     evse: Evse,
-    *,
-    in_session: bool | None = None,
-    kept: Mapping[int, Fence] | None = None,
+    in_session: bool,
+    kept: Mapping[int, Fence],
+    coming: Mapping[int, Booking],
 ) -> EvseView:
-    """One EVSE with its availability now."""
-    if in_session is None:
-        in_session = (
-            work.session.scalars(
-                select(ChargingSession.id).where(
-                    ChargingSession.open, ChargingSession.evse_id == evse.id
-                )
-            ).first()
-            is not None
-        )
-    fence = (fences(work, [evse.id]) if kept is None else kept).get(evse.id)
-    pile = evse.pile
+    fence, pile = kept.get(evse.id), evse.pile
     facts = EvseFacts(
         pile.in_service, pile.online, pile.seen_at, evse.status, in_session, fence is not None
     )
@@ -145,6 +152,7 @@ def evse_view(
         availability(facts, work.now, settings.silent_after_s),
         pile.seen_at,
         fence.rider_id if fence is not None else None,
+        coming.get(evse.id),
     )
 
 

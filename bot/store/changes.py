@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, String, cast, event, func, insert, inspect, true
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
+from bot.store.bookings import Booking, BookingChange
 from bot.store.cases import Case, CaseEntry, CaseLink, Clock
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import UnitOfWork, WritingSession
@@ -60,6 +61,12 @@ def _refs(row: Any) -> Iterator[str]:
             yield f"rider:{row.id}"
         case ChargingSession() | Hold():
             yield f"rider:{row.rider_id}"
+        case Booking():
+            yield f"rider:{row.rider_id}"
+            yield f"booking:{row.id}"
+            yield "bookings"
+        case BookingChange():
+            yield f"booking:{row.booking_id}"
         case Pile():
             yield f"pile:{row.id}"
         case Evse() | Command():

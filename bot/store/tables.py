@@ -1,6 +1,7 @@
 """Every table in one import: what the migrations and `create_all` need to see."""
 
 from bot.store.base import Base
+from bot.store.bookings import Booking, BookingCell, BookingChange, BookingRules
 from bot.store.cases import (
     Case,
     CaseEntry,
@@ -57,15 +58,17 @@ from bot.store.waiting import (
 )
 
 __all__ = [
-    "Audit", "Base", "Bill", "BlockedBay", "Buyer", "CannedReply", "Case", "CaseEntry", "CaseLink",
-    "CaseRoute", "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
+    "Audit", "Base", "Bill", "BlockedBay", "Booking", "BookingCell", "BookingChange",
+    "BookingRules", "Buyer", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
+    "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
     "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
     "CouponTemplate", "CreditNote", "Evse", "EvseSample", "FreeEstimate", "Habit", "Hold",
-    "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder",
-    "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck",
-    "OpeningHours", "Outage", "Outbox", "PartnerKey", "Pile", "PileEvent", "Plan", "PlanOffer",
-    "PlanUse", "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
-    "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series",
-    "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",
-    "TariffProposal", "TariffVersion", "Understood", "Viewer", "Waiter", "WebLogin", "WebSession",
+    "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile",
+    "InvoicedOrder", "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media",
+    "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox", "PartnerKey", "Pile", "PileEvent",
+    "Plan", "PlanOffer", "PlanUse", "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch",
+    "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm",
+    "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour", "StaffSession", "Station",
+    "StationHour", "Tariff", "TariffProposal", "TariffVersion", "Understood", "Viewer", "Waiter",
+    "WebLogin", "WebSession",
 ]  # fmt: skip
