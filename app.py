@@ -57,7 +57,15 @@ def make_web(settings: Settings, store: Store) -> Flask:
     from flask import Flask
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from bot.web import health, media, site, stripe_webhook, whatsapp_webhook
+    from bot.web import (
+        health,
+        mail_webhook,
+        media,
+        partner_api,
+        site,
+        stripe_webhook,
+        whatsapp_webhook,
+    )
     from bot.web.drained import Drained
     from bot.web.headers import add_headers
     from devices.broker import wait_ready
@@ -79,6 +87,8 @@ def make_web(settings: Settings, store: Store) -> Flask:
     for blueprint in (
         whatsapp_webhook.blueprint(store, settings),
         stripe_webhook.blueprint(store, settings),
+        mail_webhook.blueprint(store, settings),
+        partner_api.blueprint(store, settings),
         site.blueprint(store, settings),
         media.blueprint(store),
         health.blueprint(store, needed={"database": partial(_ask, store)}, optional=probes),
@@ -138,6 +148,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         action_results,
         booking_news,
         bookings,
+        case_mail,
         case_timers,
         charging,
         clock_breach,
@@ -171,6 +182,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "dispute.timer": fact(disputes.on_timer),
         "action.timer": fact(action_results.on_timer),
         "incident.timer": fact(paging.on_timer),
+        "case.email": fact(case_mail.on_email),
         "case.timer": fact(case_timers.on_timer),
         "clock.timer": fact(clock_breach.on_timer),
         site_news.KIND: fact(site.on_look),
@@ -188,6 +200,7 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     from bot.gateways import payments
     from bot.gateways.delivery import Delivery
     from bot.gateways.invoices import Invoices
+    from bot.gateways.mailer import Mailer
     from bot.gateways.maps import draw
     from bot.gateways.pager import Pager
     from bot.gateways.receipts import Receipts
@@ -200,6 +213,7 @@ def make_deliveries(settings: Settings, store: Store) -> dict[str, Deliver]:
     return {
         "message": Delivery(store, settings, draw, receipts, Invoices(store, settings.brand)),
         "page": Pager(store, settings),
+        "mail": Mailer(settings),
         **{kind: partial(pay_, kind) for kind in payments.KINDS},
     }
 
@@ -477,6 +491,36 @@ def run_staff(options: argparse.Namespace) -> int:
     except PilebotError as error:
         sys.exit(f"{error} Nothing was changed.")
     print(link or f"{options.login} can log in at {settings.console_url}")
+    return 0
+
+
+@command(
+    "partner",
+    argument("do", choices=["add", "list", "revoke"]),
+    argument("what", nargs="?", help="add: the partner's name; revoke: the key's number"),
+    argument("--scopes", default="cases:write,cases:read"),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
+)
+def run_partner(options: argparse.Namespace) -> int:
+    """Makes, lists and revokes the keys of partners for the case API."""
+    from bot.services import partners
+
+    store = open_store(_settings_or_demos("partner", options.demo))
+    if options.do != "list" and not options.what:
+        sys.exit("Whose key? Name the partner, or the number of the key.")
+    try:
+        with store.begin() as work:
+            if options.do == "add":
+                scopes = options.scopes.split(",")
+                print(partners.make(work, None, options.what, scopes=scopes)[1])
+            elif options.do == "revoke":
+                partners.revoke(work, None, int(options.what) if options.what.isdigit() else 0)
+            else:
+                for key in partners.listed(work):
+                    state = "revoked" if key.revoked_at else ", ".join(key.scopes)
+                    print(f"{key.id}  {key.hint}…  {key.name}  {state}")
+    except PilebotError as error:
+        sys.exit(f"{error} Nothing was changed.")
     return 0
 
 

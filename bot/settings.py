@@ -88,9 +88,15 @@ class Settings:
     sms_from: str = setting(
         "Twilio number for emergency SMS to staff; empty: their numbers are paged by WhatsApp", ""
     )
+    mail_webhook_secret: str = setting(
+        "Shared secret of inbound e-mail posted to <PUBLIC_URL>/webhooks/email; empty: that door "
+        "is closed",
+        "", secret=True,
+    )  # fmt: skip
     smtp_url: str = setting(
-        "Mail server for emergency e-mail to staff: smtp://user:password@host:587 (STARTTLS where "
-        "offered) or smtps://host:465; empty: no e-mail",
+        "Mail server for emergency e-mail to staff and answers to cases that came by e-mail: "
+        "smtp://user:password@host:587 (STARTTLS where offered) or smtps://host:465; empty: no "
+        "e-mail",
         "", secret=True, url=("smtp", "smtps"),
     )  # fmt: skip
     mail_from: str = setting("Sender of e-mail", "Pilebot <pilebot@localhost>")

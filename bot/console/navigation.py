@@ -49,6 +49,7 @@ SECTIONS: Final = (
     Section("Figures", "chart-line", "figures_page", "figures.read"),
     Section("Promises", "clock", "promises_page", "promise.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),
+    Section("Partners", "key-round", "partners_page", "partner.manage"),
     Section("Team", "users", "team_page", "team.manage"),
     Section("Audit", "history", "audit_page", "audit.read"),
     Section("More", "menu", "more_page", "self", True),

@@ -145,7 +145,13 @@ def _email(page: _Page) -> str:
     mail["Importance"] = "high"
     again = "\n\nPaged every minute until somebody acknowledges." if danger else ""
     mail.set_content(f"{page.text}{again}\n")
-    server = urlsplit(page.settings.smtp_url)
+    post(page.settings, mail)
+    return ""
+
+
+def post(settings: Settings, mail: EmailMessage) -> None:
+    """Hand a letter to the mail server of the settings. Raises as smtplib does."""
+    server = urlsplit(settings.smtp_url)
     host, safe = server.hostname or "localhost", ssl.create_default_context()
     with _open(server.scheme, host, server.port, safe) as smtp:
         smtp.ehlo()
@@ -154,7 +160,6 @@ def _email(page: _Page) -> str:
         if server.username:
             smtp.login(unquote(server.username), unquote(server.password or ""))
         smtp.send_message(mail)
-    return ""
 
 
 def _open(scheme: str, host: str, port: int | None, safe: ssl.SSLContext) -> smtplib.SMTP:

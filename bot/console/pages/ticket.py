@@ -14,7 +14,7 @@ from bot.console.guard import Routes
 from bot.console.pages.tickets import mates
 from bot.domain.cases import CLASSES, PRIORITIES, STATUSES, TEAMS, TOPICS
 from bot.gateways.media import new_file, store_file
-from bot.services import audit, case_intake, case_review, case_work, cases, reach
+from bot.services import audit, case_intake, case_mail, case_review, case_work, cases, reach
 from bot.services.case_work import NotPossible
 from bot.services.incidents import EVIDENCE_KEPT
 from bot.store.cases import Case, CaseEntry
@@ -160,8 +160,14 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
     @routes.action("/tickets/<int:case_id>/contact", right="case.work")
     def contact(case_id: int) -> Any:
         def act(work: UnitOfWork) -> str:
-            case_work.contacted(work, console.me().actor(), case_id, request.form.get("text", ""))
-            return "Noted. The clocks that waited for a person have stopped."
+            text = request.form.get("text", "")
+            case = case_work.contacted(work, console.me().actor(), case_id, text)
+            if request.form.get("mail") != "yes":
+                return "Noted. The clocks that waited for a person have stopped."
+            key = request.form.get("key", "") or secrets.token_hex(8)
+            if not case_mail.send(work, settings, case, key=key, text=text.strip()):
+                raise NotPossible("It cannot be sent: no mail server is set (SMTP_URL).")
+            return "Sent. The clocks that waited for a person have stopped."
 
         return _do(console, case_id, act)
 

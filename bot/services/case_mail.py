@@ -1,0 +1,93 @@
+"""E-mail as a door to cases: a letter opens one or joins its own; answers go the same way back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from bot.domain import cases as rules
+from bot.domain.cases import TOPICS, topic_in
+from bot.services import cases, clocks
+from bot.settings import Settings
+from bot.store.cases import Case
+from bot.store.database import UnitOfWork
+from bot.store.outbox import emit
+from bot.store.stations import Pile
+
+LANE: Final = "worker"
+_NUMBER: Final = re.compile(r"\bcase\s*#?\s*(\d{1,9})\b", re.IGNORECASE)
+_PILE: Final = re.compile(r"(?<!\d)(\d{4,6})(?:-\d+)?(?!\d)")
+_MACHINES: Final = re.compile(r"(no-?reply|mailer-daemon|postmaster|bounce)", re.IGNORECASE)
+
+
+def on_email(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind "case.email" (bot/web/mail_webhook.py): {from, name, subject, text, id}."""
+    sender, subject = str(body["from"]).casefold(), str(body["subject"])
+    text = str(body["text"]).strip() or subject
+    known = _own_case(work, sender, subject)
+    if known is not None:
+        _join(work, known, text, str(body["id"]))
+        return
+    words = f"{subject}\n{text}"
+    code = topic_in(words) or "other"
+    pile = _pile_in(work, words)
+    case = cases.open_case(
+        work, kind=TOPICS[code].kind, code=code, rider_id=None,
+        pile_id=pile.id if pile else None, text=f"{subject}\n{text}".strip(), source="email",
+        key=str(body["id"]), contact_name=str(body["name"]) or sender.partition("@")[0],
+        contact=sender,
+    )  # fmt: skip
+    if not _MACHINES.search(sender) and not body.get("auto"):
+        send(
+            work, settings, case, key=f"ack:{body['id']}",
+            text=f"Thank you for writing. This is case {case.id}. A person reads it and answers "
+            "here. Please keep the number in the subject when you write again.",
+        )  # fmt: skip
+
+
+def _own_case(work: UnitOfWork, sender: str, subject: str) -> Case | None:
+    """The case that a letter names, where it is from the one who opened it: a number alone proves
+    nothing."""
+    found = _NUMBER.search(subject)
+    case = work.session.get(Case, int(found[1])) if found else None
+    if case is None or case.contact.casefold() != sender:
+        return None
+    return work.session.get(Case, case.merged_into) if case.merged_into else case
+
+
+def _join(work: UnitOfWork, case: Case, text: str, key: str) -> None:
+    locked = work.session.get_one(Case, case.id, with_for_update=True, populate_existing=True)
+    cases.entry(work, locked, "again", text, body={"source": "email"}, key=f"re:email:{key}")
+    locked.updated_at = work.now
+    if locked.status == "waiting_rider":
+        locked.status = "assigned"
+        clocks.resume(work, cases.subject(locked.id), why="they answered by e-mail")
+    elif locked.status in ("done", "closed"):
+        locked.status = "assigned" if locked.owner_id else "new"
+        locked.closed_at = locked.solved_at = None
+        clocks.stop(work, "call_back", cases.subject(locked.id), event="answered by e-mail")
+        cases.entry(work, locked, "reopened", "They wrote again after it was done")
+        cases.start_clock(work, locked, "first_reply", at=work.now, round_=locked.rounds + 1)
+
+
+def _pile_in(work: UnitOfWork, text: str) -> Pile | None:
+    for found in _PILE.finditer(text):
+        pile = work.session.scalars(select(Pile).where(Pile.number == found[1])).first()
+        if pile is not None:
+            return pile
+    return None
+
+
+def send(work: UnitOfWork, settings: Settings, case: Case, *, key: str, text: str) -> bool:
+    """Write to who opened a case by e-mail; False where no mail server is set."""
+    if not settings.smtp_url or "@" not in case.contact:
+        return False
+    topic = rules.TOPICS[case.code].title
+    body = {"to": case.contact, "subject": f"[Case {case.id}] {topic}", "text": text}
+    return emit(
+        work, key=f"mail:case:{case.id}:{key}"[:160], lane=LANE, stream=f"case:{case.id}",
+        kind="mail", body=body,
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""The case API for partners (site owners, property managers): JSON, a key each, few requests.
+
+POST /api/partner/cases            {message_id, topic, text, pile | place, contact_name, contact}
+GET  /api/partner/cases/<case>     what became of it
+POST /api/partner/cases/<case>/notes  {message_id, text}
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, g, jsonify, request
+from sqlalchemy import select
+
+from bot.domain.cases import STATUSES, TOPICS
+from bot.services import cases, partners
+from bot.settings import Settings
+from bot.store.cases import Case, PartnerKey
+from bot.store.database import Store, UnitOfWork
+from bot.store.stations import Pile
+
+BODY_MAX: Final = 64 * 1024
+_ID_MAX: Final = 80
+_LONGEST: Final = {
+    "message_id": _ID_MAX, "topic": 20, "text": 4000, "pile": 6, "place": 200,
+    "contact_name": 120, "contact": 160,
+}  # fmt: skip
+
+
+class Wrong(Exception):
+    """An answer that is no success: its code, and what to do about it."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code, self.why = code, why
+
+
+def blueprint(store: Store, settings: Settings) -> Blueprint:
+    """401 for a wrong key, 403 for a scope or site that is not the key's, 429 for more than 60 a
+    minute; every error is JSON {"error": …}."""
+    api = Blueprint("partner_api", __name__, url_prefix="/api/partner")
+
+    @api.errorhandler(Wrong)
+    def say(error: Wrong) -> tuple[Response, int]:
+        answer = jsonify(error=error.why)
+        if error.code == 429:
+            answer.headers["Retry-After"] = "60"
+        return answer, error.code
+
+    @api.before_request
+    def enter() -> None:
+        if (request.content_length or 0) > BODY_MAX:
+            raise Wrong(413, "At most 64 kB.")
+        request.max_content_length = BODY_MAX
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        with store.begin() as work:
+            key = partners.find(work, secret.strip()) if scheme.casefold() == "bearer" else None
+            if key is None:
+                raise Wrong(401, "Send Authorization: Bearer with a key of yours.")
+            asked_too_often = not partners.used(work, key)
+        if asked_too_often:
+            raise Wrong(429, f"At most {partners.PER_MINUTE} requests a minute.")
+        g.partner = key
+
+    @api.post("/cases")
+    def report() -> tuple[Response, int]:
+        key, told = _key("cases:write"), _told("message_id", "text")
+        with store.begin() as work:
+            pile = _pile(work, key, told)
+            code = told.get("topic") or "other"
+            if code not in TOPICS:
+                raise Wrong(400, f"topic is one of {', '.join(TOPICS)}.")
+            case = cases.open_case(
+                work, kind=TOPICS[code].kind, code=code, rider_id=None,
+                pile_id=pile.id if pile else None, text=told["text"], source="partner",
+                key=f"{key.id}:{told['message_id']}", place=told.get("place", ""),
+                contact_name=told.get("contact_name") or key.name,
+                contact=told.get("contact") or f"partner {key.id}",
+            )  # fmt: skip
+            new = case.created_at == work.now and case.key.endswith(told["message_id"])
+            cases.link(work, case, "partner", str(key.id), quiet=True)
+            answer = _shown(work, case)
+        return jsonify(answer), 201 if new else 200
+
+    @api.get("/cases/<int:case_id>")
+    def one(case_id: int) -> Response:
+        key = _key("cases:read")
+        with store.read() as work:
+            return jsonify(_shown(work, _own(work, key, case_id)))
+
+    @api.post("/cases/<int:case_id>/notes")
+    def note(case_id: int) -> tuple[Response, int]:
+        key, told = _key("cases:write"), _told("message_id", "text")
+        with store.begin() as work:
+            case = _own(work, key, case_id)
+            cases.entry(
+                work, case, "again", told["text"], body={"source": "partner"},
+                key=f"re:partner:{key.id}:{told['message_id']}",
+            )  # fmt: skip
+            case.updated_at = work.now
+            answer = _shown(work, case)
+        return jsonify(answer), 201
+
+    return api
+
+
+def _key(scope: str) -> PartnerKey:
+    key: PartnerKey = g.partner
+    if scope not in key.scopes:
+        raise Wrong(403, f"This key has no scope {scope}.")
+    return key
+
+
+def _told(*needed: str) -> dict[str, str]:
+    """The body's known fields as texts of a sane length."""
+    raw = request.get_json(silent=True)
+    if not isinstance(raw, dict):
+        raise Wrong(400, "Send a JSON object.")
+    told = {name: raw[name] for name in _LONGEST if raw.get(name) is not None}
+    for name, value in told.items():
+        if not isinstance(value, str) or len(value) > _LONGEST[name]:
+            raise Wrong(400, f"{name} is a text of at most {_LONGEST[name]} characters.")
+    for name in needed:
+        if not told.get(name, "").strip():
+            raise Wrong(400, f"{name} is missing.")
+    return told
+
+
+def _pile(work: UnitOfWork, key: PartnerKey, told: dict[str, str]) -> Pile | None:
+    """The pile a report names, at a site of the partner's."""
+    if "pile" not in told:
+        return None
+    pile = work.session.scalars(select(Pile).where(Pile.number == told["pile"])).first()
+    if pile is None:
+        raise Wrong(404, f"There is no pile {told['pile']}.")
+    if key.station_ids and pile.station_id not in key.station_ids:
+        raise Wrong(403, "That pile is at no site of yours.")
+    return pile
+
+
+def _own(work: UnitOfWork, key: PartnerKey, case_id: int) -> Case:
+    """A case that this partner has reported; others do not exist for it."""
+    case = work.session.get(Case, case_id)
+    tied = {(each.kind, each.ref) for each in cases.links(work, case_id)} if case else set()
+    if case is None or ("partner", str(key.id)) not in tied:
+        raise Wrong(404, "There is no such case of yours.")
+    return case
+
+
+def _shown(work: UnitOfWork, case: Case) -> dict[str, Any]:
+    """What a partner may know: nothing about riders or staff."""
+    due = cases.next_deadline(work, case)
+    return {
+        "case": case.merged_into or case.id, "status": case.status,
+        "status_text": STATUSES[case.status], "topic": case.code,
+        "opened_at": case.created_at.isoformat(), "updated_at": case.updated_at.isoformat(),
+        "next_deadline": due.due_at.isoformat() if due and due.due_at else None,
+        "missing": list(cases.missing(work, case)), "result": case.result,
+    }  # fmt: skip
