@@ -218,6 +218,16 @@ class Settings:
         "many whole units of the currency; above it a supervisor decides",
         30,
     )
+    wallet: str = setting(
+        "Prepaid wallets for riders. Keeping riders' money may need a licence where you are: off "
+        "takes no new money and pays no new charge with it; what is there can be paid out",
+        "on", one_of=("on", "off"),
+    )  # fmt: skip
+    top_up_bonuses: str = setting(
+        "What a top-up adds as bonus, by currency, in whole units, as EUR:50:5,EUR:100:20 (who "
+        "tops up 100 or more gets 20); empty: nothing",
+        "",
+    )
     terms_version: str = setting("Version of the terms shown to new riders", "2026-11")
     terms_url: str = setting("Where the terms can be read; empty: <PUBLIC_URL>/terms", "")
     seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")

@@ -24,6 +24,11 @@ STATES = {
     Availability.FREE: Say("free"),
     Availability.PLUGGED: Say("cable plugged in"),
 }
+OTHERWISE = {
+    "card": Say("Pay by card"),
+    "wallet": Say("Pay from wallet"),
+    "family": Say("Family wallet"),
+}
 
 
 def ask_pile(turn: Turn, slots: Mapping[str, Any]) -> Replies:
@@ -68,12 +73,16 @@ def show_offer(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     evse: Evse = slots["evse"]
     offer = charging.offer(
         turn.work, turn.settings, evse=evse, rider=turn.rider,
-        keep_coupons=slots.get("coupon") == LATER,
+        keep_coupons=slots.get("coupon") == LATER, pays=slots.get("pays"),
     )  # fmt: skip
     turn.keep["offer"] = json.dumps(offer.body)
     options = [Option("=yes", Say("Yes, start")), Option("deny", Say("Not now"))]
+    chosen = {name: slots[name] for name in ("coupon", "pays") if slots.get(name)}
+    for other in offer.others[:1]:
+        query = urlencode({"pile": evse.code, **chosen, "pays": other})
+        options.append(Option(f"start_charge?{query}", OTHERWISE[other]))
     if any(each.kind == "coupon" for each in offer.discounts):
-        query = urlencode({"pile": evse.code, "coupon": LATER})
+        query = urlencode({"pile": evse.code, **chosen, "coupon": LATER})
         options.append(Option(f"start_charge?{query}", Say("Use coupon later")))
     return Choose(offer.text, options)
 
@@ -85,6 +94,7 @@ class Start:
     pile: PilePoint = ask(ask_pile, PILE)
     evse: Evse = ask(ask_evse, EVSE)
     coupon: str | None = maybe(CHOICE)
+    pays: str | None = maybe(CHOICE)
     offer: str | None = maybe(KEPT)
     agreed: bool = ask(show_offer, AGREED)
 
@@ -93,7 +103,7 @@ class Start:
 def start(turn: Turn, want: Start) -> Replies | None:
     """The yes. What follows (hold, plug in, started) is told as it happens."""
     if want.offer is None:  # the dialog was opened before a deploy that forgot it
-        return show_offer(turn, {"evse": want.evse})
+        return show_offer(turn, {"evse": want.evse, "coupon": want.coupon, "pays": want.pays})
     charging.start(
         turn.work,
         turn.settings,

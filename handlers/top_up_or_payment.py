@@ -9,14 +9,33 @@ from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.replies import Choose, Link, Option, Replies, Say, Value
 from bot.services import cards, charging, debts
+from bot.services import wallet as prepaid
 from bot.services.debts import Debt
 from bot.services.notices import pay_button
 from bot.store.charging import ChargingSession
+from handlers import auto_top_up, top_up, wallet
 
 # "remove my card" in the shipped languages; anything else is asked by buttons.
 _REMOVE = re.compile(
     r"(?i)\b(remove|delete|forget|elimin\w*|quit\w*|borr\w*|remov\w*|exclu\w*|apag\w*|supprim\w*"
     r"|retir\w*|lösch\w*|entfern\w*)\b|删除|移除|解绑|去掉"
+)
+# What else is said of prepaid money in the shipped languages.
+_AUTO = re.compile(
+    r"(?i)\bauto[ -]?(?:pay|top|re|auf|zahl)|automat\w* (?:top|re|auf|pa)|recarga autom"
+    r"|自动(?:充值|付|扣)|(?:recharge|paiement|pago) automat"
+)
+_NO_MORE = re.compile(
+    r"(?i)\b(off|stop|cancel\w*|disable|desactiv\w*|desativ\w*|deslig\w*|apag\w*|désactiv\w*"
+    r"|arrêt\w*|annul\w*|aus|abschalten|ausschalten|deaktivier\w*|beenden)\b|关|取消|停"
+)
+_ADD = re.compile(
+    r"(?i)\b(?:top[ -]?up|add|load|put|fund|recharge|recarg\w*|recarreg\w*|adicion\w*|añad\w*"
+    r"|recharger|alimenter|créditer|aufladen|aufstocken|einzahlen)\b|充值|充钱|存钱|加钱"
+)
+_BALANCE = re.compile(
+    r"(?i)\b(?:wallet|balance|bal|saldo|monedero|carteira|solde|portefeuille|guthaben|credit left"
+    r"|kontostand|how much (?:credit|money))\b|余额|钱包"
 )
 PAGE = Say("Open payment page")
 
@@ -26,7 +45,7 @@ PAGE = Say("Open payment page")
     digression=True,
     words=("pay", "card", "cards", "my card", "remove card", "remove a card", "remove my card"),
 )
-def paying(turn: Turn) -> Replies:
+def paying(turn: Turn) -> Replies | None:
     """A debt comes first; a card is removed only after a second yes."""
     wanted = turn.value("do")
     if wanted == "removed":
@@ -35,28 +54,57 @@ def paying(turn: Turn) -> Replies:
         return _ask_to_remove(turn)
     owed = debts.oldest(turn.work, turn.rider.id)
     if owed is not None:
-        return _pay(turn, owed) if wanted == "pay" else _owes(owed)
-    if wanted == "pay":
+        return _pay(turn, owed, wanted) if wanted in {"pay", "wallet"} else _owes(turn, owed)
+    if wanted in {"pay", "wallet"}:
         return Say("Nothing is owed any more: everything is paid.")
-    return _card(turn)
+    return _prepaid(turn) or _card(turn)
 
 
-def _owes(owed: Debt) -> Replies:
+def _prepaid(turn: Turn) -> Replies | None:
+    """What was said of the wallet, in other words than its commands."""
+    text = turn.heard.text if turn.heard.payload is None else ""
+    if not text or turn.settings.wallet == "off":
+        return None
+    if _AUTO.search(text):
+        if _NO_MORE.search(text):
+            return auto_top_up.off(turn)
+        question = Say("Automatic top-up is for you to switch on and off here.")
+        return Choose(question, [Option("auto_top_up", Say("Auto top-up"))])
+    if _ADD.search(text):
+        return top_up.by_words(turn)
+    return wallet.show(turn) if _BALANCE.search(text) else None
+
+
+def _owes(turn: Turn, owed: Debt) -> Replies:
     text = Say(
         "You owe {amount} for your charge at {evse} (bill {number}). When it is paid you can "
         "charge again.",
         _values(owed),
     )
+    by_wallet = _wallet_pays(turn, owed)
+    options = [Option("top_up_or_payment?do=wallet", Say("Pay from wallet"))] if by_wallet else []
     if owed.pay_url:
-        return Link(text, PAGE, owed.pay_url)
-    return Choose(text, [pay_button(owed.session_id, owed.due)])
+        page = Link(text, PAGE, owed.pay_url)
+        return [page, Choose(Say("Or pay it from your wallet."), options)] if options else page
+    return Choose(text, [pay_button(owed.session_id, owed.due), *options])
 
 
-def _pay(turn: Turn, owed: Debt) -> Replies:
-    """The saved card, else the page; what comes of it is told as it happens."""
-    if owed.pay_url:
-        return _owes(owed)
+def _wallet_pays(turn: Turn, owed: Debt) -> bool:
+    if turn.settings.wallet == "off":
+        return False
+    return prepaid.own_payer(turn.work, turn.rider.id, owed.due) is not None
+
+
+def _pay(turn: Turn, owed: Debt, by: str | None) -> Replies | None:
+    """The wallet, the saved card, else the page; what comes of it is told as it happens."""
     session = turn.work.session.get_one(ChargingSession, owed.session_id)
+    if by == "wallet":
+        if not _wallet_pays(turn, owed):
+            return _owes(turn, owed)
+        charging.collect(turn.work, session, by=prepaid.OWN)
+        return None
+    if owed.pay_url:
+        return _owes(turn, owed)
     charging.collect(turn.work, session)
     return Say("One moment: I am preparing the payment of {amount}.", {"amount": owed.due})
 
@@ -74,7 +122,7 @@ def _card(turn: Turn) -> Replies:
                 "a secure page to enter one; you pay only for what you use. Please never send "
                 "card numbers in this chat."
             ),
-            [Option("start_charge", Say("Start a charge"))],
+            [Option("start_charge", Say("Start a charge")), Option("wallet", Say("Wallet"))],
         )
     return Choose(
         Say(
@@ -86,6 +134,7 @@ def _card(turn: Turn) -> Replies:
         [
             Option("top_up_or_payment?do=remove", Say("Remove card")),
             Option("start_charge", Say("Start a charge")),
+            Option("wallet", Say("Wallet")),
         ],
     )
 

@@ -26,11 +26,13 @@ INTERNAL = {
     "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
     "not_me", "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked",
-    "queue_leave", "queue_snooze",
+    "queue_leave", "queue_snooze", "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family",
+    "family_invite", "pay_out",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
+    "auto_top_up_off": "auto_top_up", "family_invite": "family",
     "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
     "out_of_scope": "unclear", "refund": "human_handoff",
     "photo_choice": "two_codes", "queue_accept": "queue", "queue_snooze": "queue_silence",

@@ -63,6 +63,15 @@ def says(world: World, who: str, text: str) -> None:
     world.rider_says(phone_of(who), text)
 
 
+@step(r"(rider|other) forwards the code")
+def forwards(world: World, who: str) -> None:
+    """What the other of the two was given to be forwarded, written with their own hand."""
+    giver = OTHER if who == "rider" else RIDER
+    given = [each.get("text", "") for each in world.phone(giver)]
+    code = next(found[1] for text in reversed(given) if (found := re.search(r"join (\w{8})", text)))
+    world.rider_says(phone_of(who), f"join {code}")
+
+
 @step(r"(rider|other) taps (.+)")
 def taps(world: World, who: str, title: str) -> None:
     world.rider_taps(phone_of(who), title)

@@ -241,6 +241,7 @@ class StationKind:
 
 
 AGREED = Agreed()
+SURE = Agreed()  # money moves: the command said once more shows it again, it is no yes
 PILE = PileKind()
 EVSE = EvseKind()
 KEPT = Kept()

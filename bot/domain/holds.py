@@ -28,6 +28,8 @@ _ABOUT_ONE: Final = {
     "PLN": "4", "RON": "5", "SEK": "10", "THB": "40", "TRY": "40", "ZAR": "20",
 }  # fmt: skip
 
+CURRENCIES: Final = frozenset(_SMALLEST) | frozenset(_ABOUT_ONE)  # those we know by name
+
 PLAN_S: Final = 4 * 3600  # without the rider's own plan: this long at full power ...
 PLAN_MOST_WH: Final = 40_000  # ... but no more than this
 LEAST: Final = 3  # holds lie between these, in "about one euro"
@@ -38,7 +40,7 @@ NEAR_PERCENT: Final = 80  # of the hold: the rider is told
 def smallest_charge(currency: str) -> int:
     """The smallest amount worth capturing, in minor units; below it the bill is waived."""
     known = _SMALLEST.get(currency)
-    major = Decimal(known) if known else Decimal("0.5") * _about_one(currency)
+    major = Decimal(known) if known else Decimal("0.5") * about_one(currency)
     return int(major.scaleb(exponent(currency)).to_integral_value(ROUND_CEILING))
 
 
@@ -64,7 +66,7 @@ def hold_for(
     cost = max(price(tariff, usage, discounts=discounts).gross_minor, min(plain, reach))
     unit = 10 ** exponent(tariff.currency)
     whole = -(-cost // unit) * unit
-    scale = _about_one(tariff.currency) * unit
+    scale = about_one(tariff.currency) * unit
     least = max(int(LEAST * scale), smallest_charge(tariff.currency))
     return Money(max(least, min(whole, int(MOST * scale))), tariff.currency)
 
@@ -79,6 +81,7 @@ def stop_threshold(
     return max(hold_minor // 2, hold_minor - max(1, margin))
 
 
-def _about_one(currency: str) -> Decimal:
+def about_one(currency: str) -> Decimal:
+    """About one euro in a currency, in its major units."""
     known = _ABOUT_ONE.get(currency)
     return Decimal(known) if known else Decimal(100 if exponent(currency) == 0 else 1)

@@ -57,6 +57,7 @@ class Terms:
     hold_minor: int
     stop_minor: int  # cost at which charging stops so that the hold is not passed
     smallest_minor: int  # below this nothing is captured
+    pays: str = "card"  # or "wallet", or "family": another rider's wallet
     limits: Limits = field(default_factory=Limits)
     discounts: tuple[Discount, ...] = ()  # coupons and the plan pinned to this charge
     carry: Carry = NO_CARRY  # of the charge this one goes on from
@@ -111,6 +112,7 @@ class SessionFacts:
     refund_minor: int = 0  # credited since: the meter ended lower than billed
     asked_minor: int | None = None  # what the last capture or payment was for
     collecting: bool = False  # a payment is asked for as soon as the old hold is gone
+    debt_by: str = "card"  # what that payment is asked of: the card, or the wallet
     told: tuple[str, ...] = ()
     tells: int = 0  # notices so far: numbers them
     voids: int = 0
@@ -456,9 +458,10 @@ class NotMe:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Staff or the rider ask once more for what is owed."""
+    """Staff or the rider ask once more for what is owed, of the card or of the wallet."""
 
     at: datetime
+    by: str = "card"
 
 
 Event = (
@@ -476,10 +479,11 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class PlaceHold:
-    """Hold money; `take`: it pays a bill and is taken at once."""
+    """Hold money; `take`: it pays a bill and is taken at once. `by`: the card, or whose wallet."""
 
     amount_minor: int
     take: bool = False
+    by: str = "card"
 
 
 @dataclass(frozen=True, slots=True)
@@ -585,6 +589,7 @@ def dump_facts(facts: SessionFacts) -> dict[str, Any]:
         "hold_minor": terms.hold_minor,
         "stop_minor": terms.stop_minor,
         "smallest_minor": terms.smallest_minor,
+        "pays": terms.pays,
         "limits": {each.name: getattr(terms.limits, each.name) for each in fields(terms.limits)},
         "discounts": [dump_discount(each) for each in terms.discounts],
         "carry": asdict(terms.carry),

@@ -16,7 +16,7 @@ CAPTURE_MARGIN: Final = timedelta(hours=12)  # before a hold expires by itself
 def yes(step: Step, _event: on.Yes) -> None:
     if step.now.state == "holding" and step.now.hold == "none":
         step.set(hold="placing")
-        step.do(on.PlaceHold(step.now.terms.hold_minor))
+        step.do(on.PlaceHold(step.now.terms.hold_minor, by=step.now.terms.pays))
         step.timer("hold", step.now.terms.limits.pay_timeout_s)
 
 
@@ -26,11 +26,16 @@ def hold_adopted(step: Step, event: on.HoldAdopted) -> None:
         hold_placed(step, on.HoldPlaced(event.at, event.capture_before))
 
 
-def collect(step: Step, _event: on.Collect) -> None:
-    """What is owed is asked for again: of the hold that still stands, else by a payment."""
+def collect(step: Step, event: on.Collect) -> None:
+    """What is owed is asked for again: of the hold that still stands, else by a payment. A page
+    that is open is taken back first when the rider wants to pay otherwise."""
     if step.now.state != "debt":
         return
-    if step.now.hold == "held":
+    step.set(debt_by=event.by)
+    if step.now.hold in {"placing", "waiting"} and event.by != "card":
+        step.set(collecting=True)
+        step.void()
+    elif step.now.hold == "held":
         step.set(collecting=True)
         _take_debt(step)
     elif step.now.hold == "voiding":

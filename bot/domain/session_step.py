@@ -96,7 +96,7 @@ class Step:
     def ask_payment(self) -> None:
         """A debt whose hold is gone is paid by a payment of its own, taken at once."""
         self.set(hold="placing", collecting=False, asked_minor=self.now.due_minor)
-        self.do(on.PlaceHold(self.now.due_minor, take=True))
+        self.do(on.PlaceHold(self.now.due_minor, take=True, by=self.now.debt_by))
 
     def owe(self) -> None:
         self.cancel("capture")

@@ -167,6 +167,10 @@ class _Receipt(Page):
         pairs = [(saying, self.show(amount)) for saying, amount in money]
         if bill.card_label:
             pairs.insert(0, (Say("Card"), bill.card_label))
+        if bill.wallet is not None:
+            pairs.insert(0, (Say("Paid by"), bill.wallet.owner or self.say(Say("Wallet"))))
+            if bill.wallet.bonus.amount_minor and not bill.wallet.owner:
+                pairs.append((Say("Of it bonus"), self.show(bill.wallet.bonus)))
         names = [(Say("Session"), str(bill.session_id))]
         names += [(Say("Payment"), bill.payment_reference)] if bill.payment_reference else []
         names += [(Say("Transaction"), bill.transaction_id)] if bill.transaction_id else []

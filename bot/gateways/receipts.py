@@ -11,7 +11,7 @@ from bot.domain.pricing import Line
 from bot.gateways.receipt_pdf import LINES, ReceiptView, receipt_pdf
 from bot.replies import Amount, Moment, Rate, Say, Value
 from bot.services import entities
-from bot.services.billing import BillView, bill_view
+from bot.services.billing import BillView, WalletPart, bill_view
 from bot.services.offers import stack
 from bot.services.tariffs import conditions
 from bot.settings import Settings
@@ -76,6 +76,8 @@ def _paid(bill: BillView) -> Say:
     """What happened to the hold; a receipt must not say "released" of money that never came."""
     if bill.owed or bill.payment_state in ("failed", "expired"):
         return Say("Not paid yet: {total} is due.", {"total": bill.total})
+    if bill.wallet is not None:
+        return _by_wallet(bill, bill.wallet)
     if bill.by_payment:
         return Say("Paid: {total}.", {"total": bill.captured})
     rest = Money(bill.hold.amount_minor - bill.total.amount_minor, bill.total.currency)
@@ -83,6 +85,20 @@ def _paid(bill: BillView) -> Say:
     if bill.card_label:
         return Say("Of the {hold} held on {card}, {rest} is released.", values)
     return Say("Of the {hold} held, {rest} is released.", values)
+
+
+def _by_wallet(bill: BillView, part: WalletPart) -> Say:
+    values: dict[str, Value] = {
+        "cash": part.cash, "bonus": part.bonus, "hold": bill.hold, "rest": bill.released,
+        "name": part.owner,
+    }  # fmt: skip
+    paid = Say("Paid from your wallet: {cash} cash, {bonus} bonus.", values)
+    if part.owner:  # what kinds of money the owner has is not the member's business
+        values["amount"] = bill.captured
+        paid = Say("Paid from the wallet of {name}: {amount}.", values)
+    if bill.by_payment:
+        return paid
+    return Say("{paid} Of the {hold} reserved, {rest} is free again.", {**values, "paid": paid})
 
 
 def _line(bill: BillView, line: Line) -> Say:

@@ -28,6 +28,7 @@ from bot.store.invoices import InvoicedOrder
 from bot.store.riders import Rider
 from bot.store.stations import Evse
 from bot.store.upsert import insert
+from bot.store.wallet import Wallet, WalletEntry
 
 SERIES, CREDIT_SERIES = "bill", "credit"
 # Who owes or owns: a rider's debt to us, money at the provider, what we earned, tax we owe.
@@ -35,6 +36,15 @@ PROVIDER, REVENUE, REFUNDS, WAIVED = "provider", "revenue", "refunds", "waived"
 HELD = "held"  # money at the provider that is still the rider's
 # Reasons of refunds that give back what was never ours.
 OWED_BACK = frozenset({"meter", "duplicate", "payout"})
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPart:
+    """What a wallet paid; `owner` is the name of its owner where that is somebody else."""
+
+    cash: Money
+    bonus: Money
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class BillView:
     transaction_id: str
     owed: bool = False  # not paid yet
     by_payment: bool = False  # paid afterwards by a payment of its own, nothing was held for it
+    wallet: WalletPart | None = None  # paid by a wallet instead of a card
 
     @property
     def total(self) -> Money:
@@ -260,10 +271,10 @@ def post_refunded(work: UnitOfWork, refund: Refund, account: str, *, failed: boo
     source = f"refund:{refund.id}"
     post(work, source=source, kind=kind, currency=refund.currency, amounts=amounts)
     if not failed:
-        _tell_invoices(work, refund)
+        tell_invoices(work, refund)
 
 
-def _tell_invoices(work: UnitOfWork, refund: Refund) -> None:
+def tell_invoices(work: UnitOfWork, refund: Refund) -> None:
     """Money went back: what is on an invoice needs a credit note (bot/services/invoices.py)."""
     subject = work.session.get_one(Hold, refund.hold_id).subject
     on_invoice = select(InvoicedOrder.subject).where(InvoicedOrder.subject == subject)
@@ -357,8 +368,22 @@ def bill_view(work: UnitOfWork, bill_id: int) -> BillView:
         refunded=Money(sum(each.amount_minor for each in refunds), row.currency),
         payment_state=hold.state if hold else "none",
         payment_reference=(hold.payment_intent if hold else None) or "",
-        card_label=rider.card_label or "",
+        card_label=(rider.card_label or "") if hold is None or hold.method == "card" else "",
         transaction_id=session.transaction_id or "",
         owed=session.state == "debt",
         by_payment=hold is not None and hold.purpose == "debt",
+        wallet=_of_wallet(work, hold) if hold is not None and hold.method == "wallet" else None,
     )
+
+
+def _of_wallet(work: UnitOfWork, hold: Hold) -> WalletPart:
+    """What a wallet paid of a hold."""
+    taken = WalletEntry.source == f"hold:{hold.id}", WalletEntry.kind == "captured"
+    entry = work.session.scalars(select(WalletEntry).where(*taken)).first()
+    cash, bonus = (-entry.cash_held_minor, -entry.bonus_held_minor) if entry else (0, 0)
+    owner = ""
+    if entry is not None:
+        owned = work.session.get_one(Wallet, entry.wallet_id)
+        if owned.rider_id != hold.rider_id:
+            owner = work.session.get_one(Rider, owned.rider_id).name
+    return WalletPart(Money(cash, hold.currency), Money(bonus, hold.currency), owner)

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from bot.services import charge_books
+from bot.services import charge_books, wallet_books
 from bot.services.billing import CREDIT_SERIES, HELD, PROVIDER, REFUNDS, REVENUE, SERIES, WAIVED
 from bot.store.charging import Bill, CreditNote, Hold, LedgerEntry, Refund, Series
 from bot.store.database import UnitOfWork
@@ -38,7 +38,10 @@ class Part:
     side_of: Callable[[str], str | None]
 
 
-PARTS: Final = [Part(charge_books.earned, charge_books.open_sides, charge_books.side_of)]
+PARTS: Final = [
+    Part(charge_books.earned, charge_books.open_sides, charge_books.side_of),
+    Part(wallet_books.earned, wallet_books.open_sides, wallet_books.side_of),
+]
 _OURS: Final = frozenset({PROVIDER, REVENUE, REFUNDS, WAIVED, HELD})
 _OUR_FAMILIES: Final = ("tax:", f"{HELD}:")
 
@@ -52,6 +55,7 @@ def audit(work: UnitOfWork) -> list[str]:
         *_open_sides(work),
         *_still_held(work),
         *_gaps(work),
+        *wallet_books.faults(work),
     ]
 
 

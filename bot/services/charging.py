@@ -7,7 +7,7 @@ carry out its commands (rows and outbox effects) in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from bot.services import (
     incidents,
     money_watch,
     outages,
+    paying,
     payments,
     session_effects,
     site_news,
@@ -87,11 +88,12 @@ class Progress:
 
 
 def offer(
-    work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider, keep_coupons: bool = False
-) -> Offer:
+    work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider,
+    keep_coupons: bool = False, pays: str | None = None,
+) -> Offer:  # fmt: skip
     """What a charge costs at an EVSE now, and what is held for it. Raises Refused with the reason:
     offline, out of service, faulted, occupied, reserved, charging elsewhere, unpaid debt."""
-    return make_offer(work, settings, evse=evse, rider=rider, keep_coupons=keep_coupons)
+    return make_offer(work, settings, evse=evse, rider=rider, keep_coupons=keep_coupons, pays=pays)
 
 
 def start(
@@ -129,8 +131,14 @@ def start(
     adopted = deposit is not None and payments.adoptable(
         work, deposit, rider_id=rider.id, least=least
     )
-    hold = deposit.amount_minor if deposit is not None and adopted else agreed.hold_minor
-    terms = _terms(settings, agreed, hold, evse, work.now)
+    hold, pays = agreed.hold_minor, agreed.pays
+    if deposit is not None and adopted:
+        hold, pays = deposit.amount_minor, deposit.method
+    else:
+        paying.still_pays(work, rider, least, pays, evse.code)
+    terms = replace(_terms(settings, agreed, hold, evse, work.now), pays=pays)
+    if pays != paying.CARD:  # nothing is too little for a wallet
+        terms = replace(terms, smallest_minor=1)
     plugged_at = work.now if evse.status == "Occupied" else None
     facts = SessionFacts(terms=terms, created_at=work.now, plugged_at=plugged_at)
     session = ChargingSession(
@@ -192,9 +200,10 @@ def request_stop(
     _happen(work, session, [on.StopRequested(work.now, by)], key=f"stop:{key}")
 
 
-def collect(work: UnitOfWork, session: ChargingSession) -> None:
-    """Ask once more for what is owed: the saved card, else a link to the payment page."""
-    _happen(work, session, [on.Collect(work.now)])
+def collect(work: UnitOfWork, session: ChargingSession, *, by: str = paying.CARD) -> None:
+    """Ask once more for what is owed: the saved card, else a link to the payment page; or the
+    wallet, which pays at once."""
+    _happen(work, session, [on.Collect(work.now, by)])
 
 
 def somebody_waits(work: UnitOfWork, evse_id: int, *, waits: bool) -> None:
@@ -599,10 +608,12 @@ def _happen(
     """Let a session live through events, one transaction, one writer at a time."""
     _lock(work, session)
     first = facts = load_facts(session.facts, load_tariff(session.tariff))
-    for event in events:
-        before = facts
+    waiting = list(events)
+    while waiting:
+        event, before = waiting.pop(0), facts
         facts, commands = advance(facts, event)
-        session_effects.carry_out(work, session, facts, commands, key=key)
+        answered = session_effects.carry_out(work, session, facts, commands, key=key)
+        waiting = [*answered, *waiting]
         if facts.state != before.state:
             log.info(
                 "session", session_id=session.id, state=facts.state, cause=type(event).__name__

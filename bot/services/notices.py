@@ -41,6 +41,11 @@ class Occasion:
         return self.money(self.facts.terms.hold_minor)
 
     @property
+    def by_wallet(self) -> bool:
+        """Whether a wallet pays for it, so that no bank has anything to show."""
+        return self.facts.terms.pays != "card"
+
+    @property
     def energy(self) -> Amount:
         return Amount(self.facts.energy_wh(), "wh")
 
@@ -101,6 +106,12 @@ def _pay(on: Occasion) -> Reply:
 
 
 def _held(on: Occasion) -> Reply:
+    if on.by_wallet:
+        return Say(
+            "{hold} is reserved in the wallet; you pay only for what you use. I am starting {evse} "
+            "now.",
+            {"hold": on.hold, "evse": on.evse_code},
+        )
     return Say(
         "{hold} is held on your card; you pay only for what you use. I am starting {evse} now.",
         {"hold": on.hold, "evse": on.evse_code},
@@ -108,6 +119,11 @@ def _held(on: Occasion) -> Reply:
 
 
 def _hold_failed(on: Occasion) -> Reply:
+    if on.by_wallet:
+        text = Say(
+            "The wallet does not cover {hold} any more. Nothing is taken.", {"hold": on.hold}
+        )
+        return _next_step(on, text)
     return _next_step(
         on,
         Say("Your card did not allow the hold of {hold}. Nothing is charged.", {"hold": on.hold}),
@@ -269,6 +285,12 @@ _WHY: Final[Mapping[str, Say]] = {
 def _start_failed(on: Occasion) -> Reply:
     source = _WHY.get(on.values["why"], _WHY["rejected"])
     why = Say(source.text, {"evse": on.evse_code})
+    if on.by_wallet:
+        text = Say(
+            "{why} You pay nothing, and the {hold} reserved in the wallet is free again.",
+            {"why": why, "hold": on.hold},
+        )
+        return _next_step(on, text)
     return _next_step(
         on,
         Say(
@@ -487,6 +509,12 @@ def _ended_offline(on: Occasion) -> Reply:
 
 
 def _nothing_delivered(on: Occasion) -> Reply:
+    if on.by_wallet:
+        return Say(
+            "No energy was delivered, so you pay nothing. The {hold} reserved in the wallet is "
+            "free again.",
+            {"hold": on.hold},
+        )
     return Say(
         "No energy was delivered, so you pay nothing. The hold of {hold} is released now; your "
         "bank may take a few days to show it.",

@@ -19,7 +19,7 @@ from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Option, Say, Value
-from bot.services import bookings, coupons, debts
+from bot.services import bookings, coupons, debts, paying
 from bot.services.earliest import Earliest, earliest, full_connectors
 from bot.services.fences import others_first
 from bot.services.notices import pay_button
@@ -58,6 +58,9 @@ class Offer:
     examples: tuple[tuple[int, Money], ...]  # (Wh, total with tax)
     plugged: bool
     suspect: bool  # the last starts failed here: say so before the yes
+    pays: str  # "card", "wallet" or "family"
+    others: tuple[str, ...]  # what could pay instead
+    paying: Say  # what becomes of the hold
     at: datetime
     discounts: tuple[Discount, ...] = ()
     before: tuple[tuple[int, Money], ...] = ()
@@ -71,6 +74,7 @@ class Offer:
             "evse_id": self.evse_id,
             "tariff": dump_tariff(self.tariff),
             "hold_minor": self.hold.amount_minor,
+            "pays": self.pays,
             "at": self.at.isoformat(),
             "discounts": [dump_discount(each) for each in self.discounts],
             "carry": asdict(self.carry),
@@ -84,14 +88,14 @@ class Offer:
             "evse": self.evse_code,
             "station": self.station_name,
             "hold": self.hold,
+            "paying": self.paying,
             "prices": stack(self.lines),
             "examples": stack(about),
         }
         if self.suspect:
             return Say(
                 "{evse} at {station}\n{prices}\n{examples}\n\nThe last starts failed here, so it "
-                "may not work; you pay nothing if it does not. I hold {hold} on your card and "
-                "take only what you use. Start charging?",
+                "may not work; you pay nothing if it does not. {paying} Start charging?",
                 values,
             )
         if self.booked:
@@ -102,8 +106,7 @@ class Offer:
                 values,
             )
         return Say(
-            "{evse} at {station}\n{prices}\n{examples}\n\nI hold {hold} on your card and take only "
-            "what you use; the rest is released at once. Start charging?",
+            "{evse} at {station}\n{prices}\n{examples}\n\n{paying} Start charging?",
             values,
         )
 
@@ -131,7 +134,7 @@ def _cuts(discount: Discount) -> Say:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """An offer read back: tariff, hold and discounts that the rider saw."""
+    """An offer read back: tariff, hold and discounts that the rider saw, and what pays."""
 
     evse_id: int
     tariff: Tariff
@@ -139,6 +142,7 @@ class Agreed:
     at: datetime
     discounts: tuple[Discount, ...] = ()
     carry: Carry = NO_CARRY
+    pays: str = "card"
 
 
 def stack(lines: Sequence[Say]) -> Say:
@@ -149,10 +153,12 @@ def stack(lines: Sequence[Say]) -> Say:
 
 
 def make_offer(
-    work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider, keep_coupons: bool = False
-) -> Offer:
+    work: UnitOfWork, settings: Settings, *, evse: Evse, rider: Rider,
+    keep_coupons: bool = False, pays: str | None = None,
+) -> Offer:  # fmt: skip
     """The offer at an EVSE now; with `keep_coupons` the rider's coupons are left for another time.
-    Raises Refused with the reason and a way on."""
+    It is paid by `pays` where that is possible, else by a wallet that covers the hold, else by
+    card. Raises Refused with the reason and a way on."""
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse, rider)
     booking = bookings.mine_here(work, rider.id, evse.id, work.now)
@@ -180,16 +186,21 @@ def make_offer(
     if not keep_coupons:
         discounts += coupons.choose(work, rider.id, evse, tariff, likely_wh=energies[-1])
     hold = hold_for(tariff, power_w=power_w, at=work.now, discounts=discounts)
+    payers = paying.ways(work, settings, rider, hold)
     deposit = bookings.held_deposit(work, booking) if booking else None
     enough = deposit is not None and deposit.amount_minor >= hold.amount_minor
     if deposit is not None and enough:
-        hold = Money(deposit.amount_minor, deposit.currency)
+        hold, payers = Money(deposit.amount_minor, deposit.currency), payers[-1:]
+    chosen = next((each for each in payers if each.by == pays), payers[0])
     return Offer(
         evse_id=evse.id,
         evse_code=evse.code,
         station_name=evse.pile.station.name,
         tariff=tariff,
         hold=hold,
+        pays=chosen.by,
+        others=tuple(each.by for each in payers if each.by != chosen.by),
+        paying=chosen.text,
         lines=(*lines, *_booked_later(work, settings, evse, rider)),
         examples=tuple(examples(tariff, work.now, power_w, energies, discounts, carry)),
         plugged=evse.status == "Occupied",
@@ -254,6 +265,7 @@ def read_offer(body: Mapping[str, Any], evse: Evse, now: datetime) -> Agreed:
         at=datetime.fromisoformat(body["at"]),
         discounts=tuple(load_discount(each) for each in body.get("discounts", ())),
         carry=Carry(**body.get("carry", {})),
+        pays=str(body.get("pays") or "card"),
     )
     if agreed.evse_id != evse.id or now - agreed.at > OFFER_LIFE:
         raise Refused(

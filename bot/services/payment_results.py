@@ -20,6 +20,8 @@ from bot.services import (
     charging,
     money_watch,
     payments,
+    payouts,
+    topup_results,
 )
 from bot.settings import Settings
 from bot.store import inbox
@@ -63,6 +65,12 @@ SERVICES: Final[dict[str, Service]] = {
         booking_news.on_payment,
         lock=booking_news.lock_booking,
         account=booking_news.account_of,
+    ),
+    "topup": Service(
+        topup_results.on_result,
+        lock=topup_results.lock,
+        account=topup_results.account_of,
+        on_refund=payouts.on_refund,
     ),
 }
 
@@ -157,7 +165,8 @@ def _refund_settled(work: UnitOfWork, refund_id: int, outcome: str, reason: str)
     service, before = service_of(hold), refund.state
     if outcome == "refunded" and before != "failed":
         refund.state = "done"
-        billing.post_refunded(work, refund, account_of(work, hold))
+        if hold.method == "card":
+            billing.post_refunded(work, refund, account_of(work, hold))
     elif outcome == "refund_failed" and before != "failed":
         refund.state = "failed"
         if before == "done":  # the rider's bank sent it back

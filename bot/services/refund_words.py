@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.domain.money import Money
 from bot.replies import Moment, Say, Value
+from bot.services import wallet
 from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
@@ -62,8 +63,10 @@ def stands(work: UnitOfWork, refund: Refund) -> Say:
 
 def method(work: UnitOfWork, hold: Hold) -> Say | str:
     """Where money of a payment goes back to: where it came from."""
-    if getattr(hold, "method", "card") == "wallet":
-        return Say("your wallet")
+    if hold.method == "wallet":
+        owned = wallet.wallet_behind(work, f"hold:{hold.id}")
+        ours = owned is None or owned.rider_id == hold.rider_id
+        return Say("your wallet") if ours else Say("the family wallet that paid")
     label = work.session.get_one(Rider, hold.rider_id).card_label
     return label or Say("the card you paid with")
 
@@ -72,7 +75,7 @@ def _values(work: UnitOfWork, refund: Refund, hold: Hold) -> dict[str, Value]:
     session = work.session.get(ChargingSession, hold.session_id) if hold.session_id else None
     evse = work.session.get_one(Evse, session.evse_id) if session is not None else None
     tz = evse.pile.station.tz if evse is not None else "UTC"
-    wait = timedelta(0) if getattr(hold, "method", "card") == "wallet" else BANK_DAYS
+    wait = timedelta(0) if hold.method == "wallet" else BANK_DAYS
     values: dict[str, Value] = {
         "amount": Money(refund.amount_minor, refund.currency),
         "method": method(work, hold),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -12,7 +13,16 @@ from bot.domain.money import Money
 from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
 from bot.domain.tariffs import load_tariff
 from bot.replies import Say
-from bot.services import billing, case_intake, clocks, payments, piles, refund_words, refunds
+from bot.services import (
+    billing,
+    case_intake,
+    clocks,
+    payments,
+    piles,
+    refund_words,
+    refunds,
+    wallet_method,
+)
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import conversation_of, tell_rider
 from bot.store import inbox
@@ -30,6 +40,9 @@ _ANSWERS: Final = frozenset(
     {"stopping", "stop_offline", "start_cancelled", "already_stopping", "already_stopped",
      "not_me_stopped", "not_me_noted"}
 )  # fmt: skip
+_ANSWERED: Final[Mapping[str, Callable[[datetime], on.Event]]] = {
+    "held": on.HoldPlaced, "captured": on.Captured, "void": on.Voided, "failed": on.HoldFailed,
+}  # fmt: skip
 _HOLD_STATES: Final = {"placing": "creating"}  # the others have the same name in the row
 
 
@@ -44,6 +57,7 @@ class _Effects:
         self.facts = facts
         self.key = key
         self.refunded: Refund | None = None
+        self.then: list[on.Event] = []  # what a wallet answered, at once
 
     @property
     def evse(self) -> Evse:
@@ -57,7 +71,7 @@ class _Effects:
         if command.take:
             title = occasion(self.work, self.session, {}, self.facts).bill_number
             note = Say(DEBT_NOTE.text, {"number": title, "evse": code})
-        payments.ask(
+        hold = payments.ask(
             self.work,
             rider_id=self.session.rider_id,
             subject=f"session:{self.session.id}",
@@ -66,17 +80,29 @@ class _Effects:
             amount=Money(command.amount_minor, self.facts.terms.tariff.currency),
             title=Say(_AS_IT_IS, {"text": title}),
             note=note,
+            method="card" if command.by == "card" else wallet_method.NAME,
+            methods=() if command.by == "card" else (command.by,),
         )
+        self.hear(hold)
+
+    def hear(self, hold: Hold) -> None:
+        """A wallet answers in this very transaction, a card later."""
+        if hold.method == wallet_method.NAME:
+            self.then.append(_ANSWERED[hold.state](self.work.now))
 
     def check_hold(self, command: on.CheckHold) -> None:
         hold = self.hold()
         payments.way(hold).check(self.work, hold, f"check:{hold.id}:session:{command.number}")
 
     def capture(self, command: on.Capture) -> None:
-        payments.take(self.work, self.hold(), command.amount_minor, command.attempt)
+        hold = self.hold()
+        payments.take(self.work, hold, command.amount_minor, command.attempt)
+        self.hear(hold)
 
     def void(self, command: on.Void) -> None:
-        payments.let_go(self.work, self.hold(), command.attempt)
+        hold = self.hold()
+        payments.let_go(self.work, hold, command.attempt)
+        self.hear(hold)
 
     def refund(self, command: on.Refund) -> None:
         # Staff may have given it all back by now.
@@ -210,12 +236,14 @@ def carry_out(
     commands: Sequence[Command],
     *,
     key: str | None = None,
-) -> None:
+) -> list[on.Event]:
     """Carry out what one event called for; `facts` are those after it. `key` names the cause
-    where the caller knows one, so that its repeat tells nothing twice."""
+    where the caller knows one, so that its repeat tells nothing twice. Returns what follows at
+    once: a wallet has answered."""
     effects = _Effects(work, session, facts, key)
     for command in commands:
         _HANDLERS[type(command)](effects, command)
+    return effects.then
 
 
 def keep(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -> None:

@@ -30,6 +30,7 @@ from bot.store.riders import Conversation, Message, Rider
 from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile
 from bot.store.waiting import Waiter
+from bot.store.wallet import Wallet
 
 _TOLD: Final = "console events of this transaction"
 # Signs of life come every few seconds; what hangs on them is shown with its age.
@@ -59,7 +60,7 @@ def _refs(row: Any) -> Iterator[str]:
             yield f"conversation:{row.conversation_id}"
         case Rider():
             yield f"rider:{row.id}"
-        case ChargingSession() | Hold():
+        case ChargingSession() | Hold() | Wallet():
             yield f"rider:{row.rider_id}"
         case Booking():
             yield f"rider:{row.rider_id}"

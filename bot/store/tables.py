@@ -56,19 +56,21 @@ from bot.store.waiting import (
     QueueEvent,
     Waiter,
 )
+from bot.store.wallet import AutoTopUp, Payout, TopUp, Wallet, WalletEntry, WalletMember
 
 __all__ = [
-    "Audit", "Base", "Bill", "BlockedBay", "Booking", "BookingCell", "BookingChange",
+    "Audit", "AutoTopUp", "Base", "Bill", "BlockedBay", "Booking", "BookingCell", "BookingChange",
     "BookingRules", "Buyer", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
     "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
     "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
     "CouponTemplate", "CreditNote", "Evse", "EvseSample", "FreeEstimate", "Habit", "Hold",
     "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile",
     "InvoicedOrder", "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media",
-    "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox", "PartnerKey", "Pile", "PileEvent",
-    "Plan", "PlanOffer", "PlanUse", "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch",
-    "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm",
-    "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour", "StaffSession", "Station",
-    "StationHour", "Tariff", "TariffProposal", "TariffVersion", "Understood", "Viewer", "Waiter",
-    "WebLogin", "WebSession",
+    "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox", "PartnerKey", "Payout", "Pile",
+    "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare", "QueueEvent", "RateWindow",
+    "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress",
+    "SavedView", "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour",
+    "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp",
+    "Understood", "Viewer", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin",
+    "WebSession",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select
 
 from bot.replies import Reply, Say, load
 from bot.services import (
+    auto_top_ups,
     case_timers,
     charging,
     clock_breach,
@@ -214,6 +215,8 @@ class World:
             site_news.KIND: site.on_look,
             waiting.TIMER: waiting.on_timer,
             "invoice.refunded": invoices.on_refunded,
+            "payment.result": payment_results.on_payment_result,
+            auto_top_ups.KIND: auto_top_ups.on_settled,
         }
         while True:
             with self.work() as work:
