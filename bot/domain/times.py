@@ -174,7 +174,7 @@ def _in_24_hours(said: re.Match[str]) -> str:
     hour, minute, half = int(said[1]), said[2] or "00", said[3]
     if not 1 <= hour <= 12:
         return f"{said[1]}:{minute}"
-    return f"{hour % 12 + (12 if half == 'p' else 0):02}:{minute}"
+    return f"{hour % 12 + (12 if half == 'p' else 0):02}:{minute}h"  # h: one of 24, not of 12
 
 
 # -- delays ---------------------------------------------------------------------------------------

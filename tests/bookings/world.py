@@ -34,6 +34,8 @@ SERVED: dict[str, Any] = {
 class World(charging_world.World):
     """Time stands still until `passes`; `drain` serves what is due, oldest row first."""
 
+    rider_now = 1  # whose history it is
+
     def drain(self) -> None:
         while True:
             with self.work() as work:
@@ -108,7 +110,7 @@ class World(charging_world.World):
         return hold
 
     def deposit_of(self, booking_id: int, number: int, outcome: str) -> None:
-        """An older deposit of a booking gets somewhere."""
+        """A deposit of a booking gets somewhere, by its number."""
         with self.work() as work:
             hold = work.session.scalars(
                 select(Hold).where(Hold.subject == f"booking:{booking_id}", Hold.seq == number)
