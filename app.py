@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import signal
@@ -425,6 +426,70 @@ def run_inventory(options: argparse.Namespace) -> int:
         sys.exit(f"{options.file}: {error}. Nothing was changed.")
     for new in added:
         print(f"{new.pile_id} {new.secret}")
+    return 0
+
+
+@command(
+    "tariff-export",
+    argument("tariff", help="its name"),
+    argument("--version", type=int, help="none: the one that counts now"),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
+)
+def run_tariff_export(options: argparse.Namespace) -> int:
+    """Prints a tariff as an OCPI 2.3 Tariff object."""
+    from bot.services import tariff_exchange
+    from bot.services.tariff_changes import NotPossible
+
+    settings = _settings_or_demos("tariff-export", options.demo)
+    with open_store(settings).read() as work:
+        try:
+            tariff = tariff_exchange.named(work, options.tariff)
+            print(tariff_exchange.document(work, settings, tariff, options.version), end="")
+        except NotPossible as error:
+            sys.exit(str(error))
+    return 0
+
+
+@command(
+    "tariff-import",
+    argument("file", type=Path, help="an OCPI 2.3 Tariff object as JSON"),
+    argument("--tariff", required=True, help="the name of the tariff that it is for"),
+    argument("--staff", help="login of who proposes it; none: only check the file"),
+    argument("--reason", default="", help="for the second person, who approves it"),
+    argument("--without-unknown", action="store_true", help="leave out fields that nobody knows"),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
+)
+def run_tariff_import(options: argparse.Namespace) -> int:
+    """Checks an OCPI tariff and proposes its prices; they count when somebody approves them."""
+    from bot.domain.ocpi_tariffs import OcpiError
+    from bot.services import tariff_exchange
+    from bot.services.tariff_changes import NotPossible
+
+    settings = _settings_or_demos("tariff-import", options.demo)
+    try:
+        text = options.file.read_text(encoding="utf-8")
+        with open_store(settings).begin() as work:
+            tariff = tariff_exchange.named(work, options.tariff)
+            found = tariff_exchange.understood(work, tariff, text)
+            for path in found.without_effect:
+                print(f"{path}: kept, but without effect here")
+            for path in found.unknown:
+                print(f"{path}: unknown")
+            if not options.staff:
+                print(f"{len(found.body['elements'])} prices can be read. Nothing was changed.")
+                return 1 if found.unknown and not options.without_unknown else 0
+            row = tariff_exchange.propose(
+                work, tariff_exchange.actor_of(work, options.staff), tariff, found,
+                reason=options.reason, key=f"file:{hashlib.sha256(text.encode()).hexdigest()}",
+                without=options.without_unknown,
+            )  # fmt: skip
+            print(f"Proposal {row.id} waits for approval.")
+    except OcpiError as error:
+        for path, what in error.problems:
+            print(f"{path}: {what}")
+        sys.exit(f"{options.file}: nothing was changed.")
+    except (OSError, UnicodeDecodeError, NotPossible) as error:
+        sys.exit(f"{options.file}: {error} Nothing was changed.")
     return 0
 
 

@@ -236,6 +236,9 @@ class Settings:
     invoice_prefix: str = setting(
         "How invoice numbers of that legal entity begin; others are made in the console", "INV"
     )
+    ocpi_party: str = setting(
+        "Three letters that name this operator in OCPI documents (party_id)", "PLB"
+    )
     support_contact: str = setting("Help contact on receipts", "this chat, any time")
     log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO")
 

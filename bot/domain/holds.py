@@ -26,6 +26,9 @@ _ABOUT_ONE: Final = {
     "AED": "4", "BRL": "6", "CNY": "8", "CZK": "25", "DKK": "7", "HKD": "9", "HUF": "400",
     "INR": "90", "JPY": "150", "KRW": "1500", "KWD": "0.3", "MXN": "20", "MYR": "5", "NOK": "10",
     "PLN": "4", "RON": "5", "SEK": "10", "THB": "40", "TRY": "40", "ZAR": "20",
+    "ARS": "1500", "CLP": "1000", "COP": "4500", "EGP": "55", "IDR": "17000", "KES": "150",
+    "LKR": "330", "NGN": "1700", "PHP": "65", "PKR": "320", "PYG": "8000", "TWD": "37",
+    "UAH": "48", "UGX": "4200", "VND": "28000",
 }  # fmt: skip
 
 CURRENCIES: Final = frozenset(_SMALLEST) | frozenset(_ABOUT_ONE)  # those we know by name

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import select, update
 
 from bot.domain.pricing import Bill, Span, Usage, planned, price
+from bot.domain.tariff_checks import wrong
 from bot.domain.tariffs import Tariff, TariffError
 from bot.errors import PilebotError
 from bot.services import audit
@@ -70,7 +71,11 @@ def check(body: Mapping[str, Any], tariff: TariffRow, stations: Sequence[Station
     for station in stations:
         if station.currency != tariff.currency:
             raise TariffError(f"{station.name} charges in {station.currency}")
-        snapshot(body, station, name=tariff.name, version="")
+        found = wrong(snapshot(body, station, name=tariff.name, version=""))
+        if found:
+            where = found[0].where
+            place = f"Price {where + 1}" if isinstance(where, int) else where
+            raise TariffError(f"{place}: {found[0].what}")
 
 
 def propose(
