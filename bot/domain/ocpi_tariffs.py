@@ -228,7 +228,7 @@ class _Reader:
     def wrong(self, path: str, what: str) -> None:
         self.problems.append((path, what))
 
-    def object(self, raw: object, path: str, known: frozenset[str]) -> Mapping[str, Any]:
+    def fields(self, raw: object, path: str, known: frozenset[str]) -> Mapping[str, Any]:
         if not isinstance(raw, Mapping):
             self.wrong(path, "must be an object")
             return {}
@@ -250,8 +250,8 @@ def read(document: object, *, tax_percent: str, includes_tax: bool, path: str = 
     """What an OCPI Tariff object says, for stations of that tax. Raises OcpiError with every field
     that is wrong."""
     reader = _Reader()
-    raw = reader.object(document, path, _TARIFF)
-    own = reader.object(raw.get(OWN) or {}, f"{path}.{OWN}", _OWN)
+    raw = reader.fields(document, path, _TARIFF)
+    own = reader.fields(raw.get(OWN) or {}, f"{path}.{OWN}", _OWN)
     currency = raw.get("currency")
     if not (isinstance(currency, str) and len(currency) == 3 and currency.isupper()):
         reader.wrong(f"{path}.currency", f"must be an ISO 4217 code, not {_shown(currency)}")
@@ -306,7 +306,7 @@ def _read_elements(
     known = frozenset({"price_components", "restrictions"})
     for number, each in enumerate(given):
         here = f"{path}.elements[{number}]"
-        element = reader.object(each, here, known)
+        element = reader.fields(each, here, known)
         conditions = _read_restrictions(reader, element.get("restrictions"), here)
         components = element.get("price_components")
         if not isinstance(components, list) or not components:
@@ -322,7 +322,7 @@ def _read_elements(
 def _read_component(
     reader: _Reader, raw: object, path: str, base: Decimal, per_minute: bool
 ) -> dict[str, Any]:
-    given = reader.object(raw, path, frozenset({"type", "price", "vat", "step_size"}))
+    given = reader.fields(raw, path, frozenset({"type", "price", "vat", "step_size"}))
     kind = _KINDS.get(str(given.get("type")))
     if kind is None:
         names = ", ".join(_KINDS)
@@ -349,7 +349,7 @@ def _read_restrictions(reader: _Reader, raw: object, path: str) -> dict[str, Any
         return {}
     path = f"{path}.restrictions"
     known = frozenset(_LIMITS) | {"start_time", "end_time", "day_of_week"}
-    given = reader.object(raw, path, known)
+    given = reader.fields(raw, path, known)
     only = {
         mine: _plain(given[name]) for name, mine in _LIMITS.items() if given.get(name) is not None
     }
@@ -373,7 +373,7 @@ def _read_restrictions(reader: _Reader, raw: object, path: str) -> dict[str, Any
 
 
 def _read_limit(reader: _Reader, raw: object, path: str, derived: bool) -> dict[str, str]:
-    given = reader.object(raw, path, frozenset({"before_taxes", "after_taxes"}))
+    given = reader.fields(raw, path, frozenset({"before_taxes", "after_taxes"}))
     found = {}
     for name, side in (("before_taxes", "before"), ("after_taxes", "after")):
         if name in given and not (derived and side == "before"):

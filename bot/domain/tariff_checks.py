@@ -81,7 +81,8 @@ def doubts(tariff: Tariff) -> list[str]:
         mine = [each for each in charging if each.kind == kind]
         if mine and kind in {"energy", "time"} and not any(each.always for each in mine):
             found.append(
-                f"There is no price of {NAMES[kind]} without conditions: where none fits it is free."
+                f"There is no price of {NAMES[kind]} without conditions: where none fits it is "
+                "free."
             )
         first = next((n for n, each in enumerate(mine) if each.always), None)
         if first is not None and first + 1 < len(mine):

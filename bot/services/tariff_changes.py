@@ -202,4 +202,4 @@ def cost(tariff: Tariff, at: datetime, *, energy_wh: int, power_w: int, idle_s: 
     plan = planned(energy_wh, power_w, at)
     end = plan.charging[0].end
     idle = (Span(end, end + timedelta(seconds=idle_s)),) if idle_s else ()
-    return price(tariff, Usage(plan.readings, plan.charging, idle))
+    return price(tariff, Usage(plan.readings, plan.charging, idle, waited=plan.charging + idle))

@@ -32,7 +32,8 @@ WHO: Final[dict[str, str]] = {
         tickets_page tickets_count tickets_urgent ticket_one ticket_photo ticket_printable
         ticket_note
         piles_page piles_one piles_streets piles_labels
-        stations_page stations_one stations_photo tariffs_page tariffs_one_page figures_page
+        stations_page stations_one stations_photo tariffs_page tariffs_one_page
+        tariff_exchange_export_page figures_page
     """,
     # Work on conversations.
     "agent finance manager": """
@@ -78,8 +79,8 @@ WHO: Final[dict[str, str]] = {
     "manager": """
         promises_change
         takeover_force incidents_close stations_edit stations_save
-        coupons_new coupons_one coupons_save coupons_end
-        tariffs_edit tariffs_propose tariffs_withdraw
+        coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
+        tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import
     """,
     "finance": "tariffs_approve tariffs_reject coupons_approve",
     "manager admin": """

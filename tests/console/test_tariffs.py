@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from bot.console import tariff_form
+from bot.console.tariff_words import sentence, week
 from bot.demo.helsinki import TARIFFS
 from bot.domain.tariffs import TariffError, load_tariff
 from bot.services.tariffs import tariff_for
 from bot.store.staff import Audit
-from bot.store.stations import Evse, Station, TariffProposal, TariffVersion
+from bot.store.stations import Evse, Station, Tariff, TariffProposal, TariffVersion
 from tests.console.desk import Agent, Desk
 from tests.world import World
 
@@ -115,7 +118,7 @@ def test_nobody_approves_what_they_proposed_even_after_a_change_of_role(
         ({"price-0": ""}, "needs both"),
         ({"kind-0": "", "price-0": ""}, "at least one price"),
         ({"kind-0": "energy:min"}, "cannot be priced"),
-        ({"start-0": "22:00"}, "first and a last time"),
+        ({"start-0": "22:00"}, "both a first and a last time"),
         ({"reason": " "}, "say why"),
         ({"valid_from": "2020-01-01T00:00"}, "from now on"),
         ({"valid_from": "soon"}, "date and a time"),
@@ -132,18 +135,146 @@ def test_what_cannot_be_read_is_said_and_the_form_is_kept(
     assert proposals(world) == []
 
 
-@pytest.mark.parametrize("name", TARIFFS)
-def test_every_tariff_survives_its_form(name: str) -> None:
-    body = TARIFFS[name]
-    form: dict[str, str] = {}
-    for number, row in enumerate(tariff_form.rows_of(body)):
-        form |= {f"kind-{number}": row.kind, f"price-{number}": row.price}
-        form |= {f"days-{number}": row.days, f"step-{number}": row.step}
-        form |= {f"start-{number}": row.start, f"end-{number}": row.end}
-    from bot.console.pages.tariffs import _rest
+FULL: dict[str, Any] = {
+    "elements": [
+        {"kind": "energy", "price": "0.10", "per": "kwh", "step": 5, "tax_percent": "10",
+         "only": {"min_kwh": "10", "max_kwh": "20.5", "min_kw": "3.7", "max_a": "48",
+                  "min_s": 450, "max_s": 7200, "start_date": "2026-12-24",
+                  "end_date": "2027-01-01"}},
+        {"kind": "flat", "price": "3", "per": "start",
+         "only": {"reservation": "RESERVATION_EXPIRES"}},
+        {"kind": "idle", "price": "1", "per": "min", "when": {"weekdays": [1, 4]}},
+    ],
+    "minimum": {"before": "1", "after": "1.50"}, "maximum": {"after": "30"},
+    "idle_cap": "9", "idle_grace_s": 600, "idle_if_waited": True,
+}  # fmt: skip
 
-    form |= _rest(body)
-    assert load_tariff(tariff_form.read(form), **STATION) == load_tariff(body, **STATION)
+
+def filled(body: Mapping[str, Any]) -> dict[str, str]:
+    """The form of a version, as a browser would send it back."""
+    form = tariff_form.rest_of(body, includes_tax=True)
+    for number, row in enumerate(tariff_form.rows_of(body)):
+        form |= {f"{each.name}-{number}": getattr(row, each.name) for each in fields(row)}
+    return {name: value for name, value in form.items() if value or name.startswith("kind")}
+
+
+@pytest.mark.parametrize("body", [*TARIFFS.values(), FULL], ids=[*TARIFFS, "all there is"])
+def test_every_tariff_survives_its_form(body: Mapping[str, Any]) -> None:
+    assert load_tariff(tariff_form.read(filled(body)), **STATION) == load_tariff(body, **STATION)
+
+
+def test_every_price_reads_as_a_sentence() -> None:
+    said = [sentence(each, "EUR") for each in load_tariff(FULL, **STATION).elements]
+    assert said == [
+        "Each kWh costs 0.10 EUR, counted in steps of 5 Wh, taxed at 10 %: from 2026-12-24 to "
+        "2026-12-31; from 10 to 20.5 kWh; power of 3.7 kW or more; current under 48 A; "
+        "from 7.5 to 120 min.",
+        "Not coming to a booking costs 3 EUR, always.",
+        "Staying plugged in costs 1 EUR a minute: Tue, Fri.",
+    ]
+
+
+def test_the_week_in_bands_also_when_the_clock_changes() -> None:
+    rules = load_tariff(TARIFFS["AC day and night"], **STATION)
+    for day in ("2026-11-27", "2026-10-24", "2026-03-27"):
+        _, days = week(rules, datetime.fromisoformat(f"{day}T12:00:00+00:00"))
+        assert len(days) == 7
+        for each in days:
+            told = [(band.start, band.end, band.price) for band in each.bands]
+            assert told == [
+                ("00:00", "07:00", "0.19"), ("07:00", "22:00", "0.29"), ("22:00", "24:00", "0.19"),
+            ]  # fmt: skip
+
+
+def test_prices_are_checked_before_they_are_proposed(world: World, desk: Desk) -> None:
+    manager = desk.agent("manager")
+    form = {**PRICE, "kind-1": "idle:min", "price-1": "0.10", "idle_grace": "10", "max_kwh-0": "5"}
+    page = manager.post("/tariffs/1/check", **form, s_kwh="10", s_idle="40")
+    assert page.status_code == 200
+    assert "Each kWh costs 0.35 EUR: the first 5 kWh." in page.text
+    assert "without conditions: where none fits it is free" in page.text
+    assert "<b>4.75 EUR</b>" in page.text  # 5 kWh at 0.35 and 30 of 40 minutes at 0.10
+    part = manager.http.post(
+        "/tariffs/1/check", data={"csrf": manager.csrf(), **form}, headers={"HX-Request": "true"}
+    ).text
+    assert "<form" not in part
+    assert "The week" in part
+    assert proposals(world) == []
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "field", "why"),
+    [
+        ("EUR", {"price-0": "5000"}, "price-0", "more than can be meant"),
+        ("EUR", {"price-0": "0.1234567"}, "price-0", "more than 6 decimals"),
+        ("EUR", {"kind-0": "flat:start", "price-0": "1.005"}, "price-0", "has 2 decimals"),
+        ("JPY", {"kind-0": "flat:start", "price-0": "50.5"}, "price-0", "JPY has no decimals"),
+        ("JPY", {"maximum_after": "99.9"}, "maximum_after", "JPY has no decimals"),
+        ("KWD", {"kind-0": "flat:start", "price-0": "0.0505"}, "price-0", "KWD has 3 decimals"),
+        ("EUR", {"minimum_after": "-2"}, "minimum_after", "must not be negative"),
+        ("EUR", {"minimum_after": "9", "maximum_after": "8"}, "maximum_after", "below the least"),
+        ("EUR", {"max_kwh-0": "x"}, "max_kwh-0", "not a number"),
+        ("EUR", {"min_min-0": "soon"}, "min_min-0", "whole number"),
+        ("EUR", {"tax-0": "250"}, "tax-0", "between 0 and 100"),
+        (
+            "EUR",
+            {"from_day-0": "2026-12-24", "to_day-0": "2026-12-01"},
+            "to_day-0",
+            "before the first",
+        ),
+        ("EUR", {"reservation-0": "RESERVATION"}, "reservation-0", "reserving"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_field(
+    world: World, desk: Desk, currency: str, price: dict[str, str], field: str, why: str
+) -> None:
+    with world.store.begin() as work:
+        work.session.get_one(Station, 1).currency = currency
+        work.session.get_one(Tariff, 1).currency = currency
+    answer = desk.agent("manager").post("/tariffs/1/propose", **{**PRICE, "key": "k", **price})
+    assert answer.status_code == 422
+    at = answer.text.index(f'id="h-{field}"')
+    assert why in answer.text[at : at + 400]
+    assert proposals(world) == []
+
+
+# --- OCPI
+
+
+def test_a_version_goes_out_and_comes_back_as_a_proposal(world: World, desk: Desk) -> None:
+    manager, finance = desk.agent("manager"), desk.agent("finance")
+    answer = finance.get("/tariffs/1/export")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="tariff-1.json"'
+    text = answer.text.replace('"price": 0.30', '"price": 0.37')
+    assert text != answer.text
+    manager.post("/tariffs/1/import", text=text, reason="From the roaming hub", key="k1")
+    assert price_at(world) == "0.30"
+    finance.post("/tariffs/proposals/1/approve")
+    assert price_at(world, timedelta(seconds=1)) == "0.37"
+    assert finance.get("/tariffs/99/export").status_code == 404
+    assert finance.get("/tariffs/1/export?version=99").status_code == 404
+    assert finance.get("/tariffs/1/import").status_code == 403
+
+
+def test_an_import_names_what_is_wrong_and_what_nobody_knows(world: World, desk: Desk) -> None:
+    manager = desk.agent("manager")
+    text = manager.get("/tariffs/1/export").text
+    wrong = manager.post("/tariffs/1/import", text=text.replace("ENERGY", "<b>"), key="k")
+    assert wrong.status_code == 422
+    assert "<code>$.elements[0].price_components[0].type</code>" in wrong.text
+    other = manager.post("/tariffs/1/import", text=text.replace('"EUR"', '"SEK"'), key="k")
+    assert "this tariff is in EUR, not SEK" in other.text
+    strange = text.replace('"elements"', '"mood": 1,\n"elements"')
+    given = {"text": strange, "reason": "why", "key": "k"}
+    asked = manager.post("/tariffs/1/import", **given)
+    assert asked.status_code == 422
+    assert "<code>$.mood</code>" in asked.text
+    assert proposals(world) == []
+    assert manager.post("/tariffs/1/import", **given, without="1").status_code == 303
+    assert len(proposals(world)) == 1
+    file = {"file": ("t.json", text.encode(), "application/json")}
+    checked = manager.post("/tariffs/1/import", files=file, do="check", key="k2")
+    assert "What it says" in checked.text
 
 
 def test_an_unreadable_form_is_an_error_in_words() -> None:

@@ -312,7 +312,7 @@ def thresholds(draw: st.DrawFn) -> Tariff:
 
 
 @given(thresholds(), usages(), st.integers(1, 20_000))
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 def test_more_energy_never_costs_less_with_thresholds(
     rules: Tariff, usage: Usage, more: int
 ) -> None:
@@ -324,7 +324,7 @@ def test_more_energy_never_costs_less_with_thresholds(
 
 
 @given(tariffs(), usages(), st.integers(1, 50_000))
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 def test_more_time_never_costs_less(rules: Tariff, usage: Usage, more: int) -> None:
     """Charging or idling for longer with the energy the same; as above of one tax rate, or by
     limits after tax."""
@@ -354,7 +354,7 @@ def cut(usage: Usage, number: int) -> tuple[Usage, Usage]:
 
 
 @given(thresholds() | tariffs(), usages(), st.data())
-@settings(max_examples=100)
+@settings(max_examples=60, deadline=None)
 def test_a_charge_cut_in_two_costs_what_it_costs_whole(
     rules: Tariff, usage: Usage, data: st.DataObject
 ) -> None:
@@ -375,7 +375,7 @@ def test_a_charge_cut_in_two_costs_what_it_costs_whole(
 
 
 @given(tariffs(), usages(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 def test_two_charges_never_cost_less_than_one(
     rules: Tariff, usage: Usage, data: st.DataObject
 ) -> None:
@@ -420,7 +420,7 @@ def test_a_restart_goes_on_counting_energy_and_duration() -> None:
 
 
 @given(tariffs())
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_elements_and_limits_survive_json(base: Tariff) -> None:
     rules = replace(
         base, idle_if_waited=True, maximum=Limit(Decimal("9.5"), Decimal("10.005")),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from flask import abort, flash, redirect, request, url_for
 from sqlalchemy import select
 
-from bot.console import tariff_form
+from bot.console import tariff_form, tariff_words
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.domain.money import exponent
+from bot.domain.tariff_checks import doubts, wrong
+from bot.domain.tariffs import Tariff as Rules
 from bot.domain.tariffs import TariffError
 from bot.services import tariff_changes
 from bot.services.tariff_changes import Beaten, NotPossible
@@ -35,7 +38,7 @@ class Proposal:
     tariff_id: int
     tariff: str
     valid_from: datetime
-    lines: list[tariff_form.Told]
+    lines: list[tariff_words.Told]
     reason: str
     by: str
     at: datetime
@@ -43,8 +46,8 @@ class Proposal:
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: /tariffs /tariffs/<id> …/edit …/propose /tariffs/proposals/<id>/approve …/reject
-    …/withdraw."""
+    """Routes: /tariffs /tariffs/<id> …/edit …/check …/propose /tariffs/proposals/<id>/approve
+    …/reject …/withdraw."""
 
     @routes.page("/tariffs", right="tariff.read")
     def page() -> Any:
@@ -52,7 +55,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             rows = []
             for tariff in work.session.scalars(select(Tariff).order_by(Tariff.name)):
                 versions = tariff_changes.versions(work, tariff.id)
-                listed = tariff_form.listed(versions, work.now, tariff.currency)
+                listed = tariff_words.listed(versions, work.now, tariff.currency)
                 rows.append(
                     {
                         "tariff": tariff,
@@ -71,7 +74,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             versions = tariff_changes.versions(work, tariff_id)
             values: dict[str, Any] = {
                 "tariff": tariff,
-                "versions": tariff_form.listed(versions, work.now, tariff.currency),
+                "versions": tariff_words.listed(versions, work.now, tariff.currency),
                 "stations": tariff_changes.stations_of(work, tariff_id),
                 "waiting": _proposals(console, work, tariff_id),
             }
@@ -83,24 +86,47 @@ def add_routes(routes: Routes, console: Console) -> None:
         with console.store.read() as work:
             tariff = _found(work, tariff_id)
             current = tariff_changes.current(tariff_changes.versions(work, tariff_id), work.now)
+            stations = tariff_changes.stations_of(work, tariff_id)
         body = current.body if current else {}
-        return _form(console, tariff, tariff_form.rows_of(body), _rest(body))
+        included = not stations or stations[0].prices_include_tax
+        given = tariff_form.rest_of(body, includes_tax=included)
+        return _form(console, tariff, tariff_form.rows_of(body), given)
+
+    @routes.action("/tariffs/<int:tariff_id>/check", right="tariff.edit")
+    def check(tariff_id: int) -> Any:
+        with console.store.read() as work:
+            tariff = _found(work, tariff_id)
+            problems, checked = _checked(work, tariff, request.form)
+        if console.wants_fragment():
+            return console.page("tariff_checked", tariff=tariff, problems=problems, checked=checked)
+        rows = tariff_form.given_rows(request.form)
+        status = 422 if problems else 200
+        return _form(console, tariff, rows, request.form, problems, checked, status)
 
     @routes.action("/tariffs/<int:tariff_id>/propose", right="tariff.edit")
     def propose(tariff_id: int) -> Any:
         form = request.form
         with console.store.read() as work:
             tariff = _found(work, tariff_id)
+            problems, checked = _checked(work, tariff, form)
+            current = tariff_changes.current(tariff_changes.versions(work, tariff_id), work.now)
         try:
+            if problems:
+                raise tariff_form.FormError(problems)
+            body = tariff_form.read(form)
+            if current and "ocpi" in current.body:  # of an import: there is no field for it
+                body["ocpi"] = current.body["ocpi"]
             with console.store.begin() as work:
                 tariff_changes.propose(
-                    work, console.me().actor(), tariff_id, body=tariff_form.read(form),
+                    work, console.me().actor(), tariff_id, body=body,
                     valid_from=_moment(console, form.get("valid_from", "")) or work.now,
                     reason=form.get("reason", ""), key=form.get("key", ""),
                 )  # fmt: skip
         except (NotPossible, TariffError) as error:
-            problem = str(error).rstrip(".") + "."
-            return _form(console, tariff, tariff_form.given_rows(form), form, problem)
+            problems = problems or {"": str(error).rstrip(".") + "."}
+            return _form(
+                console, tariff, tariff_form.given_rows(form), form, problems, checked, 422
+            )
         flash("Proposed. It counts when finance has approved it.", "good")
         return redirect(url_for("console.tariffs_one_page", tariff_id=tariff_id), 303)
 
@@ -155,7 +181,7 @@ def _proposals(console: Console, work: UnitOfWork, tariff_id: int | None = None)
     for row in tariff_changes.waiting(work, tariff_id):
         tariff = work.session.get_one(Tariff, row.tariff_id)
         by = work.session.get(Staff, row.asked_by)
-        lines = tariff_form.told(row.body, tariff.currency)
+        lines = tariff_words.told(row.body, tariff.currency)
         found.append(
             Proposal(
                 row.id, tariff.id, tariff.name, row.valid_from, lines, row.reason,
@@ -170,26 +196,73 @@ def _form(
     tariff: Tariff,
     rows: list[tariff_form.Row],
     given: Mapping[str, str],
-    problem: str = "",
+    problems: Mapping[str, str] | None = None,
+    checked: Mapping[str, Any] | None = None,
+    status: int = 200,
 ) -> Any:
     days = tariff_form.days_options([*rows, tariff_form.Row(days=given.get("idle_free_days", ""))])
     return console.page(
-        "tariff_edit", 422 if problem else 200, tariff=tariff, rows=rows, given=given,
-        problem=problem, kinds=tariff_form.KINDS, days=days, zone=console.settings.desk_tz,
+        "tariff_edit", status, tariff=tariff, rows=rows, given=given, problems=problems or {},
+        checked=checked, kinds=tariff_form.KINDS, days=days, reserving=tariff_form.RESERVING,
+        more=tariff_form.MORE, zone=console.settings.desk_tz,
         key=given.get("key") or secrets.token_urlsafe(18),
     )  # fmt: skip
 
 
-def _rest(body: Mapping[str, Any]) -> dict[str, str]:
-    """What holds for all prices, as the form has it."""
-    free = body.get("idle_free") or {}
-    given = {name: str(body.get(name) or "") for name in ("minimum", "maximum", "idle_cap")}
-    grace = body.get("idle_grace_s") or 0
-    return given | {
-        "idle_grace": str(grace // 60) if grace else "",
-        "idle_free_start": free.get("start") or "",
-        "idle_free_end": free.get("end") or "",
-        "idle_free_days": ",".join(str(day) for day in sorted(free.get("weekdays") or ())),
+def _checked(
+    work: UnitOfWork, tariff: Tariff, form: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """What is wrong with a form, by field; and how its prices read, of a week, and of a charge."""
+    try:
+        body = tariff_form.read(form)
+    except tariff_form.FormError as error:
+        return error.problems, None
+    stations = tariff_changes.stations_of(work, tariff.id)
+    if not stations:
+        return {}, None
+    station = stations[0]
+    try:
+        rules = snapshot(body, station, name=tariff.name, version="")
+    except TariffError as error:
+        return {"": f"{error}."}, None
+    numbers = tariff_form.numbers(form)
+    side = "after" if rules.includes_tax else "before"
+    problems = {}
+    for each in wrong(rules):
+        if isinstance(each.where, int):
+            problems[f"price-{numbers[each.where]}"] = each.what
+        else:
+            problems[each.where if each.where == "idle_cap" else f"{each.where}_{side}"] = each.what
+    if problems:
+        return problems, None
+    main, days = tariff_words.week(rules, work.now)
+    values: dict[str, Any] = {
+        "sentences": [tariff_words.sentence(each, rules.currency) for each in rules.elements],
+        "doubts": doubts(rules), "main": main, "days": days, "station": station.name,
+    }  # fmt: skip
+    try:
+        at = _start(form.get("s_at", ""), station, work.now).astimezone(UTC)
+        sizes = [_size(form.get(name) or usual) for name, usual in _SAMPLE]
+    except NotPossible as error:
+        return {}, values | {"problem": str(error)}
+    return {}, values | _bill(rules, at, sizes)
+
+
+_SAMPLE: Final = (("s_kwh", "20"), ("s_kw", "11"), ("s_idle", "0"))
+
+
+def _bill(rules: Rules, at: datetime, sizes: Sequence[Decimal]) -> dict[str, Any]:
+    """A charge of so many kWh at so many kW, so many minutes plugged in after."""
+    bill = tariff_changes.cost(
+        rules, at, energy_wh=int(sizes[0] * 1000), power_w=max(1, int(sizes[1] * 1000)),
+        idle_s=int(sizes[2] * 60),
+    )  # fmt: skip
+    scale = exponent(rules.currency)
+    return {
+        "bill": bill,
+        "total": f"{tariff_words.amount(bill.gross_minor, scale)} {bill.currency}",
+        "tax": f"{tariff_words.amount(bill.tax_minor, scale)} {bill.currency}",
+        "lines": tariff_words.bill_lines(bill, scale),
     }
 
 
@@ -227,20 +300,10 @@ def _preview(console: Console, work: UnitOfWork, tariff: Tariff) -> dict[str, An
         at = local.astimezone(UTC)
         body = _body(work, tariff, asked["by"], at)
         sizes = [_size(asked[name]) for name in ("kwh", "kw", "idle")]
-        bill = tariff_changes.cost(
-            snapshot(body, station, name=tariff.name, version=""), at,
-            energy_wh=int(sizes[0] * 1000), power_w=max(1, int(sizes[1] * 1000)),
-            idle_s=int(sizes[2] * 60),
-        )  # fmt: skip
+        rules = snapshot(body, station, name=tariff.name, version="")
+        return values | _bill(rules, at, sizes)
     except (NotPossible, TariffError) as error:
         return values | {"problem": str(error)}
-    scale = exponent(tariff.currency)
-    return values | {
-        "bill": bill,
-        "total": f"{bill.gross_minor / 10**scale:.{scale}f} {bill.currency}",
-        "tax": f"{bill.tax_minor / 10**scale:.{scale}f} {bill.currency}",
-        "lines": tariff_form.bill_lines(bill, scale),
-    }
 
 
 def _start(text: str, station: Station, now: datetime) -> datetime:
@@ -275,11 +338,13 @@ def _body(work: UnitOfWork, tariff: Tariff, by: str, at: datetime) -> Mapping[st
     return version.body
 
 
-def _size(text: str) -> float:
+def _size(text: str) -> Decimal:
     try:
-        size = float(text.strip().replace(",", "."))
-    except ValueError as error:
+        size = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation as error:
         raise NotPossible("Energy, power and minutes are numbers.") from error
+    if size.is_nan():
+        raise NotPossible("Energy, power and minutes are numbers.")
     if not 0 <= size <= 2000:
         raise NotPossible("Energy, power and minutes lie between 0 and 2000.")
     return size
