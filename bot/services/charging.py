@@ -34,6 +34,7 @@ from bot.services import (
     outages,
     paying,
     payments,
+    power,
     session_effects,
     site_news,
     waiting,
@@ -347,6 +348,8 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     booking_news.command_answered(work, command, body)
     if command.kind == "unlock":
         _unlock_result(work, command, body)
+    if command.kind == "set_profile":
+        power.answered(work, command, body)
     if command.kind == "reserve":
         waiting.reservation_answered(work, settings, command, body)
     if command.session_id is None:

@@ -3,7 +3,7 @@
 {"tariffs": [{"name", "currency", "body": {…}}],          body: bot/domain/tariffs.py
  "stations": [{"name", "address", "lat", "lng", "tz", "country", "currency", "tax_percent",
                "prices_include_tax"?, "directions"?, "open_hours"?, "rating_tenths"?,
-               "rating_count"?,
+               "rating_count"?, "power_cap_w"?,
                "piles": [{"number", "kind": "ebike_box" | "ac" | "dc", "model"?,
                           "evses": [{"connector_type", "max_power_w", "tariff": name}]}]}]}
 """
@@ -28,6 +28,7 @@ from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
 KINDS: Final = ("ebike_box", "ac", "dc")
 _OPTIONAL: Final = (
     "prices_include_tax", "directions", "open_hours", "rating_tenths", "rating_count",
+    "power_cap_w",
 )  # fmt: skip
 
 

@@ -1,12 +1,13 @@
 """Looking after a station when something there has changed: what was said of it is held against
-what came true, and whose turn it is gets the socket."""
+what came true, whose turn it is gets the socket, and running charges share
+the power."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bot.services import earliest, stations, waiting
+from bot.services import earliest, power, stations, waiting
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.stations import Station
@@ -23,3 +24,4 @@ def on_look(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> No
     waiting.end_served(work, settings, station)
     waiting.serve(work, settings, station)
     waiting.remind_full(work, station)
+    power.share_out(work, station)
