@@ -156,6 +156,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         clock_breach,
         disputes,
         invoices,
+        later,
         paging,
         payment_results,
         safety,
@@ -191,6 +192,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         site_news.KIND: fact(site.on_look),
         waiting.TIMER: fact(waiting.on_timer),
         "invoice.refunded": fact(invoices.on_refunded),
+        later.TIMER: fact(later.on_timer),
         evidence.KIND: evidence.route(serving.fetch),
         "booking.timer": fact(booking_news.on_timer),
         "session.over": fact(bookings.on_session_over),
@@ -354,7 +356,7 @@ def run_clock(_: argparse.Namespace) -> int:
     """Wakes due work, looks after payments, throws away what is past its time."""
     from bot.gateways import inbound, stripe_events
     from bot.jobs import clock
-    from bot.services import desk, desk_figures, housekeeping, station_figures
+    from bot.services import desk, desk_figures, hours, housekeeping, station_figures, usual
 
     settings = _settings("clock")
     stop = threading.Event()
@@ -365,6 +367,8 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("payments", timedelta(minutes=1), lambda: stripe_events.poll_unsettled(store)),
         clock.Chore("catch up", timedelta(minutes=2), lambda: inbound.catch_up(store, settings)),
         clock.Chore("desk", timedelta(seconds=2), lambda: desk.tick(store, settings)),
+        clock.Chore("hours", timedelta(minutes=10), lambda: hours.keep_books(store)),
+        clock.Chore("usual", timedelta(minutes=5), lambda: usual.warn_all(store, settings)),
         clock.Chore("figures", timedelta(minutes=5), lambda: station_figures.keep(store)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.replies import Amount, Choose, Link, Moment, Option, Replies, Say, Value
-from bot.services import charging, waiting
+from bot.services import charging, later, waiting
 from bot.services.charging import Progress
 from bot.services.notices import stop_button
 from handlers.queue import place_card
+from handlers.start_later import planned_card
 
 WAITING = {
     "pile": Say("Waiting for the pile to answer."),
@@ -24,6 +25,8 @@ def status(turn: Turn) -> Replies:
     """The running charge, else the place in a line, else how the last charge ended."""
     session = charging.open_session(turn.work, turn.rider.id)
     if session is None:
+        if later.of_rider(turn.work, turn.rider.id) is not None:
+            return planned_card(turn)
         if waiting.place_of(turn.work, turn.rider.id) is not None:
             return place_card(turn)
         return _last(turn)

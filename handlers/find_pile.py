@@ -25,7 +25,7 @@ from bot.replies import (
     Say,
     Value,
 )
-from bot.services import stations, tariffs, waiting
+from bot.services import hours, stations, tariffs, waiting
 from bot.services.earliest import earliest, full_connectors
 from bot.services.offers import full_text, stack
 from bot.services.stations import EvseView, Place, StationView
@@ -273,6 +273,7 @@ def _about(turn: Turn, view: StationView) -> list[Say]:
             {"free": len(view.usable), "total": len(view.evses), "time": _as_of(turn, view)},
         ),
         *_full_lines(turn, view),
+        *_quieter(turn, view),
         Say("Power: {power}", {"power": _powers(view)}),
         *_prices(turn, view),
     ]
@@ -289,6 +290,14 @@ def _about(turn: Turn, view: StationView) -> list[Say]:
     if station.rating_tenths is not None:
         lines.append(Say("Rating: {rating} of 5", {"rating": _rating(station)}))
     return lines
+
+
+def _quieter(turn: Turn, view: StationView) -> list[Say]:
+    """An hour to come instead, where it is busy now."""
+    hour = hours.quieter_at(turn.work, view)
+    if hour is None:
+        return []
+    return [Say("Usually quieter at {time}.", {"time": Moment(hour, view.station.tz)})]
 
 
 def _full_lines(turn: Turn, view: StationView) -> list[Say]:

@@ -11,8 +11,9 @@ from bot.dialog.intents import ask, intent, maybe, wish
 from bot.dialog.kinds import AGREED, CHOICE, EVSE, KEPT, PILE, PilePoint
 from bot.dialog.turn import Turn
 from bot.domain.availability import Availability
-from bot.replies import Amount, Choose, Option, Replies, Say
-from bot.services import charging, stations
+from bot.domain.money import Money
+from bot.replies import Amount, Choose, Moment, Option, Replies, Say
+from bot.services import charging, later, stations
 from bot.store.stations import Evse
 
 WHICH = Say(
@@ -84,7 +85,21 @@ def show_offer(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     if any(each.kind == "coupon" for each in offer.discounts):
         query = urlencode({"pile": evse.code, **chosen, "coupon": LATER})
         options.append(Option(f"start_charge?{query}", Say("Use coupon later")))
-    return Choose(offer.text, options)
+    text = offer.text
+    if (best := later.cheaper(turn.work, evse, turn.rider, offer)) is not None:
+        moment = Moment(best.at, offer.tariff.tz)
+        query = urlencode({"pile": evse.code, "at": best.at.isoformat()})
+        options.append(Option(f"start_later?{query}", Say("Start at {time}", {"time": moment})))
+        text = Say(
+            "{offer}\n\nOr wait till {time} and save {saving} on {energy}.",
+            {
+                "offer": text,
+                "time": moment,
+                "saving": Money(best.saving_minor, offer.tariff.currency),
+                "energy": Amount(best.energy_wh, "wh"),
+            },
+        )
+    return Choose(text, options)
 
 
 @wish

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import charging
+from bot.services import charging, later
 from bot.store.charging import ChargingSession
+from handlers.start_later import cancel_later
 
 
 @intent("stop_charge")
@@ -16,6 +17,8 @@ def stop(turn: Turn) -> Replies | None:
     named = turn.value("session")
     if named and (session is None or str(session.id) != named):
         return _ended(turn, named)
+    if session is None and later.of_rider(turn.work, turn.rider.id) is not None:
+        return cancel_later(turn)
     if session is None:
         return Choose(
             Say("You have no charge running, so there is nothing to stop."),

@@ -36,7 +36,8 @@ SHOWN_IN = {
     "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
     "out_of_scope": "unclear", "refund": "human_handoff",
     "photo_choice": "two_codes", "queue_accept": "queue", "queue_snooze": "queue_silence",
-    "queue_leave": "queue_silence", "thanks_bye": "greet", "my_cases": "case_status",
+    "queue_leave": "queue_silence", "later_cancel": "start_later", "usual_on": "usual",
+    "usual_off": "usual", "thanks_bye": "greet", "my_cases": "case_status",
     "case_answer": "case_status", "my_bookings": "cancel_booking", "on_my_way": "book_pile",
     "my_invoices": "invoice", "correct_invoice": "invoice", "invoice_details": "invoice",
 }  # fmt: skip

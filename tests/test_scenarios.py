@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -20,10 +21,13 @@ from bot.demo.photos import Style
 from bot.domain import codes
 from bot.services import case_work
 from bot.services.audit import Actor
+from bot.services.riders import rider_for
+from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Message
 from bot.store.staff import Staff
+from bot.store.stations import Evse, TariffVersion
 from tests.offers import add_coupon
 from tests.world import World, add_station, open_world
 
@@ -70,6 +74,19 @@ def forwards(world: World, who: str) -> None:
     given = [each.get("text", "") for each in world.phone(giver)]
     code = next(found[1] for text in reversed(given) if (found := re.search(r"join (\w{8})", text)))
     world.rider_says(phone_of(who), f"join {code}")
+
+
+@step(r"(rider|other) taps first (.+)")
+def taps_first(world: World, who: str, words: str) -> None:
+    """The newest button that begins with these words."""
+    titles = [
+        option["title"]
+        for message in reversed(world.phone(phone_of(who)))
+        for option in message.get("options", ())
+        if option["title"].startswith(words)
+    ]
+    assert titles, world.transcript(phone_of(who))
+    world.rider_taps(phone_of(who), titles[0])
 
 
 @step(r"(rider|other) taps (.+)")
@@ -165,6 +182,41 @@ def keeps(world: World, how: str, what: str) -> None:
     actions = {"reservation": "ReserveNow", "limit": "SetChargingProfile"}
     action = actions.get(what, "CancelReservation")
     world.pile("1023").answers(action, status=f"{how[:-1].capitalize()}ed")
+
+
+@step(r"power is cheaper in (\d+) h")
+def cheaper(world: World, hours: str) -> None:
+    """From then on for six hours, whatever the time of day is."""
+    zone = ZoneInfo("Europe/Helsinki")
+    begin = (world.now + timedelta(hours=int(hours))).astimezone(zone)
+    end = begin + timedelta(hours=6)
+    window = {"weekdays": [], "start": f"{begin:%H:%M}", "end": f"{end:%H:%M}"}
+    with world.store.begin() as work:
+        version = work.session.scalars(select(TariffVersion)).one()
+        version.body = {
+            "elements": [
+                {"kind": "energy", "price": "0.10", "per": "kwh", "when": window},
+                {"kind": "energy", "price": "0.30", "per": "kwh"},
+            ]
+        }
+
+
+@step(r"rider has charged at Kamppi (\d+) times")
+def has_charged(world: World, times: str) -> None:
+    """In the weeks before, at this hour."""
+    with world.store.begin() as work:
+        rider = rider_for(work, "whatsapp", RIDER)
+        evse = work.session.scalars(select(Evse)).first()
+        assert evse is not None
+        for back in range(1, int(times) + 1):
+            at = work.now - timedelta(days=7 * back)
+            work.session.add(
+                ChargingSession(
+                    key=f"before-{back}", rider_id=rider.id, evse_id=evse.id, state="settled",
+                    facts={}, tariff={}, open=False, created_at=at, started_at=at,
+                    ended_at=at + timedelta(hours=1), meter_start_wh=0, meter_wh=9000,
+                )
+            )  # fmt: skip
 
 
 @step(r"socket (\d) is taken")

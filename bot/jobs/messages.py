@@ -23,7 +23,7 @@ from bot.jobs import evidence
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
-from bot.services import desk, disputes, handoff, riders, threads
+from bot.services import desk, disputes, handoff, later, riders, threads
 from bot.services import understood as kept
 from bot.services.booked import live_of
 from bot.services.handoff_signals import signals
@@ -234,7 +234,8 @@ class Serving:
             charging = select(ChargingSession.id).where(
                 ChargingSession.rider_id == rider_id, ChargingSession.open
             )
-            if work.session.scalars(charging).first() is not None:
+            planned = later.of_rider(work, rider_id)  # "stop" takes a planned start back
+            if planned is not None or work.session.scalars(charging).first() is not None:
                 facts.add("session_active")
             if live_of(work, rider_id) is not None:
                 facts.add("has_booking")

@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.services import earliest, power, stations, waiting
+from sqlalchemy import select
+
+from bot.services import charging, earliest, later, power, stations, waiting
 from bot.settings import Settings
+from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
-from bot.store.stations import Station
+from bot.store.stations import Evse, Pile, Station
 
 
 def on_look(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -21,7 +24,23 @@ def on_look(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> No
     if station is None:
         return
     earliest.settle(work, stations.view(work, settings, station))
+    later.end_overtaken(work, station)
     waiting.end_served(work, settings, station)
     waiting.serve(work, settings, station)
     waiting.remind_full(work, station)
+    _tell_tariffs(work, station)
     power.share_out(work, station)
+
+
+def _tell_tariffs(work: UnitOfWork, station: Station) -> None:
+    """Charges whose idle fee depends on whether anybody waits hear when that changes."""
+    running = work.session.execute(
+        select(ChargingSession.evse_id, ChargingSession.facts)
+        .join(Evse, Evse.id == ChargingSession.evse_id)
+        .join(Pile, Pile.id == Evse.pile_id)
+        .where(Pile.station_id == station.id, ChargingSession.open)
+    ).all()
+    for evse_id, facts in running:
+        waits = waiting.somebody_waits(work, evse_id)
+        if waits != (facts.get("waited_at") is not None):
+            charging.somebody_waits(work, evse_id, waits=waits)

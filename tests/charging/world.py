@@ -16,6 +16,7 @@ from bot.services import (
     charging,
     clock_breach,
     invoices,
+    later,
     payment_results,
     site,
     site_news,
@@ -217,6 +218,7 @@ class World:
             "invoice.refunded": invoices.on_refunded,
             "payment.result": payment_results.on_payment_result,
             auto_top_ups.KIND: auto_top_ups.on_settled,
+            later.TIMER: later.on_timer,
         }
         while True:
             with self.work() as work:
