@@ -27,7 +27,7 @@ INTERNAL = {
     "unclear", "unsupported", "photo_unread",
     "not_me", "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked",
     "queue_leave", "queue_snooze", "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family",
-    "family_invite", "pay_out",
+    "family_invite", "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.

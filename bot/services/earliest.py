@@ -143,14 +143,16 @@ def _socket(
     kept: Mapping[int, Fence],
 ) -> SocketNow:
     evse = each.evse
+    booked = ((each.booking.starts_at, each.booking.ends_at),) if each.booking else ()
     if session is not None:
-        return SocketNow(evse.id, _running(session, evse))
+        return SocketNow(evse.id, _running(session, evse), booked=booked)
     fence = kept.get(evse.id)
     if fence is not None:
         return SocketNow(evse.id, None, kept_until=fence.until)
     if each.state is Availability.PLUGGED:  # a vehicle is in that nobody charges
         since = evse.status_at or work.now
-        return SocketNow(evse.id, Running(since, evse.max_power_w, flow="ev", flow_at=since))
+        plugged = Running(since, evse.max_power_w, flow="ev", flow_at=since)
+        return SocketNow(evse.id, plugged, booked=booked)
     return SocketNow(evse.id, None)
 
 

@@ -25,6 +25,7 @@ from bot.services.earliest import Earliest, earliest
 from bot.services.fences import others_first, somebody_waits
 from bot.services.offers import refuse_rider
 from bot.services.outbound import tell_rider
+from bot.services.stations import EvseView
 from bot.services.waiting_effects import (
     TIMER,
     apply,
@@ -48,6 +49,7 @@ from bot.store.waiting import BlockedBay, Waiter
 log = structlog.get_logger(__name__)
 
 NEAR_M: Final = 300  # somebody this close is at the station
+WORTH_A_TURN: Final = timedelta(minutes=20)
 STARTING_S: Final = 60  # a hold that runs out while its rider's charge starts waits for that
 _ALONE: Final[dict[str, Any]] = {"key_share": True}  # rows that refer to it may still be written
 
@@ -208,11 +210,17 @@ def serve(work: UnitOfWork, settings: Settings, station: Station) -> None:
             if each.evse.connector_type == connector
             and each.state is Availability.FREE
             and each.evse.id not in blocked
+            and not _booked_soon(work, each)
         ]
         awake = [w for w in line(work, station.id) if w.state == "waiting"]
         turns = [each for each in awake if each.connector_type == connector]
         for evse, waiter in zip(free, turns, strict=False):
             _refreshed(work, settings, station, waiter, on.Offer(work.now, evse.id))
+
+
+def _booked_soon(work: UnitOfWork, view: EvseView) -> bool:
+    """Whether somebody's booking leaves too little time to be worth a turn."""
+    return view.booking is not None and view.booking.starts_at - work.now < WORTH_A_TURN
 
 
 def _lost(state: Availability) -> bool:
