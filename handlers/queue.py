@@ -7,12 +7,13 @@ from bot.dialog.kinds import PILE, STATION, PilePoint
 from bot.dialog.turn import Turn
 from bot.domain import waiting as on
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import stations, waiting
+from bot.services import bookings, stations, waiting
 from bot.services.earliest import full_connectors
 from bot.services.waiting_words import FIND, connector_name, join_button, place
 from bot.services.waiting_words import words as queue_words
 from bot.store.riders import Rider
 from bot.store.stations import Station
+from handlers.my_bookings import blocked as booked_bay_blocked
 
 WHERE = Choose(
     Say(
@@ -142,5 +143,11 @@ def leave(turn: Turn) -> Replies | None:
            "quelqu'un est à ma place", "jemand steht auf meinem platz"),
 )  # fmt: skip
 def blocked(turn: Turn) -> Replies | None:
-    """Somebody stands where one's socket is: first in line again, staff are told."""
+    """Somebody stands where one's socket is: first in line again, staff are told. Who has booked
+    says the same of a booked bay."""
+    if (
+        waiting.place_of(turn.work, turn.rider.id) is None
+        and bookings.live_of(turn.work, turn.rider.id) is not None
+    ):
+        return booked_bay_blocked(turn)
     return _happen(turn, on.BayBlocked(turn.now))

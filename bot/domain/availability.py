@@ -42,8 +42,6 @@ def availability(facts: EvseFacts, now: datetime, silent_after_s: int) -> Availa
         return Availability.OUT_OF_SERVICE
     if facts.in_session:
         return Availability.BUSY
-    if facts.kept:
-        return Availability.RESERVED
     silent = facts.seen_at is None or now - facts.seen_at > timedelta(seconds=silent_after_s)
     if silent or not facts.online or not facts.status:
         return Availability.NOT_CONFIRMED
