@@ -37,14 +37,28 @@ _BALANCE = re.compile(
     r"(?i)\b(?:wallet|balance|bal|saldo|monedero|carteira|solde|portefeuille|guthaben|credit left"
     r"|kontostand|how much (?:credit|money))\b|余额|钱包"
 )
+# "add a card", "another card"
+_ADD_CARD = re.compile(
+    r"(?i)\b(?:add|new|another|other|change|replace|update|save|nueva|otra|añad\w*|agreg\w*|cambi\w*"
+    r"|guard\w*|nov[oa]|outr[oa]|adicion\w*|cadastr\w*|troc\w*|mud\w*|nouvelle|autre|ajout\w*"
+    r"|chang\w*|enregistr\w*|neue\w*|andere\w*|hinzufügen|hinterleg\w*|ändern|wechseln|speichern)"
+    r"\b.*?(?:card|tarjeta|cartão|carte|karte)|(?:karte|carte)\s+(?:hinzufügen|hinterlegen|ändern"
+    r"|wechseln|speichern)|(?:添加|新增|绑定|更换|换)\S{0,4}(?:银行卡|信用卡|卡)"
+)
 PAGE = Say("Open payment page")
+ADD_CARD = Option("top_up_or_payment?do=add", Say("Add a card"))
 
 
 @intent(
     "top_up_or_payment",
     digression=True,
-    words=("pay", "card", "cards", "my card", "remove card", "remove a card", "remove my card"),
-)
+    words=(
+        "pay", "card", "cards", "my card", "remove card", "remove a card", "remove my card",
+        "add card", "add a card", "new card", "change card", "change my card",
+        "añadir tarjeta", "agregar tarjeta", "nueva tarjeta", "adicionar cartão", "novo cartão",
+        "ajouter une carte", "nouvelle carte", "karte hinzufügen", "neue karte", "添加银行卡",
+    ),
+)  # fmt: skip
 def paying(turn: Turn) -> Replies | None:
     """A debt comes first; a card is removed only after a second yes."""
     wanted = turn.value("do")
@@ -52,6 +66,8 @@ def paying(turn: Turn) -> Replies | None:
         return _removed(turn, turn.value("card") or "")
     if wanted == "remove" or (turn.heard.payload is None and _REMOVE.search(turn.heard.text)):
         return _ask_to_remove(turn)
+    if wanted == "add" or (turn.heard.payload is None and _ADD_CARD.search(turn.heard.text)):
+        return _add(turn)
     owed = debts.oldest(turn.work, turn.rider.id)
     if owed is not None:
         return _pay(turn, owed, wanted) if wanted in {"pay", "wallet"} else _owes(turn, owed)
@@ -113,6 +129,14 @@ def _values(owed: Debt) -> dict[str, Value]:
     return {"amount": owed.due, "evse": owed.evse_code, "number": owed.bill_number}
 
 
+def _add(turn: Turn) -> Replies:
+    """A card of its own accord; one that is saved already is replaced once the new one works."""
+    url = cards.add(turn.work, turn.rider)
+    if url:
+        return Link(cards.ENTER, cards.PAGE, url)
+    return Say("One moment: I am preparing a secure page for your card.")
+
+
 def _card(turn: Turn) -> Replies:
     label = turn.rider.card_label
     if label is None:
@@ -122,16 +146,20 @@ def _card(turn: Turn) -> Replies:
                 "a secure page to enter one; you pay only for what you use. Please never send "
                 "card numbers in this chat."
             ),
-            [Option("start_charge", Say("Start a charge")), Option("wallet", Say("Wallet"))],
+            [
+                ADD_CARD,
+                Option("start_charge", Say("Start a charge")),
+                Option("wallet", Say("Wallet")),
+            ],
         )
     return Choose(
         Say(
             "Your charges are paid with {card}, after each charge and only for what you used. "
-            "Nothing is owed. To use another card, remove this one: the next charge asks for a "
-            "new one on a secure page.",
+            "Nothing is owed. Another card can take its place at any time.",
             {"card": label},
         ),
         [
+            Option("top_up_or_payment?do=add", Say("Use another card")),
             Option("top_up_or_payment?do=remove", Say("Remove card")),
             Option("start_charge", Say("Start a charge")),
             Option("wallet", Say("Wallet")),

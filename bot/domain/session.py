@@ -111,6 +111,7 @@ class SessionFacts:
     checks: int = 0
     refund_minor: int = 0  # credited since: the meter ended lower than billed
     asked_minor: int | None = None  # what the last capture or payment was for
+    recovered: bool = False  # the hold lapsed, and what is owed was asked for by itself
     collecting: bool = False  # a payment is asked for as soon as the old hold is gone
     debt_by: str = "card"  # what that payment is asked of: the card, or the wallet
     told: tuple[str, ...] = ()

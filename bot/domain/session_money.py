@@ -75,6 +75,8 @@ def hold_placed(step: Step, event: on.HoldPlaced) -> None:
 def hold_needs_rider(step: Step, event: on.HoldNeedsRider) -> None:
     if step.now.state == "debt" and step.now.hold == "placing":
         step.set(hold="waiting")
+        if "debt" not in step.now.told:
+            step.set(told=(*step.now.told, "debt"))
         step.tell("pay_debt", url=event.url)
     if step.now.state == "holding" and step.now.hold in {"placing", "waiting"}:
         if step.now.hold == "placing":
@@ -102,12 +104,15 @@ def _debt_stands(step: Step) -> None:
     """The payment of a debt came to nothing; what an earlier hold stood in the way of is next."""
     if step.now.collecting:
         step.ask_payment()
+    elif "debt" not in step.now.told:
+        step.tell_once("debt")
     else:
         step.tell("debt_unpaid")
 
 
 def _hold_gone(step: Step, state_of_hold: str) -> None:
     """The provider no longer holds anything, without our asking."""
+    stood = step.now.hold in {"held", "capturing"}
     step.set(hold=state_of_hold)
     match step.now.state:
         case "holding":
@@ -119,11 +124,13 @@ def _hold_gone(step: Step, state_of_hold: str) -> None:
         case "charging" | "suspended":
             step.stop("hold_expired")
         case "billing":
-            step.owe()
+            step.recover()
         case "releasing":
             step.release()
         case "debt" if step.now.collecting:
             step.ask_payment()
+        case "debt" if stood and not step.now.recovered:
+            step.recover()
         case _:
             pass
 
@@ -159,6 +166,7 @@ def captured(step: Step, event: on.Captured) -> None:
         step.set(state="settled", hold="captured")
     if step.now.state not in {"billing", "debt"}:
         return
+    owed = step.now.state == "debt" or "debt" in step.now.told
     step.cancel_all()
     step.cancel("capture")
     step.set(state="settled", collecting=False)
@@ -166,7 +174,7 @@ def captured(step: Step, event: on.Captured) -> None:
         step.set(hold="captured")
     elif step.now.hold in {"placing", "waiting", "held"}:
         step.void()  # nobody pays twice
-    if "debt" in step.now.told:
+    if owed:
         step.tell_once("debt_paid")
     if not event.by_other:
         step.give_back()

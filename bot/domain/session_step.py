@@ -86,7 +86,7 @@ class Step:
             self.set(state="billing")
             self.capture()
         else:
-            self.owe()
+            self.recover()
 
     def capture(self) -> None:
         number = self.now.captures + 1
@@ -97,6 +97,18 @@ class Step:
         """A debt whose hold is gone is paid by a payment of its own, taken at once."""
         self.set(hold="placing", collecting=False, asked_minor=self.now.due_minor)
         self.do(on.PlaceHold(self.now.due_minor, take=True, by=self.now.debt_by))
+
+    def recover(self) -> None:
+        """The hold is gone before the money was taken: a debt, that is asked for at once without
+        the rider, one time. They hear of it when that does not work."""
+        if self.now.recovered:
+            self.owe()
+        elif self.now.due_minor < self.now.terms.smallest_minor:
+            self.forgive()
+        else:
+            self.cancel("capture")
+            self.set(state="debt", recovered=True)
+            self.ask_payment()
 
     def owe(self) -> None:
         self.cancel("capture")

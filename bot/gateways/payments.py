@@ -105,9 +105,12 @@ def _row(session: Session, table: type[T], row_id: int) -> T:
 def _payer(session: Session, settings: Settings, hold: Hold) -> Payer:
     rider = _row(session, Rider, hold.rider_id)
     title, note = load(hold.about["title"]), load(hold.about["note"])
-    saved = rider.stripe_payment_method if hold.about.get("saved_card", True) else None
+    customer, saved = rider.stripe_customer, rider.stripe_payment_method
+    if "card" in hold.about:  # pinned when it was asked for
+        pinned = hold.about["card"] or {}
+        customer, saved = pinned.get("customer", customer), pinned.get("payment_method")
     return Payer(
-        customer=rider.stripe_customer,
+        customer=customer,
         payment_method=saved,
         locale=language(rider.lang) if rider.lang else None,  # Checkout's names are the same
         title=f"{settings.brand} {say(rider.lang, title)}",

@@ -469,6 +469,9 @@ def on_payment_result(
         event = _old_hold_moved(work, hold, outcome)
     if event is not None:
         _happen(work, session, [event])
+    replaced = hold.id != session_effects.hold_of(work, session.id).id
+    if replaced and outcome in {"void", "expired", "failed"}:  # the new one has the facts now
+        hold.state, hold.updated_at = outcome, work.now
     if outcome == "captured":
         money_watch.return_excess(work, session, hold)
 

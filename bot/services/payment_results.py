@@ -17,6 +17,7 @@ from bot.services import (
     action_results,
     billing,
     booking_news,
+    cards,
     charging,
     money_watch,
     payments,
@@ -72,6 +73,7 @@ SERVICES: Final[dict[str, Service]] = {
         account=topup_results.account_of,
         on_refund=payouts.on_refund,
     ),
+    "card": Service(cards.on_payment_result),
 }
 
 

@@ -17,6 +17,7 @@ from bot.replies import Say, dump
 from bot.store import outbox
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
+from bot.store.riders import Rider
 
 
 class Method(Protocol):
@@ -122,6 +123,8 @@ def ask(
             "note": dump(note),
             "methods": list(methods),
             "saved_card": saved_card,
+            # Pinned: a replay after a crash must ask for the same thing, or it asks twice.
+            "card": _card(work, rider_id) if saved_card else None,
         },
         amount_minor=amount.amount_minor,
         currency=amount.currency,
@@ -135,6 +138,13 @@ def ask(
     work.session.flush()
     way(hold).place(work, hold)
     return hold
+
+
+def _card(work: UnitOfWork, rider_id: int) -> dict[str, str] | None:
+    rider = work.session.get_one(Rider, rider_id)
+    if not rider.stripe_customer or not rider.stripe_payment_method:
+        return None
+    return {"customer": rider.stripe_customer, "payment_method": rider.stripe_payment_method}
 
 
 def capture(work: UnitOfWork, hold: Hold, amount_minor: int) -> None:

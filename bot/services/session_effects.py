@@ -180,7 +180,10 @@ class _Effects:
             reply = refund_words.told(self.work, self.refunded, why)
         key = self.key or f"session:{self.session.id}:{command.number}"
         tell_rider(self.work, self.session.rider_id, reply, key=f"{key}:{_once(command, self.key)}")
-        if command.notice == "debt":  # told what is owed: the receipt comes when it is paid
+        if command.notice in {
+            "debt",
+            "pay_debt",
+        }:  # told what is owed: the receipt comes when it is paid
             clocks.drop(self.work, f"session:{self.session.id}", event="told as a debt")
         if command.notice == "fault":
             case_intake.power_lost(self.work, self.session, self.evse)

@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, Response, make_response, request
 
 from bot.domain.money import Money
+from bot.domain.payment import TAKEN_AT_ONCE
 from bot.gateways.payments import read_pay_token
 from bot.gateways.stripe_events import check_hold
 from bot.gateways.translate import language, say
@@ -16,7 +17,7 @@ from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
 from bot.web.context import Site
 
-_GOOD: Final = frozenset({"held", "capturing", "captured"})
+_GOOD: Final = frozenset({"held", "capturing", "captured", "saved"})
 _PENDING: Final = frozenset({"creating", "waiting"})
 _LOOKS: Final = 20  # how often the page asks again by itself, every 3 s
 _REFRESH_S: Final = 3
@@ -38,7 +39,7 @@ def add_routes(routes: Blueprint, site: Site) -> None:
                 check_hold(work, hold, "return")  # Stripe's event may be late or lost
             lang = _language(site, work, hold)
         if hold.state in _GOOD:
-            return _page(site, hold, lang, "held")
+            return _page(site, hold, lang, _good(hold))
         if hold.state not in _PENDING:
             return _page(site, hold, lang, "released")
         response = _page(site, hold, lang, "pending")
@@ -56,6 +57,12 @@ def add_routes(routes: Blueprint, site: Site) -> None:
                 return _unknown(site)
             lang = _language(site, work, hold)
         return _page(site, hold, lang, "cancelled")
+
+
+def _good(hold: Hold) -> str:
+    if hold.purpose == "card":
+        return "saved"
+    return "paid" if hold.purpose in TAKEN_AT_ONCE else "held"
 
 
 def _language(site: Site, work: UnitOfWork, hold: Hold) -> str:

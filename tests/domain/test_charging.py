@@ -137,8 +137,12 @@ def debt() -> Story:
     return story.hears(on.CaptureFailed(at(900)))
 
 
-def debt_lapsed() -> Story:
+def recovering() -> Story:
     return debt().hears(on.HoldExpired(at(2000)))
+
+
+def debt_lapsed() -> Story:
+    return recovering().hears(on.HoldFailed(at(2001), "card_declined"))
 
 
 def collecting() -> Story:
@@ -150,7 +154,7 @@ SITUATIONS = {
     for make in (
         Story, holding, waiting, starting, accepted, running, charging, suspended, stopping,
         billing, billed_offline, releasing, settled, void, failed, debt,
-        debt_lapsed, collecting,
+        recovering, debt_lapsed, collecting,
     )
 }  # fmt: skip
 
@@ -220,7 +224,7 @@ def test_a_debt_is_collected_by_a_new_hold_once_the_old_one_is_gone() -> None:
     story = collecting().hears(on.Collect(at(3001)))
     bill = story.facts.bill_minor or 0
     assert story.all(on.PlaceHold)[-1] == on.PlaceHold(bill, take=True)
-    assert len(story.all(on.PlaceHold)) == 2, "asked for twice, placed once"
+    assert len(story.all(on.PlaceHold)) == 3, "asked for twice, placed once"
     story.hears(on.HoldNeedsRider(at(3002), "https://pay"), on.HoldPlaced(at(3010)))
     taken = story.all(on.Capture)[-1]
     assert isinstance(taken, on.Capture)
@@ -271,7 +275,7 @@ def test_a_lower_register_is_credited_and_a_debt_asks_for_the_rest() -> None:
     story = billed_offline()
     for _ in range(2):
         story.hears(on.CaptureFailed(at(90))).fire("capture")
-    story.hears(on.CaptureFailed(at(900)), on.HoldExpired(at(901)))
+    story.hears(on.CaptureFailed(at(900)), on.HoldExpired(at(901)), on.HoldFailed(at(902)))
     bill = story.facts.bill_minor or 0
     story.hears(on.TransactionEnded(at(950), "T1", at(80), "Remote", (Reading(at(80), 4000),)))
     credit = sum(each.amount_minor for each in story.commands if isinstance(each, on.Credit))
@@ -285,7 +289,7 @@ def test_a_debt_that_is_credited_whole_is_forgiven() -> None:
     story = billed_offline()
     for _ in range(2):
         story.hears(on.CaptureFailed(at(90))).fire("capture")
-    story.hears(on.CaptureFailed(at(900)), on.HoldExpired(at(901)))
+    story.hears(on.CaptureFailed(at(900)), on.HoldExpired(at(901)), on.HoldFailed(at(902)))
     story.hears(on.TransactionEnded(at(950), "T1", at(80), "Remote", (Reading(at(80), 1000),)))
     assert story.facts.state == "void"
     assert story.told()[-1] == "corrected"
@@ -608,10 +612,26 @@ def test_a_capture_that_fails_is_tried_three_times_and_then_owed() -> None:
     assert story.hears(on.Captured(at(9000))).facts.state == "settled"
 
 
-def test_a_hold_that_expires_while_charging_ends_it_and_leaves_a_debt() -> None:
+def test_a_hold_that_expires_while_charging_ends_it_and_is_recovered() -> None:
     story = charging().hears(on.HoldExpired(at(100))).fire("stop")
-    assert story.facts.state == "debt"
+    bill = story.facts.bill_minor or 0
+    assert (story.facts.state, story.facts.hold) == ("debt", "placing"), "blocked until it is paid"
+    assert story.all(on.PlaceHold)[1:] == [on.PlaceHold(bill, take=True)]
     assert story.all(on.Capture) == []
+    assert "debt" not in story.told(), "the rider hears of it when it does not work"
+    story.hears(on.Captured(at(200)))
+    assert (story.facts.state, story.told()[-1]) == ("settled", "debt_paid")
+
+
+def test_what_cannot_be_recovered_is_a_debt_and_asked_for_once() -> None:
+    story = charging().hears(on.HoldExpired(at(100))).fire("stop").hears(on.HoldFailed(at(200)))
+    assert (story.facts.state, story.told()[-1]) == ("debt", "debt")
+    story.hears(on.HoldExpired(at(300)), on.Voided(at(301)))
+    assert len(story.all(on.PlaceHold)) == 2, "by itself one time"
+    page = recovering().hears(on.HoldNeedsRider(at(2002), "https://pay"))
+    assert page.told()[-1] == "pay_debt"
+    assert page.hears(on.HoldExpired(at(9000))).facts.state == "debt"
+    assert len(page.all(on.PlaceHold)) == 2
 
 
 def test_a_hold_that_runs_out_is_captured_before() -> None:

@@ -90,6 +90,11 @@ class Book:
         """Prune the idempotency keys, as Stripe does after a day."""
         self._db.execute("DELETE FROM answer")
 
+    def forget_everything(self) -> None:
+        """Be empty."""
+        for table in ("thing", "answer", "delivery"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
+
     def deliver_later(self, event_id: str, due: float, tries: int = 0) -> None:
         """Queue (or put off) the delivery of an event to the webhook."""
         self._db.execute(

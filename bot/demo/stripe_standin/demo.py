@@ -93,6 +93,22 @@ def blueprint(engine: Engine, checkout: Checkout, faults: Faults) -> Blueprint:
         engine.events_enabled = bool(said().get("enabled", True))
         return jsonify({"enabled": engine.events_enabled})
 
+    @routes.post("/lapse")
+    def lapse() -> Response:
+        """What is past its time lapses now."""
+        with engine.book.turn():
+            checkout.lapse()
+            engine.lapse()
+        return jsonify({})
+
+    @routes.delete("/everything")
+    def begin_anew() -> Response:
+        """An account nobody has used."""
+        faults.clear()
+        with engine.book.turn():
+            engine.book.forget_everything()
+        return jsonify({})
+
     @routes.delete("/idempotency")
     def prune() -> Response:
         """A day passes for the idempotency keys."""

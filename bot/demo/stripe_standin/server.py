@@ -37,10 +37,12 @@ def create_app(
     brand: str = "Pilebot",
     events: frozenset[str] | None = frozenset(EVENTS),
     clock: Callable[[], float] = time.time,
+    delivering: bool = True,
 ) -> Flask:
     """The stand-in as a Flask app that already delivers its webhooks.
 
-    `data_path` None keeps everything in memory. `events` None sends every kind. Call
+    `data_path` None keeps everything in memory. `events` None sends every kind. `delivering` False:
+    events are kept for those who ask, and time stands still but for `/demo/lapse`. Call
     `app.extensions["stripe_standin"]()` to stop it.
     """
     engine = Engine(Book(data_path), clock)
@@ -51,7 +53,9 @@ def create_app(
     app.register_blueprint(pages.blueprint(engine, checkout, brand))
     app.add_url_rule("/healthz", view_func=lambda: "ok")
     sender = Sender(engine, checkout, webhook_url, webhook_secret, events)
-    sender.start()
+    if delivering:
+        sender.start()
+    engine.events_enabled = delivering
 
     def close() -> None:
         sender.close()
