@@ -13,6 +13,7 @@ from bot.services import coupons
 from bot.services.offers import stack
 from bot.store.offers import Coupon
 from bot.store.stations import Evse
+from handlers.plans import listed
 
 _NAMES: Final = (
     r"(?:coupon|voucher|promo|promo code|code|cup[oó]n|cupom|c[oó]digo|bono|gutschein|"
@@ -22,6 +23,11 @@ _CODE: Final = r"(?=[a-z-]*[0-9])[a-z0-9]{2,}(?:-[a-z0-9]+)*"
 NAMED: Final = rf"{_NAMES}[\s:]*{_CODE}"
 _FIND: Final = re.compile(rf"{_NAMES}[\s:]*({_CODE})", re.IGNORECASE)
 _LOOKS: Final = re.compile(r"\b(?=[A-Z]*\d)[A-Z0-9]{4,}(?:-[A-Z0-9]{4})?\b")
+_PLANS: Final = re.compile(
+    r"\bplan|packag|\bpack\b|membership|subscri|\babo\b|paket|mitglied|forfait|abonnement|"
+    r"suscripci|\bplano|pacote|assinatura|paquete|套餐|会员|月卡",
+    re.IGNORECASE,
+)
 SHOWN: Final = 8
 
 
@@ -34,11 +40,11 @@ SHOWN: Final = 8
     ),
     patterns=(NAMED,),
 )  # fmt: skip
-def coupon(turn: Turn) -> Replies:
+def coupon(turn: Turn) -> Replies | None:
     """A code is redeemed; anything else shows what there is."""
     typed = _typed(turn.heard.text)
     if typed is None:
-        return _shown(turn)
+        return listed(turn) if _PLANS.search(turn.heard.text) else _shown(turn)
     row = coupons.claim(turn.work, turn.rider.id, typed)
     evse = _offered(turn)
     if evse is not None and (why := coupons.why_not(turn.work, row, evse)):

@@ -25,16 +25,18 @@ INTERNAL = {
     "agree_start", "answer", "appeal_no_show", "bay_blocked", "my_bookings", "on_my_way",
     "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
-    "not_me", "photo_choice", "web_login", "queue", "queue_accept", "queue_blocked",
-    "queue_leave", "queue_snooze", "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family",
-    "family_invite", "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
+    "buy_plan", "plans", "return_plan", "not_me", "photo_choice", "web_login",
+    "queue", "queue_accept", "queue_blocked", "queue_leave", "queue_snooze",
+    "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite",
+    "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
+    "buy_plan": "plans", "return_plan": "plans",
     "auto_top_up_off": "auto_top_up", "family_invite": "family",
     "affirm": "start_not_now", "answer": "start_not_now", "deny": "start_not_now",
-    "out_of_scope": "unclear", "refund": "human_handoff",
+    "out_of_scope": "unclear",
     "photo_choice": "two_codes", "queue_accept": "queue", "queue_snooze": "queue_silence",
     "queue_leave": "queue_silence", "later_cancel": "start_later", "usual_on": "usual",
     "usual_off": "usual", "thanks_bye": "greet", "my_cases": "case_status",

@@ -28,7 +28,7 @@ from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Message
 from bot.store.staff import Staff
 from bot.store.stations import Evse, TariffVersion
-from tests.offers import add_coupon
+from tests.offers import add_coupon, add_plan_offer
 from tests.world import World, add_station, open_world
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -273,6 +273,11 @@ def repeats(world: World) -> None:
 @step(r"coupon (\S+) takes (\d+) (cents|percent) off(?:, only at (\w+))?")
 def coupon(world: World, code: str, amount: str, unit: str, only: str | None) -> None:
     add_coupon(world.store, code, int(amount), unit, only)
+
+
+@step(r"plan (.+) of (\d+) Wh costs (\d+) cents")
+def plan(world: World, name: str, size: str, price: str) -> None:
+    add_plan_offer(world.store, name=name, size=int(size), price_minor=int(price))
 
 
 # -- the bank and the payment provider ------------------------------------------------------------

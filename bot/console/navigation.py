@@ -46,6 +46,7 @@ SECTIONS: Final = (
     Section("Stations", "map-pin", "stations_page", "station.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
     Section("Coupons", "gift", "coupons_page", "coupon.read"),
+    Section("Plans", "wallet", "plans_page", "plan.edit"),
     Section("Figures", "chart-line", "figures_page", "figures.read"),
     Section("Promises", "clock", "promises_page", "promise.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),

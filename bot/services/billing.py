@@ -35,7 +35,7 @@ SERIES, CREDIT_SERIES = "bill", "credit"
 PROVIDER, REVENUE, REFUNDS, WAIVED = "provider", "revenue", "refunds", "waived"
 HELD = "held"  # money at the provider that is still the rider's
 # Reasons of refunds that give back what was never ours.
-OWED_BACK = frozenset({"meter", "duplicate", "payout"})
+OWED_BACK = frozenset({"meter", "duplicate", "payout", "plan"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bot.domain.discounts import Discount
 from bot.domain.pricing import load_bill
 from bot.domain.session import SessionFacts
 from bot.errors import Refused
-from bot.services import coupons
+from bot.services import coupons, plans
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse
@@ -21,12 +21,18 @@ def take(
 ) -> None:
     """Pin what the offer promised to the charge. Raises Refused where another charge has it."""
     for each in discounts:
-        if not coupons.take(work, session.rider_id, each.ref, session.id):
+        if not _take(work, session, each):
             raise Refused(
                 "{name} has been used meanwhile, so the price has changed. Please send {evse} "
                 "again to see it.",
                 {"name": each.name, "evse": evse.code},
             )
+
+
+def _take(work: UnitOfWork, session: ChargingSession, discount: Discount) -> bool:
+    if discount.kind == "plan":
+        return plans.take(work, session.rider_id, discount, session.id)
+    return coupons.take(work, session.rider_id, discount.ref, session.id)
 
 
 def follow(
@@ -38,9 +44,12 @@ def follow(
         return
     if now.bill_minor is not None and before.bill_minor is None:
         row = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
-        coupons.settle(work, session.id, load_bill(row.body))
+        bill = load_bill(row.body)
+        coupons.settle(work, session.id, bill)
+        plans.settle(work, session.id, now, bill)
     elif now.bill_minor is None and now.state in {"releasing", "void", "failed", "settled"}:
         coupons.settle(work, session.id, None)
+        plans.settle(work, session.id, now, None)
 
 
 def refunded(work: UnitOfWork, refund: Refund) -> None:

@@ -19,7 +19,7 @@ from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Option, Say, Value
-from bot.services import bookings, coupons, debts, paying
+from bot.services import bookings, coupons, debts, paying, plans
 from bot.services.earliest import Earliest, earliest, full_connectors
 from bot.services.fences import others_first
 from bot.services.notices import pay_button
@@ -182,9 +182,12 @@ def make_offer(
     lines = (*lines, *price_lines(tariff, work.now, power_w))
     if (tip := _wait_tip(tariff, work.now, power_w, energies[-1], carry)) is not None:
         lines = (*lines, tip)
-    discounts: tuple[Discount, ...] = ()
+    plan = plans.for_charge(work, rider.id, evse)
+    discounts: tuple[Discount, ...] = (plan,) if plan is not None else ()
     if not keep_coupons:
-        discounts += coupons.choose(work, rider.id, evse, tariff, likely_wh=energies[-1])
+        discounts += coupons.choose(
+            work, rider.id, evse, tariff, likely_wh=energies[-1], plan=discounts
+        )
     hold = hold_for(tariff, power_w=power_w, at=work.now, discounts=discounts)
     payers = paying.ways(work, settings, rider, hold)
     deposit = bookings.held_deposit(work, booking) if booking else None

@@ -22,6 +22,7 @@ from bot.services import (
     money_watch,
     payments,
     payouts,
+    plans,
     topup_results,
 )
 from bot.settings import Settings
@@ -74,6 +75,7 @@ SERVICES: Final[dict[str, Service]] = {
         on_refund=payouts.on_refund,
     ),
     "card": Service(cards.on_payment_result),
+    "plan": Service(plans.settle_payment, lock=plans.lock, account=plans.account),
 }
 
 

@@ -129,6 +129,7 @@ class PlanUse(Base):
     session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), unique=True)
     amount: Mapped[int]
     saved_minor: Mapped[int]  # what it took off the bill
+    earned_minor: Mapped[int]  # of the plan's price, recognised with it
     at: Mapped[datetime]
 
     __table_args__ = (Index("ix_plan_use_plan_id", "plan_id"),)

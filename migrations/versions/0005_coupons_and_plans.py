@@ -158,6 +158,7 @@ def upgrade() -> None:
         ),
         sa.Column("amount", sa.Integer(), nullable=False),
         sa.Column("saved_minor", sa.Integer(), nullable=False),
+        sa.Column("earned_minor", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_plan_use_plan_id_plan")),
         sa.ForeignKeyConstraint(

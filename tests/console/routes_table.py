@@ -68,6 +68,7 @@ WHO: Final[dict[str, str]] = {
     "agent manager": "actions_start actions_start_form",
     # A second person for money, never an admin.
     "finance manager": """
+        plans_page plans_new plans_one plans_save
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject
     """,

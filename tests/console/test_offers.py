@@ -9,7 +9,7 @@ from sqlalchemy import select
 from bot.services import disputes
 from bot.store.charging import ChargingSession
 from bot.store.desk import StaffAction
-from bot.store.offers import Coupon, CouponTemplate, RefundRequest
+from bot.store.offers import Coupon, CouponTemplate, PlanOffer, RefundRequest
 from tests.console.desk import Desk, open_desk
 from tests.console.journey import PHONE, charge, taken_over
 from tests.offers import add_template
@@ -110,3 +110,19 @@ def test_above_the_limit_a_dispute_waits_and_comes_back(world: World, desk: Desk
         maria.post(f"/disputes/{row.id}/decline", explanation="The meter is right")
         assert state(world) == "declined"
     world.bot_says(PHONE, "nothing is given back", "The meter is right")
+
+
+def test_a_plan_is_offered(world: World, desk: Desk) -> None:
+    fia = desk.agent("finance")
+    assert "No plans yet" in fia.get("/plans").text
+    form = {"name": "Month 50 kWh", "market": "FI EUR", "unit": "wh", "size": "50", "days": "30",
+            "price": "12,75", "tax": "25.5", "active": "yes"}  # fmt: skip
+    assert fia.post("/plans/save", **form).status_code == 303
+    assert "12.75 EUR" in fia.get("/plans").text
+    for wrong in ({"size": "x"}, {"price": "0"}, {"tax": "-1"}, {"market": "XX"}, {"name": ""}):
+        assert fia.post("/plans/save", **{**form, **wrong}).status_code == 422
+    with world.store.read() as work:
+        row = work.session.scalars(select(PlanOffer)).one()
+    assert (row.size, row.price_minor, row.active) == (50_000, 1_275, True)
+    fia.post("/plans/save", **{**form, "id": str(row.id), "active": ""})
+    assert "Not sold" in fia.get("/plans").text
