@@ -514,6 +514,7 @@ _HANDLERS: Final[dict[type[on.Event], Callable[[Step, Any], None]]] = {
     on.UnlockFailed: _unlock_failed,
     on.Unlocked: _unlocked,
     on.Waiting: _waiting,
+    on.Corrected: money.corrected,
     on.TimerFired: _timer_fired,
     on.Captured: money.captured,
     on.CaptureFailed: money.capture_failed,

@@ -23,6 +23,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "rider.read": _ALL,
     "refund.request": frozenset({"agent", "finance", "manager"}),
     "refund.approve": frozenset({"finance", "manager"}),
+    "bill.recalculate": frozenset({"finance", "manager"}),
     "fee.waive": frozenset({"agent", "finance", "manager"}),
     "coupon.issue": frozenset({"agent", "finance", "manager"}),
     "coupon.read": frozenset({"agent", "finance", "manager"}),

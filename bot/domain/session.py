@@ -451,6 +451,14 @@ class Voided:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """Staff credited part of the bill and gave it back, apart from what the meter calls for."""
+
+    at: datetime
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotMe:
     """The rider says this session is not theirs."""
 
@@ -470,7 +478,7 @@ Event = (
     | StartAccepted | StartRejected | StartUnknown | StartTimeout | StartOffline
     | Plugged | Unplugged | TransactionStarted | MeterRead | FlowChanged | TransactionEnded
     | StopRequested | StopAccepted | StopFailed | PileOffline | PileOnline | Fault
-    | UnlockFailed | Unlocked | Waiting
+    | UnlockFailed | Unlocked | Waiting | Corrected
     | TimerFired | Captured | CaptureFailed | Voided | NotMe | Collect
 )  # fmt: skip
 

@@ -180,6 +180,12 @@ def captured(step: Step, event: on.Captured) -> None:
         step.give_back()
 
 
+def corrected(step: Step, event: on.Corrected) -> None:
+    """What was credited already is not credited once more when the meter says the same."""
+    if step.now.bill_minor is not None and 0 < event.amount_minor <= step.now.due_minor:
+        step.set(refund_minor=step.now.refund_minor + event.amount_minor)
+
+
 def capture_failed(step: Step, _event: on.CaptureFailed) -> None:
     if step.now.state != "billing" or step.now.hold != "capturing":
         return

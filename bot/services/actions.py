@@ -26,6 +26,7 @@ from bot.services import (
     disputes,
     marks,
     piles,
+    recalculation,
     refunds,
     site_news,
 )
@@ -56,14 +57,16 @@ def ask(
     reason: str,
     key: str,
     amount: Money | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> StaffAction:
     """Order an action; a repeat of `key` by the same person returns what stands.
 
-    A refund above the person's limit waits for a second one. Raises NotPossible or Refused.
+    A refund above the person's limit waits for a second one; with `more` {"correct": version} it
+    is the difference of a bill's recalculation, and credited. Raises NotPossible or Refused.
     """
-    key = f"form:{actor.staff_id}:{key}"[:160]
-    if (known := _by_key(work, key)) is not None:
+    if (known := asked_before(work, actor, key)) is not None:
         return known
+    key = _key(actor, key)
     reason = reason.strip()[:REASON_MAX]
     if not reason:
         raise NotPossible("Please say why: the reason is kept with the action.")
@@ -82,7 +85,7 @@ def ask(
         session_id=plan.session.id if plan.session else None,
         amount_minor=amount.amount_minor if amount else None,
         currency=amount.currency if amount else None,
-        body=plan.body,
+        body={**plan.body, **(more or {})},
         reason=reason,
         asked_by=actor.staff_id,
         asked_at=work.now,
@@ -180,6 +183,15 @@ def _decide(
     return action
 
 
+def asked_before(work: UnitOfWork, actor: Actor, key: str) -> StaffAction | None:
+    """What stands of a form that was sent already."""
+    return _by_key(work, _key(actor, key))
+
+
+def _key(actor: Actor, key: str) -> str:
+    return f"form:{actor.staff_id}:{key}"[:160]
+
+
 def _by_key(work: UnitOfWork, key: str) -> StaffAction | None:
     return work.session.scalars(select(StaffAction).where(StaffAction.key == key)).first()
 
@@ -222,10 +234,13 @@ def _refund(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pla
 def _send_money(work: UnitOfWork, action: StaffAction) -> None:
     hold = refunds.hold_with_money(work, action.session_id or 0)
     assert hold is not None and action.amount_minor is not None
+    corrects = "correct" in action.body
+    if corrects and not recalculation.still_due(work, action):
+        action_results.finish(work, action, "failed", "The bill was corrected otherwise meanwhile.")
+        return
+    reason = "correction" if corrects else f"staff action {action.id}"
     try:
-        refund = refunds.give_back(
-            work, hold.id, action.amount_minor, reason=f"staff action {action.id}"
-        )
+        refund = refunds.give_back(work, hold.id, action.amount_minor, reason=reason)
     except refunds.TooMuch as error:  # something else gave money back while this waited
         left = plain(error.left)
         action_results.finish(work, action, "failed", f"Only {left} is left to give back.")
@@ -233,6 +248,8 @@ def _send_money(work: UnitOfWork, action: StaffAction) -> None:
     assert refund is not None
     action.refund_id = refund.id
     action.outcome = "Asked the payment provider"
+    if corrects:
+        recalculation.credit(work, action, refund)
 
 
 def _stop(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:

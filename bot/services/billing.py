@@ -35,7 +35,7 @@ SERIES, CREDIT_SERIES = "bill", "credit"
 PROVIDER, REVENUE, REFUNDS, WAIVED = "provider", "revenue", "refunds", "waived"
 HELD = "held"  # money at the provider that is still the rider's
 # Reasons of refunds that give back what was never ours.
-OWED_BACK = frozenset({"meter", "duplicate", "payout", "plan"})
+OWED_BACK = frozenset({"meter", "duplicate", "payout", "plan", "correction"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +144,12 @@ def make_credit_note(
     amount_minor: int,
     *,
     reason: str,
+    key: str = "",
 ) -> CreditNote:
     """Take `amount_minor` back of the session's bill, which stays as it is; `facts.bill()` is what
-    it should have been. A repeat for the same total returns the note there is."""
+    it should have been. A repeat for the same total, or of `key`, returns the note there is."""
     bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
-    key = f"{reason}:{session.id}:{facts.refund_minor}"
+    key = key or f"{reason}:{session.id}:{facts.refund_minor}"
     known = work.session.scalars(select(CreditNote).where(CreditNote.key == key)).first()
     if known is not None:
         return known

@@ -207,6 +207,11 @@ def collect(work: UnitOfWork, session: ChargingSession, *, by: str = paying.CARD
     _happen(work, session, [on.Collect(work.now, by)])
 
 
+def corrected(work: UnitOfWork, session: ChargingSession, amount_minor: int) -> None:
+    """Part of the bill was credited and is given back by staff."""
+    _happen(work, session, [on.Corrected(work.now, amount_minor)])
+
+
 def somebody_waits(work: UnitOfWork, evse_id: int, *, waits: bool) -> None:
     """Somebody waits for a place (a queue, a booking due soon), or nobody any more: what runs there
     hears of it, for tariffs whose idle fee depends on it. A repeat changes nothing."""

@@ -69,6 +69,7 @@ WHO: Final[dict[str, str]] = {
     # A second person for money, never an admin.
     "finance manager": """
         plans_page plans_new plans_one plans_save
+        recalculation_page recalculation_correct
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject
     """,

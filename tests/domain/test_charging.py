@@ -169,6 +169,7 @@ def possible(now: datetime) -> list[Event]:
         on.Captured(now, by_other=True), on.Voided(now), on.NotMe(now), on.Collect(now),
         on.Plugged(now), on.Unplugged(now), on.Fault(now, "X"),
         on.UnlockFailed(now), on.Unlocked(now), on.Waiting(now), on.Waiting(now, somebody=False),
+        on.Corrected(now, 10), on.Corrected(now, 10**6),
         on.PileOffline(now), on.PileOnline(now), on.StopRequested(now),
         on.StopRequested(now, "staff"),
         *(on.TimerFired(now, name) for name in (*TIMERS, "unknown")),

@@ -40,7 +40,7 @@ def test_holds_stay_small_in_every_currency(
 
 
 @pytest.mark.parametrize(
-    ("currency", "minor"), [("EUR", 50), ("JPY", 50), ("GBP", 30), ("KWD", 150), ("CLP", 50)]
+    ("currency", "minor"), [("EUR", 50), ("JPY", 50), ("GBP", 30), ("KWD", 150), ("CLP", 500)]
 )
 def test_the_smallest_charge(currency: str, minor: int) -> None:
     assert smallest_charge(currency) == minor
