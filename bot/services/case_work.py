@@ -355,8 +355,6 @@ def answered(work: UnitOfWork, settings: Settings, case: Case, answer: str) -> b
 def rider_wrote(work: UnitOfWork, conversation: Conversation) -> None:
     """A line of the rider in a conversation that cases hang on: nobody waits for them any more,
     and what a person has answered before is to be answered again."""
-    if conversation.owner == "bot":
-        return
     for case in cases.of_conversation(work, conversation.id):
         if case.status not in rules.OPEN:
             continue
@@ -364,7 +362,8 @@ def rider_wrote(work: UnitOfWork, conversation: Conversation) -> None:
             case.status, case.updated_at = "assigned", work.now
             cases.entry(work, case, "status", "The rider answered")
             clocks.resume(work, cases.subject(case.id), why="the rider answered")
-        _expect_next(work, case)
+        if conversation.owner != "bot":
+            _expect_next(work, case)
 
 
 def _expect_next(work: UnitOfWork, case: Case) -> None:

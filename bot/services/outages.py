@@ -7,6 +7,7 @@ broken piles may call both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import func, select
@@ -16,6 +17,7 @@ from bot.replies import Moment, Say, Value
 from bot.services import cases, paging
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
+from bot.store.bookings import Booking
 from bot.store.cases import Case, Outage
 from bot.store.changes import touched
 from bot.store.charging import ChargingSession
@@ -23,6 +25,7 @@ from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
 
+_SOON: Final = timedelta(hours=1)
 _LISTED: Final = 20  # piles; more come in without a line each
 _KEPT_MANY: Final = 400  # characters of a case's words: pile numbers beyond are counted
 
@@ -135,7 +138,7 @@ def _tie_cases(work: UnitOfWork, case: Case, pile_ids: Sequence[str]) -> None:
 
 
 def _broadcast(work: UnitOfWork, outage: Outage, pile_ids: Sequence[str]) -> None:
-    """Whoever charges there, or has reported something of there, hears it once."""
+    """Whoever charges there, comes soon, or has reported something of there, hears it once."""
     charging = (
         select(ChargingSession.rider_id)
         .join(Evse, Evse.id == ChargingSession.evse_id)
@@ -145,7 +148,14 @@ def _broadcast(work: UnitOfWork, outage: Outage, pile_ids: Sequence[str]) -> Non
         Case.pile_id.in_(pile_ids), Case.status.in_(("new", "assigned", "waiting_site")),
         Case.rider_id.is_not(None),
     )  # fmt: skip
-    riders = {*work.session.scalars(charging), *work.session.scalars(reported)}
+    booked = (
+        select(Booking.rider_id)
+        .join(Evse, Evse.id == Booking.evse_id)
+        .where(Booking.live, Evse.pile_id.in_(pile_ids), Booking.starts_at <= work.now + _SOON)
+    )
+    riders: set[int | None] = set()
+    for rows in (charging, reported, booked):
+        riders |= set(work.session.scalars(rows))
     values: dict[str, Value] = {"place": _said(work, outage), "time": _moment(work, outage)}
     words = Say(
         "Several piles at {place} are out since {time}. We know and work on it; nothing more is "

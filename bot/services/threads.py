@@ -44,10 +44,10 @@ def heard(work: UnitOfWork, conversation: Conversation, *, for_bot: bool) -> Non
     conversation.last_at = work.now
     if conversation.status == "resolved" and not for_bot:
         _reopen(work, conversation)
-    if conversation.owner == "bot":
-        return
     if not for_bot:
         case_work.rider_wrote(work, conversation)
+    if conversation.owner == "bot":
+        return
     conversation.waiting_since = conversation.waiting_since or work.now
     if conversation.status != "open":
         conversation.status, conversation.snoozed_until = "open", None

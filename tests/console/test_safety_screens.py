@@ -23,7 +23,8 @@ CHECK = (
     " [each.id, each.nodes.map(node => node.target.join(' ')).slice(0, 3)]))"
 )
 PAGES = (
-    "/incidents", "/incidents/1", "/piles", "/piles?tab=map", "/piles/P001023", "/stations",
+    "/incidents", "/incidents/1", "/tickets", "/tickets/1", "/promises", "/piles",
+    "/piles?tab=map", "/piles/P001023", "/stations",
     "/stations/1", "/stations/1/edit", "/figures", "/figures/bot", "/figures/riders", "/limits",
     "/tariffs", "/tariffs/1", "/tariffs/1/edit",
 )  # fmt: skip

@@ -205,6 +205,8 @@ def test_power_lost_stands_above_the_inbox_until_a_person_writes(world: World, d
     assert "Call back now" not in anna.get("/").text
     with world.store.read() as work:
         clock = work.session.scalars(select(Clock).where(Clock.name == "urgent")).one()
+        bill = work.session.scalars(select(Clock).where(Clock.name == "bill")).one()
+    assert (bill.outcome, bill.stop_event) == ("met", "receipt taken by the channel")
     assert (clock.outcome, clock.stop_event) == ("met", "answered by Anna")
 
 
