@@ -233,6 +233,11 @@ class Settings:
     seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")
     seller_address: str = setting("Address on receipts", "Mannerheimintie 1, 00100 Helsinki")
     seller_tax_id: str = setting("VAT number on receipts", "FI12345678")
+    nps_scale: str = setting(
+        "Scale of the question whether riders would recommend you; kept with each answer, figures "
+        "never mix two",
+        "0-10", one_of=("0-10", "1-10"),
+    )  # fmt: skip
     invoice_prefix: str = setting(
         "How invoice numbers of that legal entity begin; others are made in the console", "INV"
     )

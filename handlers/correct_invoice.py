@@ -7,24 +7,13 @@ from typing import Any
 
 from bot.dialog import buyer
 from bot.dialog.intents import ask, intent, maybe, wish
-from bot.dialog.kinds import AGREED, KEPT, Words
+from bot.dialog.kinds import AGREED, KEPT, Digits
 from bot.dialog.turn import Turn
 from bot.domain.invoices import load_paper
 from bot.errors import Refused
 from bot.replies import Choose, InvoicePaper, Option, Replies, Say
 from bot.services import invoices
 from bot.store.invoices import Invoice
-
-
-class OneOfMine(Words):
-    """The id of an invoice behind a button; nobody types it."""
-
-    takes_anything = False
-
-    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
-        """Digits only."""
-        value = super().hear(turn, name, asked=False)
-        return value if value and value.isascii() and value.isdigit() else None
 
 
 def ask_which(turn: Turn, slots: Mapping[str, Any]) -> Replies:
@@ -91,7 +80,7 @@ class Correct:
     """One invoice, and the buyer it should have named."""
 
     change: str | None = maybe(KEPT)
-    invoice: str = ask(ask_which, OneOfMine(18))
+    invoice: str = ask(ask_which, Digits())
     who: str = ask(ask_who, buyer.WHO)
     name: str = ask(ask_name, buyer.NAME)
     number: str = ask(ask_number, buyer.NUMBER)

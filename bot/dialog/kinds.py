@@ -159,6 +159,20 @@ class Words:
         return raw
 
 
+class Digits(Words):
+    """The number of a row behind a button; nobody types it."""
+
+    takes_anything = False
+
+    def __init__(self) -> None:
+        super().__init__(18)
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """Digits only."""
+        value = super().hear(turn, name, asked=False)
+        return value if value and value.isascii() and value.isdigit() else None
+
+
 class Kept:
     """A JSON text that a prompt keeps for its handler; riders never say it."""
 

@@ -17,7 +17,7 @@ from bot.domain.handoff_reasons import reason as known_reason
 from bot.domain.rights import may
 from bot.errors import PilebotError
 from bot.replies import Say, Written
-from bot.services import audit, understood
+from bot.services import audit, feedback, understood
 from bot.services.audit import Actor
 from bot.services.handoff_packet import packet
 from bot.services.marks import mark
@@ -262,6 +262,7 @@ def resolve(
     values = _idle_values(actor) | {"status": "resolved", "resolved_at": work.now}
     _move(work, conversation_id, *_mine(actor, epoch), **values)
     mark(work, conversation_id, "resolved", "Resolved", actor=actor, body={"note": note})
+    feedback.after_conversation(work, conversation_id)
     audit.record(work, actor, "resolve", f"conversation:{conversation_id}")
     return _fresh(work, conversation_id)
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from bot.domain import late_bills
 from bot.domain.late_bills import Times
+from bot.services import feedback
 from bot.store.changes import touched
 from bot.store.charging import Bill, ChargingSession
 from bot.store.database import UnitOfWork
@@ -32,6 +33,7 @@ def accepted(work: UnitOfWork, bill_id: int) -> None:
     if row is None or row.accepted_at is not None:
         return
     row.accepted_at = work.now
+    feedback.after_receipt(work, work.session.get_one(Bill, bill_id).session_id)
     if times(row).is_late(work.now):
         row.late_at = work.now
         touched(work, LIVE)

@@ -27,6 +27,7 @@ from bot.store.desk import (
     Viewer,
 )
 from bot.store.devices import Command, PileEvent
+from bot.store.feedback import Feedback, FeedbackWish
 from bot.store.figures import StaffHour, StationHour
 from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
 from bot.store.limits import RateWindow
@@ -63,14 +64,14 @@ __all__ = [
     "BookingRules", "Buyer", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
     "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
     "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
-    "CouponTemplate", "CreditNote", "Evse", "EvseSample", "FreeEstimate", "Habit", "Hold",
-    "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile",
-    "InvoicedOrder", "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media",
-    "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox", "PartnerKey", "Payout", "Pile",
-    "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare", "QueueEvent", "RateWindow",
-    "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Rider", "RiderAddress",
-    "SavedView", "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour",
-    "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp",
-    "Understood", "Viewer", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin",
-    "WebSession",
+    "CouponTemplate", "CreditNote", "Evse", "EvseSample", "Feedback", "FeedbackWish",
+    "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry",
+    "Invoice", "InvoiceFile", "InvoicedOrder", "LaterStart", "LedgerEntry", "LegalEntity",
+    "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox",
+    "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare",
+    "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Rider",
+    "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction",
+    "StaffHour", "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal",
+    "TariffVersion", "TopUp", "Understood", "Viewer", "Waiter", "Wallet", "WalletEntry",
+    "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

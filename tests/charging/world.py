@@ -15,6 +15,7 @@ from bot.services import (
     case_timers,
     charging,
     clock_breach,
+    feedback,
     invoices,
     later,
     payment_results,
@@ -219,6 +220,7 @@ class World:
             "payment.result": payment_results.on_payment_result,
             auto_top_ups.KIND: auto_top_ups.on_settled,
             later.TIMER: later.on_timer,
+            "feedback.timer": feedback.on_timer,
         }
         while True:
             with self.work() as work:

@@ -46,7 +46,7 @@ def charge(world: World, number: int = 1, evse: int = 1) -> int:
     world.says_stop(session_id, key=f"stop-{number}")
     world.reports("Ended", start + 1000, tx=tx, state=None, reason="Remote", evse=evse)
     world.pays(session_id, "captured")
-    world.now += timedelta(hours=2)  # soon after it the next would be the same charge
+    world.passes(1200)  # soon after it the next would be the same charge
     return session_id
 
 
@@ -232,7 +232,7 @@ def test_how_long_a_receipt_took_is_kept(world: World) -> None:
         receipt_watch.accepted(work, 1)  # sent once more
         times = receipt_watch.of_bill(work, 1)
         assert times is not None
-        assert times.bill_delta_s(work.now) == 7200
+        assert times.bill_delta_s(work.now) == 1200
         assert receipt_watch.waiting(work) == 0
         assert len(receipt_watch.late(work)) == 1
 
