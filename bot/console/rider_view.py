@@ -18,7 +18,17 @@ from bot.domain.availability import Availability
 from bot.domain.money import Money
 from bot.domain.staff_actions import KINDS, plain
 from bot.gateways.translate import say
-from bot.services import charging, coupons, refunds, stations
+from bot.services import (
+    auto_top_ups,
+    charging,
+    coupons,
+    family,
+    payouts,
+    refunds,
+    stations,
+    wallet,
+    wallet_view,
+)
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
@@ -26,8 +36,10 @@ from bot.store.desk import ConversationMark, Incident
 from bot.store.riders import Conversation, Rider
 from bot.store.staff import Staff
 from bot.store.stations import Evse
+from bot.store.wallet import Wallet
 
 HISTORY: Final = 6
+MOVES: Final = 5
 NOTES: Final = 3
 
 _STATES: Final = {
@@ -118,6 +130,14 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletCard:
+    """A wallet: what is free and reserved, its standing order, the last movements."""
+
+    facts: Sequence[tuple[str, str]]
+    moves: Sequence[tuple[str, str, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """The whole panel; `live` is what it hangs on."""
 
@@ -139,6 +159,8 @@ class Panel:
     tickets: Sequence[Row]
     take_over_first: bool
     start: Do | None
+    wallets: Sequence[WalletCard]
+    wallet_actions: Sequence[Do]
     coupon: Do | None
     coupons: Sequence[str]
 
@@ -182,6 +204,8 @@ def panel(work: UnitOfWork, settings: Settings, me: Me, conversation: Conversati
         tickets=of_rider(work, rider.id),
         take_over_first=not able and me.may("conversation.work"),
         start=None if running else links.to("start"),
+        wallets=[_wallet(work, each) for each in wallet.wallets_of(work, rider.id)],
+        wallet_actions=_wallet_actions(work, settings, rider.id, links),
         coupon=links.to("coupon"),
         coupons=[say("en", coupons.describe(work, each)) for each in coupons.mine(work, rider.id)],
     )
@@ -295,6 +319,44 @@ def _money(
         if stands.refunded_minor:
             rows.append(("Given back", plain(Money(stands.refunded_minor, stands.currency))))
     return rows
+
+
+def _wallet(work: UnitOfWork, owned: Wallet) -> WalletCard:
+    stands = wallet.stand(owned)
+    facts = [
+        ("Cash", plain(stands.cash)),
+        ("Bonus", plain(stands.bonus)),
+        ("Reserved", plain(stands.reserved)),
+    ]
+    waits = sum(each.amount_minor for each in payouts.waiting_for_staff(work, owned.id))
+    if waits:
+        facts.append(("To be paid out by hand", plain(Money(waits, owned.currency))))
+    if (order := auto_top_ups.of(work, owned.rider_id)) and order.wallet_id == owned.id:
+        amount = plain(Money(order.amount_minor, owned.currency))
+        facts.append(
+            (
+                "Automatic top-up",
+                f"{amount} below {plain(Money(order.trigger_minor, owned.currency))}",
+            )
+        )
+    if people := len(family.members(work, owned.id)):
+        facts.append(("Family", f"{people} with a share"))
+    moves = [
+        (say("en", wallet_view.named(each)), plain(each.total), each.at)
+        for each in wallet_view.movements(work, [owned.id], limit=MOVES)
+    ]
+    return WalletCard(facts, moves)
+
+
+def _wallet_actions(work: UnitOfWork, settings: Settings, rider_id: int, links: _Links) -> list[Do]:
+    owed = any(
+        payouts.waiting_for_staff(work, each.id) for each in wallet.wallets_of(work, rider_id)
+    )
+    possible = (
+        links.to("credit") if settings.wallet == "on" else None,
+        links.to("payout_sent") if owed else None,
+    )
+    return [each for each in possible if each is not None]
 
 
 def _notes(work: UnitOfWork, conversation_id: int) -> list[tuple[str, str, datetime]]:

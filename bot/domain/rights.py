@@ -25,6 +25,8 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "refund.approve": frozenset({"finance", "manager"}),
     "bill.recalculate": frozenset({"finance", "manager"}),
     "fee.waive": frozenset({"agent", "finance", "manager"}),
+    "wallet.credit": frozenset({"agent", "finance", "manager"}),
+    "wallet.payout": frozenset({"finance", "manager"}),
     "coupon.issue": frozenset({"agent", "finance", "manager"}),
     "coupon.read": frozenset({"agent", "finance", "manager"}),
     "coupon.edit": frozenset({"manager"}),

@@ -38,6 +38,8 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("receipt", "Send the receipt again", "receipt.resend", "session", "receipt"),
         Kind("waive_idle", "Waive the idle fee", "fee.waive", "session", "clock"),
         Kind("coupon", "Issue a coupon", "coupon.issue", "rider", "gift"),
+        Kind("credit", "Credit the wallet", "wallet.credit", "rider", "wallet"),
+        Kind("payout_sent", "Paid out by hand", "wallet.payout", "rider", "hand"),
         Kind("unlock", "Unlock the connector", "pile.unlock", "evse", "unlock"),
         Kind("soft_restart", "Restart when idle", "pile.soft_restart", "pile", "refresh-cw"),
         Kind("hard_restart", "Restart now", "pile.hard_restart", "pile", "rotate-ccw", danger=True),

@@ -12,9 +12,18 @@ from sqlalchemy import func, select
 from bot.domain.money import Money
 from bot.domain.pricing import load_bill
 from bot.domain.staff_actions import KINDS, Kind, plain, refund_limit
+from bot.domain.wallet import most_top_up
 from bot.errors import PilebotError
 from bot.replies import Reply
-from bot.services import charging, coupon_templates, coupons, refunds, session_effects
+from bot.services import (
+    charging,
+    coupon_templates,
+    coupons,
+    payouts,
+    refunds,
+    session_effects,
+    wallet,
+)
 from bot.services.audit import Actor
 from bot.services.notices import notice
 from bot.services.offers import Offer
@@ -34,6 +43,9 @@ SOON: Final = timedelta(minutes=10)  # the same order again within this is a sec
 
 class NotPossible(PilebotError):
     """Why an action cannot be done now, in words for staff."""
+
+
+CREDIT_AS: Final = {1: "Bonus, for charging only", 2: "Cash, can be paid out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,7 @@ class Plan:
     offer: Offer | None = None
     pay_page: Reply | None = None
     templates: Sequence[tuple[int, str]] = ()  # of coupons, to pick from
+    pick: str = "Template"  # what they are called
     amount: Money | None = None  # where it is not the person's to choose
     body: dict[str, Any] = field(default_factory=dict)
 
@@ -482,9 +495,62 @@ def _once(asked: _Asked, same: Any) -> None:
         raise NotPossible(f"{row[1]} asked for this at {row[0]:%H:%M} UTC; it is on its way.")
 
 
+def _credit(asked: _Asked) -> Plan:
+    """Money of good will into the wallet; what one person gives a rider in a day adds up."""
+    if asked.conversation is None:
+        raise NotPossible("Open the rider's conversation to do this.")
+    work, rider_id = asked.work, asked.conversation.rider_id
+    currency = wallet.currency_of(work, rider_id)
+    if asked.settings.wallet == "off" or currency is None:
+        raise NotPossible("Wallets are switched off in this installation.")
+    if asked.deciding and asked.template_id not in CREDIT_AS:
+        raise NotPossible("Please say whether it is bonus or cash.")
+    alone = refund_limit(asked.settings.refund_limits, asked.actor.role, currency)
+    given = select(func.sum(StaffAction.amount_minor)).where(
+        StaffAction.kind == "credit",
+        StaffAction.rider_id == rider_id,
+        StaffAction.asked_by == asked.actor.staff_id,
+        StaffAction.decided_by.is_(None),
+        StaffAction.state.in_(("running", "done")),
+        StaffAction.asked_at > work.now - timedelta(days=1),
+    )
+    left = max(0, alone.amount_minor - int(work.session.scalar(given) or 0))
+    stands = wallet.balance(work, rider_id, currency)
+    return asked.plan(
+        "The rider's wallet",
+        "The rider is told at once. Bonus is for charging only; cash can be paid out to the rider. "
+        f"Above {plain(Money(left, currency))} a second person approves it first.",
+        ("Cash", plain(stands.cash)),
+        ("Bonus", plain(stands.bonus)),
+        ("You alone today, up to", plain(Money(left, currency))),
+        left=most_top_up(currency),
+        limit=Money(left, currency),
+        templates=list(CREDIT_AS.items()),
+        pick="As",
+        body={"bonus": asked.template_id == 1},
+    )
+
+
+def _payout_sent(asked: _Asked) -> Plan:
+    if asked.conversation is None:
+        raise NotPossible("Open the rider's conversation to do this.")
+    for owned in wallet.wallets_of(asked.work, asked.conversation.rider_id):
+        for payout in payouts.waiting_for_staff(asked.work, owned.id):
+            return asked.plan(
+                f"Pay-out {payout.id}",
+                "Send the money first. The books then say that it left our bank, and the rider is "
+                "told. Give the bank's reference as the reason.",
+                ("Amount", plain(Money(payout.amount_minor, owned.currency))),
+                ("Asked for", payout.created_at),
+                body={"payout_id": payout.id},
+            )
+    raise NotPossible("No pay-out of this rider waits to be sent by hand.")
+
+
 _PLANS: Final[Mapping[str, Callable[[_Asked], Plan]]] = {
     "refund": _refund, "stop": _stop, "start": _start, "payment_link": _payment_link,
-    "receipt": _receipt, "waive_idle": _waive_idle, "coupon": _coupon,
+    "receipt": _receipt, "waive_idle": _waive_idle, "coupon": _coupon, "credit": _credit,
+    "payout_sent": _payout_sent,
     "unlock": _unlock, "soft_restart": _restart, "hard_restart": _restart,
     "out_of_service": _out_of_service, "in_service": _in_service,
 }  # fmt: skip

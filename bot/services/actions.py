@@ -25,10 +25,12 @@ from bot.services import (
     coupons,
     disputes,
     marks,
+    payouts,
     piles,
     recalculation,
     refunds,
     site_news,
+    wallet,
 )
 from bot.services.action_plans import NotPossible, Plan, Target, make_plan
 from bot.services.audit import Actor
@@ -135,7 +137,11 @@ def approve(work: UnitOfWork, actor: Actor, action_id: int) -> StaffAction:
         before={"state": "waiting"}, after=_figures(action),
     )  # fmt: skip
     amount = Money(action.amount_minor, action.currency)
-    _mark(work, action, actor, f"Approved the refund of {plain(amount)}", step="approved")
+    what = KINDS[action.kind].label.casefold()
+    _mark(work, action, actor, f"Approved ({what}): {plain(amount)}", step="approved")
+    if action.kind == "credit":
+        _give_credit(work, action)
+        return action
     _send_money(work, action)
     disputes.action_ended(work, action)
     return action
@@ -154,7 +160,13 @@ def reject(work: UnitOfWork, actor: Actor, action_id: int, *, reason: str) -> St
         work, actor, f"action.{what}", f"action:{action.id}",
         before={"state": "waiting"}, after=_figures(action), reason=reason,
     )  # fmt: skip
-    _mark(work, action, actor, f"{what.capitalize()} the refund: {reason}", step=what)
+    _mark(
+        work,
+        action,
+        actor,
+        f"{what.capitalize()} ({KINDS[action.kind].label.casefold()}): {reason}",
+        step=what,
+    )
     disputes.action_ended(work, action)
     return action
 
@@ -252,6 +264,30 @@ def _send_money(work: UnitOfWork, action: StaffAction) -> None:
         recalculation.credit(work, action, refund)
 
 
+def _credit(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    _give_credit(work, action)
+
+
+def _give_credit(work: UnitOfWork, action: StaffAction) -> None:
+    assert action.amount_minor is not None and action.currency is not None and action.rider_id
+    money, bonus = Money(action.amount_minor, action.currency), bool(action.body["bonus"])
+    source = f"action:{action.id}"
+    wallet.credit(work, action.rider_id, money, bonus=bonus, source=source, kind="given")
+    text = Say("We have put {amount} into your wallet as cash.", {"amount": money})
+    if bonus:
+        text = Say("We have put {amount} of bonus into your wallet.", {"amount": money})
+    reply = Choose(text, [Option("wallet", Say("Wallet"))])
+    tell_rider(work, action.rider_id, reply, key=source)
+    action_results.finish(work, action, "done", f"{plain(money)} is in the rider's wallet.")
+
+
+def _payout_sent(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
+    if payouts.sent_by_hand(work, int(plan.body["payout_id"])) is None:
+        action_results.finish(work, action, "failed", "Somebody else has noted this already.")
+        return
+    action_results.finish(work, action, "done", "It is in the books, and the rider is told.")
+
+
 def _stop(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
     session = plan.session
     assert session is not None
@@ -338,7 +374,8 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "out_of_service": "change_availability", "in_service": "change_availability",
 }  # fmt: skip
 _RUNS: Final[Mapping[str, Callable[[UnitOfWork, Settings, StaffAction, Plan], None]]] = {
-    "refund": _refund, "waive_idle": _refund, "coupon": _coupon,
+    "refund": _refund, "waive_idle": _refund, "coupon": _coupon, "credit": _credit,
+    "payout_sent": _payout_sent,
     "stop": _stop, "start": _start, "payment_link": _payment_link,
     "receipt": _receipt, **dict.fromkeys(_COMMANDS, _device),
 }  # fmt: skip

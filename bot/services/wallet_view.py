@@ -91,12 +91,17 @@ def _place(work: UnitOfWork, source: str) -> str:
     return work.session.scalars(code).first() or ""
 
 
+def named(movement: Movement) -> Say:
+    """What moved the money."""
+    source = WHAT.get(movement.kind, WHAT["given"])
+    return Say(source.text, {"about": movement.about})
+
+
 def line(movement: Movement, tz: str) -> Say:
     """One movement as a line of the chat."""
-    source = WHAT.get(movement.kind, WHAT["given"])
     values: dict[str, Value] = {
         "time": Moment(movement.at, tz, "date_time"),
-        "what": Say(source.text, {"about": movement.about}),
+        "what": named(movement),
         "amount": movement.total,
         "who": movement.who,
     }

@@ -43,7 +43,8 @@ WHO: Final[dict[str, str]] = {
         takeover_snooze takeover_transfer takeover_wake
         actions_refund actions_refund_form actions_payment_link actions_payment_link_form
         actions_receipt actions_receipt_form approvals_withdraw
-        actions_coupon actions_coupon_form actions_waive_idle actions_waive_idle_form
+        actions_coupon actions_coupon_form actions_credit actions_credit_form
+        actions_waive_idle actions_waive_idle_form
         coupons_page
         disputes_page disputes_list disputes_count disputes_one disputes_grant disputes_decline
         approvals_withdraw_form
@@ -71,7 +72,7 @@ WHO: Final[dict[str, str]] = {
         plans_page plans_new plans_one plans_save
         recalculation_page recalculation_correct
         approvals_page approvals_list approvals_count approvals_one approvals_approve
-        approvals_reject
+        approvals_reject actions_payout_sent actions_payout_sent_form
     """,
     "agent finance manager admin": "rider_phone rider_reveal figures_bot figures_people",
     "finance manager admin": "figures_export",

@@ -249,19 +249,19 @@ def test_a_charge_of_somebody_else_is_out_of_reach(world: World, desk: Desk) -> 
 @pytest.mark.parametrize(
     ("role", "kinds"),
     [
-        ("agent", "refund waive-idle coupon stop start payment-link receipt soft-restart "
+        ("agent", "refund waive-idle coupon credit stop start payment-link receipt soft-restart "
                   "out-of-service"),
         ("technician", "stop unlock soft-restart hard-restart out-of-service in-service"),
-        ("finance", "refund waive-idle coupon payment-link receipt"),
-        ("manager", "refund waive-idle coupon stop start payment-link receipt unlock soft-restart "
-                    "hard-restart out-of-service in-service"),
+        ("finance", "refund waive-idle coupon credit payout-sent payment-link receipt"),
+        ("manager", "refund waive-idle coupon credit stop start payment-link receipt unlock "
+                    "soft-restart payout-sent hard-restart out-of-service in-service"),
         ("admin", ""),
     ],
 )  # fmt: skip
 def test_what_each_role_may_order(desk: Desk, role: str, kinds: str) -> None:
     every = (
-        "refund waive-idle coupon stop start payment-link receipt unlock soft-restart hard-restart "
-        "out-of-service in-service"
+        "refund waive-idle coupon credit stop start payment-link receipt unlock soft-restart "
+        "hard-restart out-of-service in-service payout-sent"
     )
     who = desk.agent(role)
     allowed = {kind for kind in every.split() if who.get(f"/actions/{kind}").status_code != 403}

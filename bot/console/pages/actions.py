@@ -19,7 +19,7 @@ from bot.domain.staff_actions import KINDS, Kind, read_amount
 from bot.errors import PilebotError, Refused
 from bot.gateways.translate import say
 from bot.replies import Say
-from bot.services import actions, reach
+from bot.services import actions, reach, wallet
 from bot.services.action_plans import NotPossible, Target, make_plan
 from bot.services.audit import Actor
 from bot.store.charging import ChargingSession
@@ -144,6 +144,10 @@ def _order(console: Console, kind: Kind) -> Any:
 
 
 def _amount(work: UnitOfWork, kind: Kind, target: Target, text: str) -> Money | None:
+    if kind.name == "credit":
+        conversation = work.session.get(Conversation, target.conversation_id or 0)
+        rider_id = conversation.rider_id if conversation is not None else 0
+        return read_amount(text, wallet.currency_of(work, rider_id) or "")
     if kind.name != "refund":
         return None
     session = work.session.get(ChargingSession, target.session_id or 0)

@@ -15,7 +15,7 @@ from bot.console.pages.actions import back
 from bot.console.view import shown_name, shown_phones
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
-from bot.services import actions, reach, refunds
+from bot.services import actions, reach, refunds, wallet
 from bot.services.action_plans import NotPossible
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -24,7 +24,8 @@ from bot.store.riders import Rider
 from bot.store.stations import Evse
 
 DECIDED: Final = 20
-_WAITING = (StaffAction.kind == "refund") & (StaffAction.state == "waiting")
+_MONEY = StaffAction.kind.in_(("refund", "credit"))
+_WAITING = _MONEY & (StaffAction.state == "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def _say_no(console: Console, action_id: int, then: str) -> Any:
     except NotPossible as error:
         flash(str(error), "bad")
     else:
-        flash("The refund is not given.", "good")
+        flash("It is not given.", "good")
     return redirect(then, 303)
 
 
@@ -111,11 +112,7 @@ def _count(console: Console) -> int:
 
 def _lists(console: Console) -> dict[str, Any]:
     me = console.me()
-    decided = (
-        (StaffAction.kind == "refund")
-        & (StaffAction.state != "waiting")
-        & StaffAction.decided_by.is_not(None)
-    )
+    decided = _MONEY & (StaffAction.state != "waiting") & StaffAction.decided_by.is_not(None)
     with console.store.read() as work:
         waiting = listed(work, me, _WAITING, 100)
         return {"waiting": waiting[::-1], "decided": listed(work, me, decided, DECIDED)}
@@ -132,6 +129,8 @@ def _one(console: Console, action_id: int, status: int = 200, *, own: bool = Fal
 
 
 def _case(console: Console, work: UnitOfWork, asked: Asked) -> Case:
+    if asked.session_id is None:
+        return _of_wallet(console, work, asked)
     session = work.session.get_one(ChargingSession, asked.session_id)
     rider = work.session.get_one(Rider, session.rider_id)
     evse = work.session.get_one(Evse, session.evse_id)
@@ -152,6 +151,24 @@ def _case(console: Console, work: UnitOfWork, asked: Asked) -> Case:
         rider=shown_name(rider),
         phone=shown_phones(work, [rider.id]).get(rider.id, ""),
         charge=f"Charge {session.id} at {evse.code}, {evse.pile.station.name}",
+        facts=facts,
+        conversation_url=f"/conversations/{number}" if near else "",
+    )
+
+
+def _of_wallet(console: Console, work: UnitOfWork, asked: Asked) -> Case:
+    rider = work.session.get_one(Rider, asked.rider_id)
+    facts = []
+    for owned in wallet.wallets_of(work, rider.id):
+        stands = wallet.stand(owned)
+        facts += [("Cash", plain(stands.cash)), ("Bonus", plain(stands.bonus))]
+    number = asked.conversation_id or 0
+    near = reach.may_read(work, console.me().actor(), number)
+    return Case(
+        asked=asked,
+        rider=shown_name(rider),
+        phone=shown_phones(work, [rider.id]).get(rider.id, ""),
+        charge="The rider's wallet",
         facts=facts,
         conversation_url=f"/conversations/{number}" if near else "",
     )
