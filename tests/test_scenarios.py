@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from bot.demo.photos import Style
 from bot.domain import codes
-from bot.services import case_work
+from bot.services import case_work, charging
 from bot.services.audit import Actor
 from bot.services.riders import rider_for
 from bot.store.charging import ChargingSession
@@ -235,6 +235,29 @@ def taken(world: World, socket: str) -> None:
     pile.meter_wh += 200
     pile.transaction_event(int(socket), "Updated", chargingState="Charging")
     STARTED[int(socket)] = (pile.transaction, pile.seq)
+
+
+@step(r"staying costs (\d+) cents a minute after (\d+) min(, while somebody waits)?")
+def staying_costs(world: World, cents: str, minutes: str, waited: str | None) -> None:
+    with world.store.begin() as work:
+        version = work.session.scalars(select(TariffVersion)).one()
+        version.body = {
+            "elements": [
+                {"kind": "flat", "price": "0.50", "per": "start"},
+                {"kind": "energy", "price": "0.30", "per": "kwh"},
+                {"kind": "idle", "price": f"0.{int(cents):02}", "per": "min"},
+            ],
+            "idle_grace_s": int(minutes) * 60,
+            "idle_cap": "3.00",
+            "idle_if_waited": waited is not None,
+        }
+
+
+@step(r"(somebody|nobody) waits for socket (\d)")
+def waits(world: World, who: str, socket: str) -> None:
+    with world.store.begin() as work:
+        evse = work.session.scalars(select(Evse).where(Evse.number == int(socket))).one()
+        charging.somebody_waits(work, evse.id, waits=who == "somebody")
 
 
 @step(r"socket (\d) becomes free")

@@ -568,6 +568,47 @@ def test_the_longest_session_ends_by_itself() -> None:
     assert charging().fire("max").facts.state == "stopping"
 
 
+@pytest.mark.parametrize(
+    ("stuck", "free"),
+    [
+        ((on.UnlockFailed(at(100)), on.Unlocked(at(1900))), (on.Waiting(at(1901)),)),
+        ((on.PileOffline(at(100)), on.PileOnline(at(900))), ()),
+        ((on.PileOffline(at(200)), on.UnlockFailed(at(300)), on.PileOnline(at(400))), ()),
+    ],
+)
+def test_our_fault_never_costs_idling(stuck: tuple[Event, ...], free: tuple[Event, ...]) -> None:
+    """Freed or not, what is left is a new stretch with a grace of its own."""
+    story = suspended().hears(*stuck, *free)
+    last = stuck[-1].at
+    ended = last + timedelta(seconds=590)
+    story.hears(on.TransactionEnded(ended, "T1", ended, "EVDisconnected"))
+    assert [line.what for line in story.facts.bill().lines] == ["flat", "energy"]
+    assert "idle_start" not in story.told()
+
+
+def test_idling_that_our_fault_breaks_off_costs_up_to_it() -> None:
+    story = suspended().fire("idle_warning").fire("idle_start")  # at 670
+    story.hears(on.PileOffline(at(790)))
+    assert story.told()[-2:] == ["idle_ended", "offline"]
+    story.hears(on.PileOnline(at(1000)), on.StopRequested(at(1100)))
+    (idle,) = [line for line in story.facts.bill().lines if line.what == "idle"]
+    assert (idle.quantity, idle.gross_minor) == ("120", 20)
+
+
+def test_every_stretch_of_idling_is_warned_of_anew() -> None:
+    story = suspended().fire("idle_warning").fire("idle_start")
+    story.hears(
+        on.FlowChanged(at(700), "T1", "charging", at(700)),
+        on.FlowChanged(at(800), "T1", "ev", at(800)),
+        on.FlowChanged(at(900), "T1", "connected", at(900)),  # the same stretch
+    )
+    assert story.facts.idle_from == at(1400)
+    story.fire("idle_warning").fire("idle_start")
+    assert story.told()[-5:] == [
+        "idle_warning", "idle_start", "idle_ended", "idle_warning", "idle_start",
+    ]  # fmt: skip
+
+
 def test_idle_is_told_before_and_billed_after_the_grace() -> None:
     story = suspended()
     assert story.told()[-1] == "full"
