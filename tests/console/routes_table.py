@@ -88,6 +88,7 @@ WHO: Final[dict[str, str]] = {
     "finance": "tariffs_approve tariffs_reject coupons_approve",
     "manager admin": """
         partners_page partners_make partners_revoke
+        case_routes_page case_routes_add case_routes_delete
         figures_calls figures_riders
         team_page team_person team_save_person team_hours team_save_hours team_save_day
     """,

@@ -230,3 +230,18 @@ def test_promises_show_what_was_kept_and_change_with_a_reason(world: World, desk
     rows = chef.post("/promises/export", name="fault_response").text.splitlines()
     assert [line.split(",")[3] for line in rows] == ["outcome", "missed", "met"]
     assert chef.get("/promises?from=x&to=9999-99-99&team=y&outcome=z").status_code == 200
+
+
+def test_tickets_go_where_the_rows_say(world: World, desk: Desk) -> None:
+    chef, teo = desk.agent("manager", "Chef"), desk.agent("technician", "Teo")
+    chef.post("/ticket-routes", **{"class": "technical", "station": "1", "team": "site",
+                                   "owner": str(teo.staff_id)})  # fmt: skip
+    chef.post("/ticket-routes", team="nowhere")
+    chef.post("/ticket-routes", team="site", station="99")
+    assert "Teo" in chef.get("/ticket-routes").text
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    now = case(world)
+    assert (now.team, now.owner_id, now.status) == ("site", teo.staff_id, "assigned")
+    chef.post("/ticket-routes/1/delete")
+    world.rider_says(OTHER, "the screen of 1023-27 is broken")
+    assert (case(world, 2).team, case(world, 2).owner_id) == ("technical", None)
