@@ -44,6 +44,7 @@ SECTIONS: Final = (
     ),
     Section("Mentions", "at-sign", "mentions_page", "self", False, "mention", "mentions_count"),
     Section("Stations", "map-pin", "stations_page", "station.read"),
+    Section("Bookings", "calendar", "bookings_page", "booking.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
     Section("Coupons", "gift", "coupons_page", "coupon.read"),
     Section("Plans", "wallet", "plans_page", "plan.edit"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from flask import url_for
 from sqlalchemy import select
@@ -29,7 +30,9 @@ from bot.services import (
     wallet,
     wallet_view,
 )
+from bot.services.booked import live_of
 from bot.settings import Settings
+from bot.store.bookings import Booking
 from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
 from bot.store.desk import ConversationMark, Incident
@@ -163,6 +166,7 @@ class Panel:
     wallet_actions: Sequence[Do]
     coupon: Do | None
     coupons: Sequence[str]
+    booking: tuple[Booking, str, str] | None  # what, where, and when on the station's clock
 
 
 def panel(work: UnitOfWork, settings: Settings, me: Me, conversation: Conversation) -> Panel:
@@ -208,7 +212,18 @@ def panel(work: UnitOfWork, settings: Settings, me: Me, conversation: Conversati
         wallet_actions=_wallet_actions(work, settings, rider.id, links),
         coupon=links.to("coupon"),
         coupons=[say("en", coupons.describe(work, each)) for each in coupons.mine(work, rider.id)],
+        booking=_booking(work, rider.id),
     )
+
+
+def _booking(work: UnitOfWork, rider_id: int) -> tuple[Booking, str, str] | None:
+    booking = live_of(work, rider_id)
+    if booking is None:
+        return None
+    evse = work.session.get_one(Evse, booking.evse_id)
+    zone = ZoneInfo(evse.pile.station.tz)
+    start, end = booking.starts_at.astimezone(zone), booking.ends_at.astimezone(zone)
+    return booking, f"{evse.code}, {evse.pile.station.name}", f"{start:%d %b %H:%M} to {end:%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)

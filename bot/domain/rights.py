@@ -27,6 +27,9 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "fee.waive": frozenset({"agent", "finance", "manager"}),
     "wallet.credit": frozenset({"agent", "finance", "manager"}),
     "wallet.payout": frozenset({"finance", "manager"}),
+    "booking.read": _ALL,
+    "booking.edit": _DESK,  # extend, move, cancel for the rider
+    "booking.forgive": frozenset({"agent", "finance", "manager"}),
     "coupon.issue": frozenset({"agent", "finance", "manager"}),
     "coupon.read": frozenset({"agent", "finance", "manager"}),
     "coupon.edit": frozenset({"manager"}),

@@ -134,10 +134,7 @@ def test_a_station_far_away_tells_its_own_time(world: World) -> None:
         work.session.get_one(Station, 1).tz = "Asia/Tokyo"
     world.rider()
     world.booked(world.now + timedelta(hours=2))
-    moments = [
-        value
-        for reply in world.told()
-        for value in getattr(reply, "prompt", reply).values.values()
-        if isinstance(value, Moment)
-    ]
+    prompts = [getattr(reply, "prompt", reply) for reply in world.told()]
+    said = [each for each in prompts if isinstance(each, Say)]
+    moments = [v for each in said for v in each.values.values() if isinstance(v, Moment)]
     assert moments and {each.tz for each in moments} == {"Asia/Tokyo"}

@@ -32,6 +32,7 @@ WHO: Final[dict[str, str]] = {
         tickets_page tickets_count tickets_urgent ticket_one ticket_photo ticket_printable
         ticket_note
         piles_page piles_one piles_streets piles_labels
+        bookings_page bookings_no_shows bookings_one
         stations_page stations_one stations_photo tariffs_page tariffs_one_page
         tariff_exchange_export_page figures_page
     """,
@@ -43,6 +44,7 @@ WHO: Final[dict[str, str]] = {
         takeover_snooze takeover_transfer takeover_wake
         actions_refund actions_refund_form actions_payment_link actions_payment_link_form
         actions_receipt actions_receipt_form approvals_withdraw
+        bookings_forgive
         actions_coupon actions_coupon_form actions_credit actions_credit_form
         actions_waive_idle actions_waive_idle_form
         coupons_page
@@ -66,7 +68,7 @@ WHO: Final[dict[str, str]] = {
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
     """,
-    "agent manager": "actions_start actions_start_form",
+    "agent manager": "actions_start actions_start_form bookings_move bookings_cancel",
     # A second person for money, never an admin.
     "finance manager": """
         plans_page plans_new plans_one plans_save
