@@ -25,7 +25,7 @@ INTERNAL = {
     "agree_start", "answer", "appeal_no_show", "bay_blocked", "my_bookings", "on_my_way",
     "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
-    "buy_plan", "plans", "return_plan", "not_me", "photo_choice", "web_login",
+    "buy_plan", "check_meter", "plans", "return_plan", "not_me", "photo_choice", "web_login",
     "queue", "queue_accept", "queue_blocked", "queue_leave", "queue_snooze",
     "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite",
     "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",

@@ -47,6 +47,7 @@ SECTIONS: Final = (
     Section("Bookings", "calendar", "bookings_page", "booking.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
     Section("Coupons", "gift", "coupons_page", "coupon.read"),
+    Section("Meter checks", "search", "meters_page", "meter.read"),
     Section("Plans", "wallet", "plans_page", "plan.edit"),
     Section("Figures", "chart-line", "figures_page", "figures.read"),
     Section("Promises", "clock", "promises_page", "promise.read"),

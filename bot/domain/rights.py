@@ -37,6 +37,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "plan.edit": frozenset({"finance", "manager"}),
     "dispute.read": frozenset({"agent", "finance", "manager"}),
     "dispute.decide": frozenset({"agent", "finance", "manager"}),
+    "meter.read": frozenset({"technician", "finance", "manager"}),
     "meter.record": frozenset({"technician", "manager"}),
     "payment.link": frozenset({"agent", "finance", "manager"}),
     "receipt.resend": frozenset({"agent", "finance", "manager"}),

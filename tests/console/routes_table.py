@@ -64,7 +64,9 @@ WHO: Final[dict[str, str]] = {
         actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
         actions_out_of_service actions_out_of_service_form ticket_review
     """,
+    "technician finance manager": "meters_page",
     "technician manager": """
+        meters_record
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
     """,
@@ -73,6 +75,7 @@ WHO: Final[dict[str, str]] = {
     "finance manager": """
         plans_page plans_new plans_one plans_save
         recalculation_page recalculation_correct
+        meters_approve meters_refuse
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject actions_payout_sent actions_payout_sent_form
     """,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from bot.services import disputes
-from bot.store.charging import ChargingSession
+from bot.services import disputes, meter_checks
+from bot.store.charging import ChargingSession, Refund
 from bot.store.desk import StaffAction
-from bot.store.offers import Coupon, CouponTemplate, PlanOffer, RefundRequest
+from bot.store.offers import Coupon, CouponTemplate, MeterCheck, PlanOffer, RefundRequest
 from tests.console.desk import Desk, open_desk
 from tests.console.journey import PHONE, charge, taken_over
 from tests.offers import add_template
@@ -126,3 +126,25 @@ def test_a_plan_is_offered(world: World, desk: Desk) -> None:
     assert (row.size, row.price_minor, row.active) == (50_000, 1_275, True)
     fia.post("/plans/save", **{**form, "id": str(row.id), "active": ""})
     assert "Not sold" in fia.get("/plans").text
+
+
+def test_a_meter_that_shows_too_much_pays_with_a_second_yes(world: World, desk: Desk) -> None:
+    session = charge(world)  # 10 kWh for 3.00 EUR
+    with world.store.begin() as work:
+        check = meter_checks.ask(work, work.session.get_one(ChargingSession, session))
+        again = meter_checks.ask(work, work.session.get_one(ChargingSession, session))
+        assert again.id == check.id
+    tess, maria = desk.agent("technician"), desk.agent("manager")
+    assert "M-000001" in tess.get("/meters").text
+    record = f"/meters/{check.id}/record"
+    tess.post(record, shown="1000", true="100", note="Too short")
+    tess.post(record, shown="10200", true="10000", note="Reference meter 7")
+    assert "2.00 %" in tess.get("/meters").text
+    assert tess.post(f"/meters/{check.id}/approve").status_code == 403
+    for _ in range(2):
+        maria.post(f"/meters/{check.id}/approve")
+    # 2 % too much is 5.88 cents of 3.00; ten times that goes back, once.
+    world.bot_says(PHONE, "€0.59 of your charge at", "shows 2 % too much", "Reference RF-000001")
+    with world.store.read() as work:
+        assert work.session.get_one(MeterCheck, check.id).state == "paid"
+        assert len(work.session.scalars(select(Refund)).all()) == 1

@@ -1,0 +1,170 @@
+"""A rider doubts a meter: asked for in the chat, tested by people, repaid with a second yes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+from sqlalchemy import select, update
+
+from bot.domain.disputes import meter_error, meter_owes
+from bot.domain.money import Money
+from bot.domain.pricing import load_bill
+from bot.errors import PilebotError
+from bot.replies import Amount, Moment, Say, Value
+from bot.services import audit, marks, refund_words, refunds
+from bot.services.audit import Actor
+from bot.services.outbound import conversation_of, tell_rider
+from bot.store.charging import Bill, ChargingSession
+from bot.store.database import UnitOfWork
+from bot.store.offers import MeterCheck
+from bot.store.stations import Evse
+from bot.store.upsert import insert
+
+LEAST_WH: Final = 500  # a test of less proves nothing at a percent
+
+
+class NotPossible(PilebotError):
+    """A test cannot be recorded or decided so; the message says why (for staff)."""
+
+
+def code(check: MeterCheck) -> str:
+    """What riders and staff call a check by."""
+    return f"M-{check.id:06d}"
+
+
+def ask(work: UnitOfWork, session: ChargingSession) -> MeterCheck:
+    """The check of a billed charge's meter; a repeat returns the one there is."""
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
+    key = f"meter:{session.id}"
+    meter = bill.body["meter"]
+    row = work.session.scalars(
+        insert(work, MeterCheck)
+        .values(
+            key=key, rider_id=session.rider_id, session_id=session.id, state="open",
+            asked_at=work.now, start_wh=meter["start_wh"], end_wh=meter["end_wh"], note="",
+            currency=bill.currency,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(MeterCheck)
+    ).first()  # fmt: skip
+    if row is None:
+        return work.session.scalars(select(MeterCheck).where(MeterCheck.key == key)).one()
+    text = f"Doubts the meter of charge {session.id}: {code(row)}"
+    marks.mark(work, conversation_of(work, session.rider_id).id, "money", text, key=key)
+    return row
+
+
+def readings(work: UnitOfWork, check: MeterCheck) -> dict[str, Value]:
+    """What a check is about, as values of its sentences."""
+    session = work.session.get_one(ChargingSession, check.session_id)
+    evse = work.session.get_one(Evse, session.evse_id)
+    began = session.started_at or session.created_at
+    return {
+        "code": code(check), "evse": evse.code, "from": Amount(check.start_wh, "wh"),
+        "to": Amount(check.end_wh, "wh"), "energy": Amount(check.end_wh - check.start_wh, "wh"),
+        "date": Moment(began, evse.pile.station.tz, "date_time"),
+    }  # fmt: skip
+
+
+def error_of(check: MeterCheck) -> Fraction:
+    """How far the tested meter is off."""
+    assert check.shown_wh is not None and check.true_wh is not None
+    return meter_error(check.shown_wh, check.true_wh)
+
+
+def record(
+    work: UnitOfWork, actor: Actor, check_id: int, *, shown_wh: int, true_wh: int, note: str
+) -> MeterCheck:
+    """The result of a test: fair meters are told at once, others wait for a second person."""
+    if true_wh < LEAST_WH or shown_wh < 0:
+        raise NotPossible(f"A test needs at least {LEAST_WH} Wh of the reference meter.")
+    check = work.session.get(MeterCheck, check_id, with_for_update=True)
+    if check is None or check.state != "open":
+        raise NotPossible("This check is tested already.")
+    check.shown_wh, check.true_wh, check.note = shown_wh, true_wh, note.strip()[:1000]
+    check.tested_by, check.tested_at = actor.staff_id, work.now
+    check.owed_minor = meter_owes(_energy_minor(work, check), error_of(check), _kept(work, check))
+    check.state = "tested" if check.owed_minor else "fair"
+    audit.record(
+        work, actor, "meter.recorded", f"meter_check:{check.id}",
+        after={"shown_wh": shown_wh, "true_wh": true_wh, "owed_minor": check.owed_minor},
+        reason=note,
+    )  # fmt: skip
+    if check.state == "fair":
+        said = Say(
+            "The meter of {evse} was tested ({code}): it is off by {error} %, at most 1 % is "
+            "promised. Your bill stands.",
+            {**readings(work, check), "error": _percent(check)},
+        )
+        tell_rider(work, check.rider_id, said, key=f"meter:{check.id}:fair")
+    return check
+
+
+def _percent(check: MeterCheck) -> Amount:
+    return Amount(round(error_of(check) * 100_000), "milli")
+
+
+def _energy_minor(work: UnitOfWork, check: MeterCheck) -> int:
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == check.session_id)).one()
+    lines = load_bill(bill.body).lines
+    return sum(each.gross_minor for each in lines if each.what == "energy")
+
+
+def _kept(work: UnitOfWork, check: MeterCheck) -> int:
+    """What can still go back of the charge: the cap."""
+    hold = refunds.hold_with_money(work, check.session_id)
+    return refunds.balance(work, hold).left.amount_minor if hold is not None else 0
+
+
+def approve(work: UnitOfWork, actor: Actor, check_id: int) -> MeterCheck:
+    """A second person lets the money go. Raises NotPossible."""
+    check = _decide(work, actor, check_id, "paid")
+    hold = refunds.hold_with_money(work, check.session_id)
+    refund = None
+    if hold is not None and check.owed_minor:
+        amount = check.owed_minor
+        refund = refunds.give_back(work, hold.id, amount, reason="meter test", at_most=True)
+    if refund is None:
+        raise NotPossible("Nothing is left of this charge that could go back.")
+    check.refund_id, check.owed_minor = refund.id, refund.amount_minor
+    why = Say(
+        "The meter of {evse} was tested ({code}): it shows {error} % too much. You get ten times "
+        "the difference, at most what the charge cost.",
+        {**readings(work, check), "error": _percent(check)},
+    )
+    said = refund_words.told(work, refund, why)
+    tell_rider(work, check.rider_id, said, key=f"meter:{check.id}:paid")
+    return check
+
+
+def refuse(work: UnitOfWork, actor: Actor, check_id: int) -> MeterCheck:
+    """The test is not believed: it is made again. Raises NotPossible."""
+    check = _decide(work, actor, check_id, "open")
+    check.shown_wh = check.true_wh = check.owed_minor = check.tested_by = check.tested_at = None
+    return check
+
+
+def _decide(work: UnitOfWork, actor: Actor, check_id: int, state: str) -> MeterCheck:
+    """One statement, so that one person wins; never whoever made the test."""
+    check = work.session.get(MeterCheck, check_id)
+    if check is None:
+        raise NotPossible("There is no such check.")
+    if check.tested_by == actor.staff_id:
+        raise NotPossible("Somebody else has to decide on a test of your own.")
+    won = work.session.scalars(
+        update(MeterCheck)
+        .where(MeterCheck.id == check_id, MeterCheck.state == "tested")
+        .values(state=state, decided_by=actor.staff_id, decided_at=work.now)
+        .returning(MeterCheck.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    work.session.refresh(check)
+    if won is None:
+        raise NotPossible("This is decided already.")
+    money = Money(check.owed_minor or 0, check.currency).amount_minor
+    audit.record(
+        work, actor, f"meter.{'approved' if state == 'paid' else 'refused'}",
+        f"meter_check:{check_id}", after={"owed_minor": money},
+    )  # fmt: skip
+    return check
