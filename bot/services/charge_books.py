@@ -7,6 +7,7 @@ from collections import defaultdict
 from sqlalchemy import func, select
 
 from bot.services.billing import OWED_BACK
+from bot.services.failed_refunds import in_wallet
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, Refund
 from bot.store.database import UnitOfWork
 
@@ -49,6 +50,7 @@ def open_sides(work: UnitOfWork) -> dict[tuple[str, str], int]:
             Hold.session_id.is_not(None),
             Refund.state != "done",
             Refund.reason.in_(OWED_BACK),
+            ~in_wallet(),
         )
     )
     for rider_id, currency, amount in work.session.execute(waiting):

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
 from bot.replies import Say
-from bot.services import billing, handoff, marks, refund_words, refunds
+from bot.services import billing, dispute_evidence, handoff, marks, refund_words, refunds
 from bot.services.outbound import tell_rider
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
@@ -50,11 +50,13 @@ def return_excess(work: UnitOfWork, session: ChargingSession, hold: Hold) -> Non
     tell_rider(work, hold.rider_id, said, key=f"excess:{refund.id}")
 
 
-def refund_failed(work: UnitOfWork, refund: Refund, why: str) -> None:
-    """The provider could not give the money back: a person finds another way."""
+def refund_failed(work: UnitOfWork, refund: Refund, why: str, *, in_wallet: bool = False) -> None:
+    """The provider could not give the money back: it is in the wallet now, or a person finds
+    another way."""
     hold = work.session.get_one(Hold, refund.hold_id)
     amount = Money(refund.amount_minor, refund.currency)
-    text = f"Refund of {plain(amount)} failed: {why or 'no reason given'}. Find another way."
+    next_step = "It is in the rider's wallet instead." if in_wallet else "Find another way."
+    text = f"Refund of {plain(amount)} failed: {why or 'no reason given'}. {next_step}"
     call_staff(work, hold.rider_id, text, reason="refund", key=f"refund:{refund.id}:failed")
 
 
@@ -77,9 +79,14 @@ def disputed(work: UnitOfWork, hold: Hold, *, dispute: str, status: str, why: st
     what = hold.subject.replace(":", " ")
     text = (
         f"The bank disputes {plain(amount)} of {what} ({why or 'no reason given'}). "
-        f"The card is blocked. Evidence: the meter readings and messages of this conversation."
+        f"The card and payouts are blocked. The evidence stands in the next line."
     )
     call_staff(work, hold.rider_id, text, reason="dispute", key=f"dispute:{dispute}")
+    chat = select(Conversation.id).where(Conversation.rider_id == hold.rider_id)
+    conversation_id = work.session.scalars(chat).first()
+    if conversation_id is not None:
+        evidence = dispute_evidence.text(work, hold, conversation_id)
+        marks.mark(work, conversation_id, "money", evidence, key=f"dispute:{dispute}:evidence")
 
 
 def dispute_closed(work: UnitOfWork, hold: Hold, *, dispute: str, status: str, why: str) -> None:

@@ -19,6 +19,7 @@ from bot.services import (
     booking_news,
     cards,
     charging,
+    failed_refunds,
     money_watch,
     payments,
     payouts,
@@ -94,7 +95,7 @@ def on_payment_result(work: UnitOfWork, settings: Settings, body: Body) -> None:
     """Inbox kind "payment.result" (bot/gateways/payments.py): a payment or refund got somewhere."""
     outcome = str(body["outcome"])
     if "refund_id" in body:
-        _refund_settled(work, int(body["refund_id"]), outcome, str(body.get("reason") or ""))
+        _refund_settled(work, settings, body)
         return
     hold = _locked(work, int(body["hold_id"]))
     service = service_of(hold)
@@ -163,8 +164,9 @@ def _capture_later(work: UnitOfWork, hold: Hold) -> bool:
     return True
 
 
-def _refund_settled(work: UnitOfWork, refund_id: int, outcome: str, reason: str) -> None:
-    refund = work.session.get_one(Refund, refund_id, with_for_update=True)
+def _refund_settled(work: UnitOfWork, settings: Settings, body: Body) -> None:
+    outcome, reason = str(body["outcome"]), str(body.get("reason") or "")
+    refund = work.session.get_one(Refund, int(body["refund_id"]), with_for_update=True)
     hold = work.session.get_one(Hold, refund.hold_id)
     service, before = service_of(hold), refund.state
     if outcome == "refunded" and before != "failed":
@@ -175,7 +177,9 @@ def _refund_settled(work: UnitOfWork, refund_id: int, outcome: str, reason: str)
         refund.state = "failed"
         if before == "done":  # the rider's bank sent it back
             billing.post_refunded(work, refund, account_of(work, hold), failed=True)
-        money_watch.refund_failed(work, refund, reason)
+        account = account_of(work, hold)
+        instead = failed_refunds.to_wallet(work, settings, hold, refund, account)
+        money_watch.refund_failed(work, refund, reason, in_wallet=instead)
     if service.on_refund is not None and refund.state != before:
         service.on_refund(work, hold, refund)
     action_results.refund_settled(work, refund, reason=reason)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from bot.domain.money import Money
 from bot.errors import PilebotError
 from bot.services import payments
+from bot.services.failed_refunds import in_wallet
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
 
@@ -58,7 +59,7 @@ def balances(work: UnitOfWork, holds: list[Hold]) -> Mapping[int, Balance]:
     """How several holds stand, by their ids."""
     ids = [hold.id for hold in holds]
     given = select(Refund.hold_id, func.sum(Refund.amount_minor)).where(
-        Refund.hold_id.in_(ids), Refund.state != "failed"
+        Refund.hold_id.in_(ids), or_(Refund.state != "failed", in_wallet())
     )
     back = {row[0]: int(row[1]) for row in work.session.execute(given.group_by(Refund.hold_id))}
     return {

@@ -11,8 +11,10 @@ from sqlalchemy import delete, select
 import app
 from bot.gateways.stripe_books import check_books
 from bot.gateways.stripe_client import client_for
-from bot.services import billing, books, payment_results, refunds
+from bot.services import billing, books, money_watch, payment_results, refunds, wallet
 from bot.store.charging import ChargingSession, Hold, LedgerEntry
+from bot.store.desk import ConversationMark
+from bot.store.riders import Rider
 from tests.test_scenarios import FOLDER, play
 from tests.world import World, open_world
 
@@ -111,3 +113,39 @@ def test_a_part_tells_what_the_ledger_must_hold(
     assert faults(paid) == []
     purses["purse 1", "EUR"] = -7
     assert faults(paid) == ["purse 1: rows and ledger differ by -2 EUR (minor units)"]
+
+
+@pytest.mark.parametrize("reason", ["goodwill", "duplicate"])
+def test_a_refund_the_bank_sends_back_goes_into_the_wallet_once(paid: World, reason: str) -> None:
+    with paid.store.begin() as work:
+        hold = work.session.get_one(Hold, 2)
+        refund = refunds.give_back(work, 2, 30, reason=reason)
+        assert refund is not None
+        rider_id = hold.rider_id
+    paid.settle()
+    body = {"hold_id": 2, "refund_id": refund.id, "outcome": "refund_failed", "reason": "unknown"}
+    for _ in range(2):
+        with paid.store.begin() as work:
+            payment_results.on_payment_result(work, paid.settings, body)
+    with paid.store.begin() as work:
+        assert wallet.balance(work, rider_id, "EUR").cash_minor == 30
+        left = refunds.balance(work, work.session.get_one(Hold, 2)).left
+        assert left.amount_minor == 60, "it is given, if by another way"
+        told = books.audit(work)
+        if reason == "goodwill":
+            assert told == []
+    paid.bot_says("+358401234567", "did not accept the €0.30", "wallet")
+
+
+def test_a_dispute_blocks_and_brings_its_evidence(paid: World) -> None:
+    with paid.store.begin() as work:
+        hold = work.session.get_one(Hold, 2)
+        money_watch.disputed(work, hold, dispute="dp_1", status="needs_response", why="fraudulent")
+        marks_ = work.session.scalars(
+            select(ConversationMark.text).where(ConversationMark.key == "dispute:dp_1:evidence")
+        ).one()
+        assert work.session.get_one(Rider, hold.rider_id).stripe_payment_method is None
+    assert "Bill R-000001: €0.90" in marks_ or "Bill R-000001: 0.90 EUR" in marks_
+    assert "10000 Wh" in marks_
+    assert "13000 Wh" in marks_
+    assert "rider: 1023-27" in marks_
