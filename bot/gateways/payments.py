@@ -52,8 +52,12 @@ def deliver_payment(store: Store, settings: Settings, kind: str, body: dict[str,
         payer = _payer(work.session, settings, hold)
         now = work.now
     attempt = int(body.get("attempt", 1))
-    with stripe_errors():
+    try:
         desk = HoldDesk(client_for(settings), hold, payer, now, attempt)
+    except GiveUp as error:  # an amount that no provider takes: whoever asked must know
+        _record(store, hold, Outcome("failed", reason="bad_amount", staff=str(error)))
+        return
+    with stripe_errors():
         if kind == "payment.hold":
             outcome = desk.place()
         elif kind == "payment.check":

@@ -20,6 +20,8 @@ T = TypeVar("T")
 # Connect + read, per try.
 TIMEOUT_S: Final = 15.0
 
+LARGEST: Final = 99_999_999  # eight digits
+
 # Where Stripe's exponent differs from ISO 4217 (docs.stripe.com/currencies, special cases).
 _STRIPE_EXPONENT: Final = {"ISK": 2, "UGX": 2, "MGA": 0}
 
@@ -43,7 +45,8 @@ def to_stripe(amount_minor: int, currency: str) -> int:
     """Our minor units (ISO 4217) as Stripe's. Raises GiveUp when Stripe cannot express it."""
     digits = _STRIPE_EXPONENT.get(currency, exponent(currency)) - exponent(currency)
     amount, lost = divmod(amount_minor * _power(digits), _power(-digits))
-    if lost or (exponent(currency) == 3 and amount % 10):
+    impossible = lost or (exponent(currency) == 3 and amount % 10)
+    if impossible or not 0 <= amount <= LARGEST:
         raise GiveUp(f"Stripe cannot take {amount_minor} minor units of {currency}")
     return amount
 

@@ -48,7 +48,16 @@ STEPS: Final = (
     "sale_page", "deposit", "deposit_take", "deposit_release", "save_card",
 )  # fmt: skip
 TIMERS: Final = ("session.timer", "command.result", "case.timer", "clock.timer", "payment.timer")
-_KEPT: Final = {"station", "pile", "evse", "tariff", "tariff_version", "audit", "invoice", "invoice_file"}
+_KEPT: Final = {
+    "station",
+    "pile",
+    "evse",
+    "tariff",
+    "tariff_version",
+    "audit",
+    "invoice",
+    "invoice_file",
+}
 _UNSETTLED: Final = ("creating", "waiting", "capturing", "voiding")
 
 

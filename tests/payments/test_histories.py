@@ -56,6 +56,7 @@ def _hurry(raw: object, _record: object) -> None:
     cursor.close()
 
 
+@pytest.mark.timeout(240 + 2 * HISTORIES)
 def test_histories(life: Life) -> None:
     count = 0
 

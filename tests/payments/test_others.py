@@ -63,6 +63,17 @@ def test_a_sale_on_the_page_by_something_slow(world: World, heard: list[Any]) ->
     assert world.row(hold).captured_minor == 1500
 
 
+@pytest.mark.parametrize("amount_minor", [-1, 0, 49, 100_000_000, 10**9])
+def test_an_impossible_amount_is_answered(
+    world: World, heard: list[Any], amount_minor: int
+) -> None:
+    hold = ask(world, world.rider("pm_card_visa"), "sale", amount_minor)
+    world.settle()
+    assert heard == [("failed", "failed")]
+    assert world.row(hold).reason in {"bad_amount", "amount_too_small"}
+    assert world.intents() == []
+
+
 def test_slow_money_that_never_comes(world: World, heard: list[Any]) -> None:
     world.settings = with_changes(world.settings, payment_methods="card,paynow")
     hold = ask(world, world.rider(), "sale")

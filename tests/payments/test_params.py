@@ -23,6 +23,7 @@ import pytest
 from stripe._request_options import RequestOptions
 from typing_extensions import get_type_hints, is_typeddict
 
+from bot.domain.pay_methods import MANUAL, offered, read_methods
 from bot.gateways.stripe_client import TIMEOUT_S, client_for
 from bot.gateways.stripe_holds import HoldDesk, Payer
 from bot.gateways.stripe_refunds import refund_params
@@ -145,6 +146,36 @@ def test_what_pays_a_debt_is_taken_at_once_and_fits_the_sdk() -> None:
     page = desk(hold=hold).page_params(None)
     assert card["capture_method"] == page["payment_intent_data"]["capture_method"] == "automatic"
     assert problems(card, INTENT, "intent") == problems(page, SESSION, "page") == []
+
+
+def test_a_page_that_only_keeps_a_card_fits_the_sdk() -> None:
+    hold = a_hold()
+    hold.purpose, hold.amount_minor = "card", 0
+    for customer in ("cus_1", None):
+        page = desk(hold=hold).page_params(customer)
+        assert page["mode"] == "setup"
+        assert "line_items" not in page
+        assert problems(page, SESSION, "page") == []
+
+
+@pytest.mark.parametrize("purpose", ["hold", "deposit", "debt", "sale"])
+@pytest.mark.parametrize("raw", ["card,link", "card,paynow,paypal", "card,klarna,alipay,grabpay"])
+def test_every_purpose_and_method_fits_the_sdk(purpose: str, raw: str) -> None:
+    hold = a_hold()
+    hold.purpose = purpose
+    methods = offered(read_methods(raw), purpose, "EUR")
+    page = desk(replace(PAYER, methods=methods), hold).page_params("cus_1")
+    assert problems(page, SESSION, "page") == []
+    manual = page["payment_intent_data"]["capture_method"] == "manual"
+    assert manual == (purpose in {"hold", "deposit"})
+    assert not manual or MANUAL.issuperset(page["allowed_payment_method_types"])
+    card = desk(hold=hold).saved_card_params("cus_1", "pm_1")
+    assert problems(card, INTENT, "intent") == []
+
+
+def test_the_methods_we_know_are_stripes() -> None:
+    page = desk(replace(PAYER, methods=tuple(sorted(MANUAL)))).page_params(None)
+    assert problems(page, SESSION, "page") == []
 
 
 def test_refund_parameters_fit_the_sdk() -> None:
