@@ -261,6 +261,17 @@ def test_an_old_hold_that_was_captured_after_all_takes_the_pay_page_back() -> No
     assert story.told()[-1] == "debt_paid"
 
 
+def test_a_wallet_pays_a_debt_once_its_open_page_is_taken_back() -> None:
+    story = collecting().hears(on.HoldNeedsRider(at(3001), "https://pay"))
+    story.hears(on.Collect(at(3002), "wallet"))
+    assert story.facts.hold == "voiding"
+    story.hears(on.Voided(at(3003)))
+    asked = [each for each in story.commands if isinstance(each, on.PlaceHold)][-1]
+    assert (asked.take, asked.by) == (True, "wallet")
+    story.hears(on.Captured(at(3003)))
+    assert story.facts.state == "settled"
+
+
 def test_a_payment_that_failed_leaves_the_debt_and_says_so() -> None:
     story = collecting().hears(on.HoldFailed(at(3001)))
     assert story.facts.state == "debt"
