@@ -45,6 +45,8 @@ SECTIONS: Final = (
     Section("Mentions", "at-sign", "mentions_page", "self", False, "mention", "mentions_count"),
     Section("Stations", "map-pin", "stations_page", "station.read"),
     Section("Bookings", "calendar", "bookings_page", "booking.read"),
+    Section("Lines", "users", "waiting_page", "station.read"),
+    Section("Forecasts", "chart-line", "forecasts_page", "station.read"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
     Section("Coupons", "gift", "coupons_page", "coupon.read"),
     Section("Meter checks", "search", "meters_page", "meter.read"),

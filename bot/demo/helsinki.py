@@ -76,6 +76,7 @@ BOX_8: Final = PileType("ebike_box", "Pyörä 8", 500, ["schuko"] * 8, "E-bike b
 BOX_10: Final = PileType("ebike_box", "Pyörä 10", 500, ["schuko"] * 10, "E-bike by the hour")
 BOX_12: Final = PileType("ebike_box", "Pyörä 12", 500, ["schuko"] * 12, "E-bike by the hour")
 AC_11: Final = PileType("ac", "Katu 2×11", 11_000, [_T2] * 2, "AC day and night")
+AC_1: Final = PileType("ac", "Katu 1×11", 11_000, [_T2], "AC day and night")
 AC_22: Final = PileType("ac", "Katu 2×22", 22_000, [_T2] * 2, "AC day and night")
 DC_50: Final = PileType("dc", "Pika 50", 50_000, [_CCS, _CHADEMO], "DC fast")
 DC_150: Final = PileType("dc", "Pika 150", 150_000, [_CCS, _CCS], "DC high power")
@@ -95,6 +96,7 @@ class Place:
     rating_tenths: int
     rating_count: int
     open_hours: str = "24/7"
+    power_cap_w: int | None = None  # shared by all its charges
 
 
 STATIONS: Final = (
@@ -109,6 +111,7 @@ STATIONS: Final = (
     Place(
         "Lasipalatsi", "Mannerheimintie 22-24, 00100 Helsinki", 60.1704, 24.9369, 1021,
         [AC_22, BOX_10], "By the clock tower, on the side of the square.", 47, 301,
+        power_cap_w=30_000,  # two cars at 22 kW must share
     ),
     Place(
         "Simonkenttä", "Simonkatu 9, 00100 Helsinki", 60.1690, 24.9356, 1031,
@@ -120,7 +123,7 @@ STATIONS: Final = (
     ),
     Place(
         "Yrjönkatu", "Yrjönkatu 21, 00120 Helsinki", 60.1679, 24.9383, 1051,
-        [AC_11], "Kerbside, across from the swimming hall.", 44, 61,
+        [AC_1], "Kerbside, across from the swimming hall.", 44, 61,  # soon full: try the line
     ),
     Place(
         "Vanha kirkkopuisto", "Lönnrotinkatu 6, 00120 Helsinki", 60.1665, 24.9391, 1061,

@@ -135,6 +135,7 @@ def _station(place: Place) -> dict[str, Any]:
         "open_hours": place.open_hours,
         "rating_tenths": place.rating_tenths,
         "rating_count": place.rating_count,
+        "power_cap_w": place.power_cap_w,
         "piles": [
             {
                 "number": str(number),

@@ -52,6 +52,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "pile.limits": _FIELD,
     "station.read": _ALL,
     "station.edit": frozenset({"manager"}),
+    "queue.work": _DESK,  # who waits at a full station: to the front, out of the line
     "tariff.read": _ALL,
     "tariff.edit": frozenset({"manager"}),
     "tariff.approve": frozenset({"finance"}),

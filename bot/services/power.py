@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -118,6 +119,33 @@ def _known(session: ChargingSession, evse: Evse, row: PowerShare) -> Known:
     if row.sent_w is not None:
         may = max(may, row.sent_w)
     return Known(session.id, may, row.sent_w if row.command_id is not None else row.taken_w)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one running charge may draw, for staff."""
+
+    code: str
+    limit_w: int
+    taken_w: int | None
+    draws_w: int | None
+    refused: bool
+    at: datetime
+
+
+def shares(work: UnitOfWork, station_id: int) -> list[Share]:
+    """How a site's power is shared now."""
+    rows = work.session.execute(
+        select(PowerShare, Evse.code, ChargingSession.power_w)
+        .join(Evse, Evse.id == PowerShare.evse_id)
+        .join(ChargingSession, ChargingSession.id == PowerShare.session_id)
+        .where(PowerShare.station_id == station_id, ChargingSession.open)
+        .order_by(Evse.code)
+    )
+    return [
+        Share(code, row.limit_w, row.taken_w, power_w, row.refused, row.updated_at)
+        for row, code, power_w in rows
+    ]
 
 
 def _order(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from bot.errors import PilebotError
-from bot.services import audit
+from bot.services import audit, site_news
 from bot.services.audit import Actor
 from bot.store.changes import touched
 from bot.store.database import UnitOfWork
@@ -16,11 +17,38 @@ from bot.store.stations import Station
 LONGEST: Final = {
     "name": 120, "address": 200, "open_hours": 60, "directions": 600, "emergency_note": 600,
 }  # fmt: skip
+MOST_W: Final = 10_000_000
 _NEEDED: Final = ("name", "address", "open_hours")
 
 
 class NotPossible(PilebotError):
     """What staff asked for cannot be done; the message says why, for them to read."""
+
+
+def set_power_cap(work: UnitOfWork, actor: Actor, station_id: int, kilowatts: str) -> bool:
+    """What all running charges of a site may draw together, in kW; "" for no cap. Whether it
+    differs. Raises NotPossible."""
+    station = work.session.get(Station, station_id, with_for_update=True)
+    if station is None:
+        raise NotPossible("There is no such station.")
+    given = kilowatts.strip().replace(",", ".")
+    try:
+        watts = int(Decimal(given) * 1000) if given else None
+    except ArithmeticError as error:
+        raise NotPossible("Please give the cap in kW, as 43.5, or nothing for no cap.") from error
+    if watts is not None and not 0 < watts <= MOST_W:
+        raise NotPossible("A cap lies between 0 and 10000 kW.")
+    before = station.power_cap_w
+    if before == watts:
+        return False
+    station.power_cap_w = watts
+    audit.record(
+        work, actor, "power_cap", f"station:{station_id}", before={"watts": before},
+        after={"watts": watts},
+    )  # fmt: skip
+    touched(work, f"station:{station_id}")
+    site_news.changed(work, station_id)
+    return True
 
 
 def change(work: UnitOfWork, actor: Actor, station_id: int, values: Mapping[str, str]) -> bool:

@@ -33,6 +33,7 @@ WHO: Final[dict[str, str]] = {
         ticket_note
         piles_page piles_one piles_streets piles_labels
         bookings_page bookings_no_shows bookings_one
+        waiting_page forecasts_page forecasts_one
         stations_page stations_one stations_photo tariffs_page tariffs_one_page
         tariff_exchange_export_page figures_page
     """,
@@ -70,7 +71,9 @@ WHO: Final[dict[str, str]] = {
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
     """,
-    "agent manager": "actions_start actions_start_form bookings_move bookings_cancel",
+    "agent manager": """
+        actions_start actions_start_form bookings_move bookings_cancel waiting_front waiting_remove
+    """,
     # A second person for money, never an admin.
     "finance manager": """
         plans_page plans_new plans_one plans_save
@@ -86,7 +89,7 @@ WHO: Final[dict[str, str]] = {
     "agent technician manager admin": "incidents_acknowledge",
     "manager": """
         promises_change
-        takeover_force incidents_close stations_edit stations_save
+        takeover_force incidents_close stations_edit stations_save stations_cap
         coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import
     """,

@@ -11,14 +11,14 @@ from sqlalchemy.orm import selectinload
 from bot.console import pile_view
 from bot.console.context import Console
 from bot.console.guard import Routes
-from bot.services import station_changes
+from bot.services import power, station_changes
 from bot.store.database import UnitOfWork
 from bot.store.riders import Media
 from bot.store.stations import Pile, Station, Tariff
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: /stations /stations/<id> …/photo …/edit …/save."""
+    """Routes: /stations /stations/<id> …/cap …/photo …/edit …/save."""
 
     @routes.page("/stations", right="station.read")
     def page() -> Any:
@@ -40,7 +40,22 @@ def add_routes(routes: Routes, console: Console) -> None:
             tariffs = _tariffs(work)
             used = {evse.tariff_id for pile in station.piles for evse in pile.evses}
             chosen = sorted((tariffs[each], each) for each in used)
-        return console.page("station", station=station, rows=piles, tariffs=chosen)
+            shares = power.shares(work, station.id)
+        return console.page("station", station=station, rows=piles, tariffs=chosen, shares=shares)
+
+    @routes.action("/stations/<int:station_id>/cap", right="station.edit")
+    def cap(station_id: int) -> Any:
+        given = request.form.get("power_cap_kw", "")[:12]
+        try:
+            with console.store.begin() as work:
+                actor = console.me().actor()
+                changed = station_changes.set_power_cap(work, actor, station_id, given)
+        except station_changes.NotPossible as error:
+            flash(str(error), "bad")
+        else:
+            flash("Saved. Piles are told their shares now." if changed else "Nothing was changed.",
+                  "good")  # fmt: skip
+        return redirect(url_for("console.stations_one", station_id=station_id), 303)
 
     @routes.page("/stations/<int:station_id>/photo", right="station.read")
     def photo(station_id: int) -> Any:
