@@ -66,11 +66,7 @@ def _join(work: UnitOfWork, case: Case, text: str, key: str) -> None:
         locked.status = "assigned"
         clocks.resume(work, cases.subject(locked.id), why="they answered by e-mail")
     elif locked.status in ("done", "closed"):
-        locked.status = "assigned" if locked.owner_id else "new"
-        locked.closed_at = locked.solved_at = None
-        clocks.stop(work, "call_back", cases.subject(locked.id), event="answered by e-mail")
-        cases.entry(work, locked, "reopened", "They wrote again after it was done")
-        cases.start_clock(work, locked, "first_reply", at=work.now, round_=locked.rounds + 1)
+        cases.take_up(work, locked, "They wrote again after it was done")
 
 
 def _pile_in(work: UnitOfWork, text: str) -> Pile | None:

@@ -27,15 +27,17 @@ def _begin(work: UnitOfWork, settings: Settings, case: Case) -> None:
         return
     route(work, case)
     start_desk_clocks(work, settings, case)
-    cases.set_timer(work, case.id, "update", case.created_at + rules.UPDATE_EVERY)
+    last = case.told_at or case.created_at
+    cases.set_timer(work, case.id, "update", last + rules.UPDATE_EVERY)
 
 
 def start_desk_clocks(work: UnitOfWork, settings: Settings, case: Case) -> None:
     """First answer and resolving, by priority; another priority starts its own and drops these."""
     hours = desk.hours(work, settings)
+    begun = case.updated_at if case.rounds else case.created_at
     for what in ("first", "resolve"):
         cases.start_clock(
-            work, case, f"p{case.priority}_{what}", hours=hours, round_=case.rounds + 1
+            work, case, f"p{case.priority}_{what}", at=begun, hours=hours, round_=case.rounds + 1
         )
 
 

@@ -98,7 +98,7 @@ def move(
     if not rules.may_move(case.status, status):
         raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot go there.")
     if case.status in ("done", "closed"):
-        return reopen(work, settings, case, why or "Staff reopened it", actor=actor)
+        return reopen(work, case, why or "Staff reopened it", actor=actor)
     before, case.status, case.updated_at = case.status, status, work.now
     note = f"{rules.STATUSES[before]} → {rules.STATUSES[status]}"
     cases.entry(work, case, "status", f"{note}. {why}".strip(), actor=actor)
@@ -312,22 +312,14 @@ def bulk_assign(
 # --- by the rider --------------------------------------------------------------------------------
 
 
-def reopen(
-    work: UnitOfWork, settings: Settings, case: Case, why: str, *, actor: Actor | None = None
-) -> Case:
+def reopen(work: UnitOfWork, case: Case, why: str, *, actor: Actor | None = None) -> Case:
     """It is not solved after all: the work goes on, with fresh clocks."""
-    before, case.status = case.status, "assigned" if case.owner_id else "new"
-    case.solved_at = case.closed_at = None
-    case.close_reason, case.updated_at = "", work.now
-    clocks.stop(work, "call_back", cases.subject(case.id), event="answered")
-    cases.entry(work, case, "reopened", why, actor=actor)
+    before = case.status
+    cases.take_up(work, case, why, actor=actor)
     audit.record(
         work, actor, "case_reopen", f"case:{case.id}", before={"status": before},
         after={"status": case.status},
     )  # fmt: skip
-    cases.start_clock(work, case, "first_reply", at=work.now, round_=case.rounds + 1)
-    case_timers.start_desk_clocks(work, settings, case)
-    cases.set_timer(work, case.id, "update", work.now + rules.UPDATE_EVERY)
     return case
 
 
@@ -344,7 +336,7 @@ def answered(work: UnitOfWork, settings: Settings, case: Case, answer: str) -> b
     if answer == "yes":
         case_timers.close(work, case, "consent")
         return True
-    reopen(work, settings, case, "The rider says it is not solved" if answer == "no"
+    reopen(work, case, "The rider says it is not solved" if answer == "no"
            else "The rider wants to talk about it")  # fmt: skip
     if answer == "no":
         reason = rules.supervisor_reason(contacts=0, answered_no=True, missed="")

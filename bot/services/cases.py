@@ -129,6 +129,8 @@ def _again(work: UnitOfWork, case: Case, row: dict[str, Any]) -> Case:
     entry(work, case, "again", row["text"], body={"source": row["source"]}, key=f"re:{row['key']}")
     if row["source"] in _OWN_WORDS:
         case.contacts += 1
+    if case.status == "done":
+        take_up(work, case, "Reported again after it was done")
     case.session_id = case.session_id or row["session_id"]
     if row["session_id"] is not None:
         link(work, case, "session", str(row["session_id"]), quiet=True)
@@ -140,6 +142,17 @@ def _again(work: UnitOfWork, case: Case, row: dict[str, Any]) -> Case:
         contacts=case.contacts, answered_no=False, missed=""
     ))  # fmt: skip
     return case
+
+
+def take_up(work: UnitOfWork, case: Case, why: str, *, actor: Actor | None = None) -> None:
+    """A case that was done or closed is worked on again, with fresh clocks."""
+    case.status = "assigned" if case.owner_id else "new"
+    case.solved_at = case.closed_at = None
+    case.close_reason, case.updated_at = "", work.now
+    clocks.stop(work, "call_back", subject(case.id), event="answered")
+    entry(work, case, "reopened", why, actor=actor)
+    start_clock(work, case, "first_reply", at=work.now, round_=case.rounds + 1)
+    set_timer(work, case.id, "begin", work.now)  # the desk's own clocks
 
 
 def _of_report(work: UnitOfWork, key: str) -> Case | None:

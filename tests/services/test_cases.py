@@ -341,8 +341,22 @@ def test_no_reopens_with_fresh_clocks_and_a_supervisor(office: Office) -> None:
     case = office.case(number)
     assert (case.status, case.level) == ("assigned", 1)
     assert office.clocks(number)["call_back"].outcome == "met"
+    office.drain()
+    fresh = office.clocks(number)["p4_first"]  # counted from now, not from the first report
+    assert (fresh.state, fresh.started_at) == ("running", office.now)
     rounds = [each.key for each in office.clocks(number).values() if each.name == "first_reply"]
     assert rounds == [f"first_reply:case:{number}:2"]
+
+
+def test_reported_again_after_it_was_done_it_is_taken_up(office: Office) -> None:
+    number = office.report()
+    solve(office, number)
+    office.passes(3_600)
+    assert office.report("later") == number
+    assert office.case(number).status == "new"
+    assert office.clocks(number)["first_reply"].started_at == office.now
+    office.passes(86_401)
+    assert office.case(number).asked == 0  # nobody asks whether it is solved
 
 
 def test_news_at_least_daily_and_not_twice(office: Office) -> None:
