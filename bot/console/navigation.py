@@ -53,6 +53,8 @@ SECTIONS: Final = (
     Section("Plans", "wallet", "plans_page", "plan.edit"),
     Section("Figures", "chart-line", "figures_page", "figures.read"),
     Section("Promises", "clock", "promises_page", "promise.read"),
+    Section("Invoices", "receipt", "invoices_page", "invoice.read"),
+    Section("Feedback", "check-check", "feedback_page", "feedback.read"),
     Section("Canned replies", "reply", "canned_page", "canned.edit"),
     Section("Partners", "key-round", "partners_page", "partner.manage"),
     Section("Team", "users", "team_page", "team.manage"),

@@ -75,6 +75,9 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "figures.people": frozenset({"manager", "admin"}),
     "figures.riders": frozenset({"manager", "admin"}),
     "figures.export": frozenset({"finance", "manager", "admin"}),
+    "invoice.read": frozenset({"finance", "manager", "admin"}),
+    "entity.edit": frozenset({"manager"}),  # who sells: name, tax number, stations
+    "feedback.read": frozenset({"agent", "manager", "admin"}),
     "audit.read": frozenset({"finance", "admin"}),
 }
 

@@ -85,13 +85,19 @@ WHO: Final[dict[str, str]] = {
     "agent finance manager admin": "rider_phone rider_reveal figures_bot figures_people",
     "finance manager admin": "figures_export",
     "finance admin": "audit_page audit_check audit_export",
-    "agent manager admin": "canned_page canned_new canned_edit canned_save canned_delete",
+    "agent manager admin": """
+        canned_page canned_new canned_edit canned_save canned_delete feedback_page feedback_export
+    """,
     "agent technician manager admin": "incidents_acknowledge",
     "manager": """
+        invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change
         takeover_force incidents_close stations_edit stations_save stations_cap
         coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import
+    """,
+    "admin finance manager": """
+        invoices_page invoices_pdf invoices_export invoices_late invoices_entity_list
     """,
     "finance": "tariffs_approve tariffs_reject coupons_approve",
     "manager admin": """
