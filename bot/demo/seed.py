@@ -20,6 +20,7 @@ from bot.demo.helsinki import (
     TIMEZONE,
     Place,
 )
+from bot.demo.seed_offers import add_offers
 from bot.domain.rights import Role
 from bot.gateways.stripe_holds import Card
 from bot.services import passwords, staff_accounts
@@ -89,6 +90,7 @@ def seed(store: Store, *, secret_key: str, save_card: SaveCard) -> None:
         take_in(work, inventory(), make_secret=partial(pile_secret, secret_key))
         for address in RIDERS:
             rider_for(work, "whatsapp", address)
+        add_offers(work)
     _add_staff(store, staff_password(secret_key))
     for address in RIDERS[:RIDERS_WITH_CARD]:
         _give_card(store, address, save_card)
