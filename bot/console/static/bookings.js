@@ -3,6 +3,11 @@
 
 const CELL = 5; // minutes
 
+// Begin where something is booked, not at midnight.
+const lanes = document.querySelector(".lanes");
+const first = [...document.querySelectorAll("td.taken")].sort((a, b) => a.offsetLeft - b.offsetLeft)[0];
+if (lanes && first) lanes.scrollLeft = Math.max(0, first.offsetLeft - 220);
+
 function start(cell, x) {
   const box = cell.getBoundingClientRect();
   const inside = Math.max(0, Math.min(1, (x - box.left) / box.width));
