@@ -117,7 +117,8 @@ def _within(value: Fraction | int | None, least: int | None, most: int | None) -
 
 
 def label(when: When | None, only: Only) -> str:
-    """The conditions in signs that need no language: "22:00–07:00, ≥ 10 kWh"; "" for none. Weekdays
+    """The conditions in signs that need no language and that every typeface has: "22:00–07:00,
+    > 10 kWh"; "" for none. Weekdays
     are not in it."""
     parts = []
     if when is not None and (when.start or when.end):
@@ -138,7 +139,7 @@ def _range(least: int | None, most: int | None, unit: str, scale: int) -> str:
     if low and high:
         return f"{low}–{high} {unit}"
     if low:
-        return f"≥ {low} {unit}"
+        return f"> {low} {unit}"
     return f"< {high} {unit}" if high else ""
 
 
