@@ -161,6 +161,9 @@ class Settings:
 
     media_max_bytes: int = setting("Largest photo accepted from a rider", 16_000_000)
     nlu_timeout_s: int = setting("How long a message waits for Rasa before keywords decide", 2)
+    job_offer_s: int = setting(
+        "How long one technician may take to accept a job before the next one is asked", 600
+    )
     start_timeout_s: int = setting("How long a start may take until the meter moves", 60)
     command_timeout_s: int = setting("How long a pile may take to answer a command, per try", 5)
     plug_in_timeout_s: int = setting("How long after the yes a rider may take to plug in", 180)

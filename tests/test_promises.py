@@ -20,9 +20,11 @@ from tests.databases import *  # noqa: F403 - pytest finds fixtures by their nam
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
+# What needs staff beside the rider: tests/console/test_actions.py and test_jobs.py.
+BESIDE = {"agree_start", "job", "job_check_in", "job_done", "my_jobs", "rate_visit"}
 # Not said by riders: the engine or the message job name these themselves.
 INTERNAL = {
-    "agree_start", "answer", "appeal_no_show", "bay_blocked", "my_bookings", "on_my_way",
+    *BESIDE, "answer", "appeal_no_show", "bay_blocked", "my_bookings", "on_my_way",
     "card_number", "case_answer", "case_status", "my_cases", "promise",
     "unclear", "unsupported", "photo_unread",
     "buy_plan", "check_meter", "plans", "return_plan", "not_me", "photo_choice", "web_login",
@@ -48,8 +50,7 @@ SHOWN_IN = {
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-# Answers a button that staff send: tests/console/test_actions.py.
-@pytest.mark.parametrize("intent", sorted(set(INTENTS) - {"agree_start"}))
+@pytest.mark.parametrize("intent", sorted(set(INTENTS) - BESIDE))
 def test_every_intent_has_a_transcript(intent: str) -> None:
     assert (SCENARIOS / f"{SHOWN_IN.get(intent, intent)}.txt").exists()
 

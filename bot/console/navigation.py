@@ -29,6 +29,7 @@ SECTIONS: Final = (
     ),
     Section("Tickets", "ticket", "tickets_page", "case.read", True, "case", "tickets_count"),
     Section("Incidents", "siren", "incidents_page", "incident.read", True),
+    Section("Jobs", "wrench", "jobs_page", "job.read", False, "job", "jobs_count"),
     Section("Piles", "plug-zap", "piles_page", "pile.read", True),
     Section(
         "Approvals",

@@ -50,6 +50,10 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "pile.hard_restart": _FIELD,
     "pile.unlock": _FIELD,
     "pile.limits": _FIELD,
+    "job.read": frozenset({"agent", "technician", "manager", "admin"}),
+    "job.open": frozenset({"agent", "technician", "manager"}),
+    "job.work": _FIELD,  # those that are theirs, or offered to them
+    "job.assign": frozenset({"manager"}),
     "station.read": _ALL,
     "station.edit": frozenset({"manager"}),
     "queue.work": _DESK,  # who waits at a full station: to the front, out of the line

@@ -30,6 +30,7 @@ from bot.store.devices import Command, PileEvent
 from bot.store.feedback import Feedback, FeedbackWish
 from bot.store.figures import StaffHour, StationHour
 from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
+from bot.store.jobs import Job, JobEntry
 from bot.store.limits import RateWindow
 from bot.store.messaging import ContentTemplate
 from bot.store.offers import (
@@ -66,12 +67,12 @@ __all__ = [
     "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
     "CouponTemplate", "CreditNote", "Evse", "EvseSample", "Feedback", "FeedbackWish",
     "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry",
-    "Invoice", "InvoiceFile", "InvoicedOrder", "LaterStart", "LedgerEntry", "LegalEntity",
-    "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage", "Outbox",
-    "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare",
-    "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Rider",
-    "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction",
-    "StaffHour", "StaffSession", "Station", "StationHour", "Tariff", "TariffProposal",
-    "TariffVersion", "TopUp", "Understood", "Viewer", "Waiter", "Wallet", "WalletEntry",
-    "WalletMember", "WebLogin", "WebSession",
+    "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart", "LedgerEntry",
+    "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage",
+    "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse",
+    "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
+    "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series",
+    "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",
+    "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Waiter", "Wallet",
+    "WalletEntry", "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

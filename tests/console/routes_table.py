@@ -63,11 +63,14 @@ WHO: Final[dict[str, str]] = {
     # Piles: agents may make them safe, technicians and managers bring them back.
     "agent technician manager": """
         actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
-        actions_out_of_service actions_out_of_service_form ticket_review
+        actions_out_of_service actions_out_of_service_form ticket_review jobs_create
+    """,
+    "agent technician manager admin": """
+        incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo
     """,
     "technician finance manager": "meters_page",
     "technician manager": """
-        meters_record
+        meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
     """,
@@ -88,10 +91,9 @@ WHO: Final[dict[str, str]] = {
     "agent manager admin": """
         canned_page canned_new canned_edit canned_save canned_delete feedback_page feedback_export
     """,
-    "agent technician manager admin": "incidents_acknowledge",
     "manager": """
         invoices_entity_new invoices_entity_edit invoices_entity_save
-        promises_change
+        promises_change jobs_assign jobs_cancel
         takeover_force incidents_close stations_edit stations_save stations_cap
         coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from flask import Response, abort, flash, redirect, request, url_for
 
@@ -12,16 +12,14 @@ from bot.console import case_export, chat, ticket_view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.pages.tickets import mates
+from bot.console.uploads import IMAGES, NotAPicture, kept_photo
 from bot.domain.cases import CLASSES, PRIORITIES, STATUSES, TEAMS, TOPICS
-from bot.gateways.media import new_file, store_file
 from bot.services import audit, case_intake, case_mail, case_review, case_work, cases, reach
 from bot.services.case_work import NotPossible
-from bot.services.incidents import EVIDENCE_KEPT
 from bot.store.cases import Case, CaseEntry
 from bot.store.database import UnitOfWork
 from bot.store.riders import Media
 
-_IMAGES: Final = {"image/jpeg", "image/png", "image/webp"}
 Act = Callable[[UnitOfWork], str]
 
 
@@ -48,7 +46,7 @@ def _add_pages(routes: Routes, console: Console) -> None:
             if entry is None or entry.case_id != case_id or entry.media_id is None:
                 abort(404)
             media = work.session.get(Media, entry.media_id)
-            if media is None or media.content_type not in _IMAGES:
+            if media is None or media.content_type not in IMAGES:
                 abort(404)
             answer = Response(media.data, mimetype=media.content_type)
         answer.headers["Cache-Control"] = "private, max-age=300"
@@ -150,7 +148,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
     @routes.action("/tickets/<int:case_id>/note", right="note.write")
     def note(case_id: int) -> Any:
         def act(work: UnitOfWork) -> str:
-            media_id = _photo_of(work)
+            media_id = kept_photo(work)
             text = request.form.get("text", "") or ("A photo." if media_id else "")
             case_work.note(work, console.me().actor(), case_id, text, media_id=media_id)
             return "Noted."
@@ -264,19 +262,6 @@ def _do(console: Console, case_id: int, act: Act) -> Any:
         with console.store.begin() as work:
             _readable(console, work, case_id)
             flash(act(work), "good")
-    except NotPossible as error:
+    except (NotPossible, NotAPicture) as error:
         flash(str(error), "bad")
     return redirect(url_for("console.ticket_one", case_id=case_id), 303)
-
-
-def _photo_of(work: UnitOfWork) -> int | None:
-    """A picture sent with the form, kept as evidence."""
-    sent = request.files.get("photo")
-    if sent is None or not sent.filename:
-        return None
-    if sent.mimetype not in _IMAGES:
-        raise NotPossible("Only pictures (JPEG, PNG, WebP) can be kept here.")
-    file = new_file(sent.read(), sent.mimetype, "photo.jpg")
-    media = store_file(work, file, kept_for=EVIDENCE_KEPT)
-    work.session.flush()
-    return media.id

@@ -1,0 +1,83 @@
+"""Work on the spot: from the offer to a technician until it is done; pure rules.
+
+    open ──accept──► accepted ──► on_way ──► arrived ──► done
+      ▲  │ nobody took it in time: the next one          (each before "done" ──► cancelled,
+      └──┘                                                given back ──► open)
+
+An open job is offered to one technician at a time. Source: features.md D3, E10, E26.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+KINDS: Final[Mapping[str, str]] = {
+    "repair": "Repair", "preventive": "Preventive visit", "site_care": "Site care",
+    "visit": "Planned visit",
+}  # fmt: skip
+STATES: Final[Mapping[str, str]] = {
+    "open": "Looking for somebody", "accepted": "Accepted", "on_way": "On the way",
+    "arrived": "On site", "done": "Done", "cancelled": "Cancelled",
+}  # fmt: skip
+LIVE: Final = ("open", "accepted", "on_way", "arrived")
+TAKEN: Final = ("accepted", "on_way", "arrived")
+_FROM: Final[Mapping[str, tuple[str, ...]]] = {
+    "accepted": ("open",), "on_way": ("accepted",), "arrived": ("accepted", "on_way"),
+    "done": ("arrived",), "cancelled": LIVE, "open": TAKEN,
+}  # fmt: skip
+
+NEAR_M: Final = 500  # a check-in by location counts this near: positions among houses are rough
+SETTLE: Final = timedelta(minutes=1)  # a fault that goes away within this calls nobody out
+FLAPS: Final = 3  # ... unless it came back this often within a day
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Somebody who can be sent out: jobs in hand, and when one was last given to them."""
+
+    staff_id: int
+    load: int
+    last_at: datetime | None
+    present: bool  # has the console open, or said so
+
+
+def may_become(now: str, to: str) -> bool:
+    """Whether a job may go from one state to another."""
+    return now in _FROM.get(to, ())
+
+
+def sources(to: str) -> tuple[str, ...]:
+    """The states a job may come from."""
+    return _FROM[to]
+
+
+def next_worker(workers: Collection[Worker], passed: Collection[int]) -> int | None:
+    """Whom a job is offered to next: not again to who let it pass; those who are there first,
+    then the least laden, then who waited longest for one."""
+    free = [each for each in workers if each.staff_id not in passed]
+    if not free:
+        return None
+
+    def order(each: Worker) -> tuple[bool, int, float, int]:
+        last = each.last_at.timestamp() if each.last_at is not None else 0.0
+        return (not each.present, each.load, last, each.staff_id)
+
+    return min(free, key=order).staff_id
+
+
+def calls_out(*, still_faulted: bool, times_today: int) -> bool:
+    """Whether a fault needs somebody on the spot: it stays, or comes back again and again."""
+    return still_faulted or times_today >= FLAPS
+
+
+def is_near(distance_m: int) -> bool:
+    """Whether a location checks in."""
+    return distance_m <= NEAR_M
+
+
+def score_tenths(stars: Collection[int]) -> int | None:
+    """The mean of ratings from 1 to 5, in tenths; None of none."""
+    return round(10 * sum(stars) / len(stars)) if stars else None

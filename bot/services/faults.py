@@ -1,0 +1,93 @@
+"""A fault a pile reports sends somebody out: once, when it stays, and with a case behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select
+
+from bot.domain import jobs as rules
+from bot.services import cases, charging, jobs, safety
+from bot.settings import Settings
+from bot.store import inbox
+from bot.store.cases import Case
+from bot.store.database import UnitOfWork
+from bot.store.devices import PileEvent
+from bot.store.stations import Evse, Pile
+
+FAULTED: Final = "Faulted"
+
+
+def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind "pile.status": charges hear of it, and a fault is looked into a minute later."""
+    charging.on_pile_status(work, settings, body)
+    if body["status"] == FAULTED:
+        noticed(work, body["pile_id"], body["evse_number"], FAULTED, str(body["at"]))
+
+
+def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind "pile.alarm": the same for what a pile calls an alarm."""
+    safety.on_alarm(work, settings, body)
+    if not body.get("cleared"):
+        code, number = str(body.get("code") or FAULTED), body.get("evse_number")
+        noticed(work, body["pile_id"], number, code, str(body["at"]))
+
+
+def noticed(work: UnitOfWork, pile_id: str, number: int | None, code: str, at: str) -> None:
+    """Look again when the fault has had time to go away; at most one look a socket is waiting."""
+    inbox.put(
+        work, source="timer", source_id=f"fault:{pile_id}:{number or 0}",
+        stream=f"pile:{pile_id}", kind="fault.timer",
+        body={"pile_id": pile_id, "evse_number": number, "code": code, "at": at},
+        available_at=work.now + rules.SETTLE, coalesce=True,
+    )  # fmt: skip
+
+
+def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind "fault.timer": a fault that stays, or comes back all day, calls somebody out."""
+    pile = work.session.get(Pile, body["pile_id"])
+    if pile is None:
+        return
+    number, code = body["evse_number"], str(body["code"])
+    evses = [each for each in pile.evses if number in (None, each.number)]
+    evse = evses[0] if number is not None and evses else None
+    times = _times_today(work, pile.id)
+    stays = any(each.status == FAULTED or each.fault_code for each in evses)
+    if not rules.calls_out(still_faulted=stays, times_today=times):
+        return
+    case = _case(work, pile, evse, code, str(body["at"]))
+    jobs.open_job(
+        work, kind="repair", pile=pile, evse=evse, case=case, fault_code=code,
+        text=_told(code, times), key=f"fault:{pile.id}:{number or 0}:{body['at']}",
+    )  # fmt: skip
+
+
+def _told(code: str, times: int) -> str:
+    often = f" It came {times} times within a day." if times >= rules.FLAPS else ""
+    return f"The pile reports {code}.{often}"
+
+
+def _times_today(work: UnitOfWork, pile_id: str) -> int:
+    """How often the pile said that it is faulted, within a day."""
+    since: datetime = work.now - timedelta(days=1)
+    status = PileEvent.body["connectorStatus"].as_string()
+    counted = select(func.count()).where(
+        PileEvent.pile_id == pile_id, PileEvent.received_at >= since,
+        PileEvent.action == "StatusNotification", status == FAULTED,
+    )  # fmt: skip
+    return int(work.session.scalar(counted) or 0)
+
+
+def _case(work: UnitOfWork, pile: Pile, evse: Evse | None, code: str, at: str) -> Case:
+    """The open case of this pile that is about technical trouble, else one of the pile's own."""
+    for case in cases.open_of_pile(work, pile.id):
+        if case.kind == "fault" and case.status != "done":
+            return case
+    place = evse.code if evse else pile.number
+    return cases.open_case(
+        work, kind="fault", code="broken", rider_id=None, pile_id=pile.id,
+        text=f"Pile {place} reports {code}.", source="pile", contact_name=f"Pile {pile.number}",
+        contact=f"pile {pile.number}", key=f"fault:{pile.id}:{evse.number if evse else 0}:{at}",
+    )  # fmt: skip

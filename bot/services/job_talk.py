@@ -1,0 +1,70 @@
+"""What technicians are told in their own chat, and what riders are asked after a visit."""
+
+from __future__ import annotations
+
+from bot.domain.jobs import KINDS
+from bot.replies import N_, Choose, Option, Say, Value, Written
+from bot.services import technicians
+from bot.services.outbound import tell_rider
+from bot.store.database import UnitOfWork
+from bot.store.jobs import Job
+from bot.store.staff import Staff
+from bot.store.stations import Evse, Pile
+
+_KINDS = {
+    "repair": Say(N_("Repair")), "preventive": Say(N_("Preventive visit")),
+    "site_care": Say(N_("Site care")), "visit": Say(N_("Planned visit")),
+}  # fmt: skip
+assert set(_KINDS) == set(KINDS)
+
+
+def offer(work: UnitOfWork, job: Job, staff: Staff) -> None:
+    """Job, fault code and place, with two buttons."""
+    rider_id = technicians.chat_of(work, staff)
+    if rider_id is None:
+        return
+    text = Say("Job {job}: {about}\nCan you take it?", {"job": job.id, "about": about(work, job)})
+    options = [
+        Option(f"job?do=accept&id={job.id}", Say("Accept")),
+        Option(f"job?do=pass&id={job.id}", Say("Not now")),
+    ]
+    key = f"job:{job.id}:offer:{job.offers}"
+    tell_rider(work, rider_id, Choose(text, options), key=key)
+
+
+def cancelled(work: UnitOfWork, job: Job, staff: Staff) -> None:
+    """Nobody has to go any more."""
+    rider_id = technicians.chat_of(work, staff)
+    if rider_id is not None:
+        text = Say("Job {job} is cancelled: nobody has to go there any more.", {"job": job.id})
+        tell_rider(work, rider_id, text, key=f"job:{job.id}:cancelled")
+
+
+def about(work: UnitOfWork, job: Job) -> Say:
+    """What it is and where."""
+    pile = work.session.get_one(Pile, job.pile_id)
+    evse = work.session.get(Evse, job.evse_id) if job.evse_id else None
+    station = pile.station
+    values: dict[str, Value] = {
+        "kind": _KINDS[job.kind], "place": evse.code if evse else pile.number,
+        "station": station.name, "address": station.address,
+        "code": job.fault_code or "–", "text": Written(job.text or "–"),
+        "url": f"https://www.google.com/maps/dir/?api=1&destination={station.lat},{station.lng}",
+    }  # fmt: skip
+    return Say(
+        "{kind} at {place}, {station}, {address}\nFault code: {code}\n{text}\nWay there: {url}",
+        values,
+    )
+
+
+def ask_stars(job: Job, name: str) -> Choose:
+    """Asked once, after the visit that ended a rider's case."""
+    first = Written(name.split()[0] if name.split() else name)
+    return Choose(
+        Say("How was the repair by {name}? Your stars show on the pile's card.", {"name": first}),
+        [
+            Option(f"rate_visit?id={job.id}&stars={stars}", Say("{n} of 5 stars", {"n": stars}))
+            for stars in (5, 4, 3, 2, 1)
+        ],
+        list_button=Say("Choose"),
+    )

@@ -1,0 +1,441 @@
+"""Jobs for technicians: offered one after another, taken once, done with cause, fix and parts.
+
+Whoever presses first decides: each step is one conditional UPDATE. The case behind a job hears of
+every step, and so does its rider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+
+from bot.domain import jobs as rules
+from bot.errors import PilebotError
+from bot.replies import Moment, Say
+from bot.services import audit, case_talk, case_work, cases, clocks, job_talk, piles, technicians
+from bot.services.audit import Actor
+from bot.settings import Settings
+from bot.store import inbox
+from bot.store.cases import Case
+from bot.store.changes import touched
+from bot.store.database import UnitOfWork
+from bot.store.jobs import Job, JobEntry
+from bot.store.staff import Staff
+from bot.store.stations import Evse, Pile
+from bot.store.upsert import insert
+
+TEXT_MAX: Final = 1000
+PARTS_MAX: Final = 20
+COMMAND_TTL_S: Final = 600
+AGAIN: Final = timedelta(minutes=10)  # when nobody was there to be asked
+
+
+class NotPossible(PilebotError):
+    """A step that cannot be taken now; the message says why, for technicians and staff."""
+
+
+def open_job(
+    work: UnitOfWork,
+    *,
+    kind: str,
+    pile: Pile,
+    evse: Evse | None = None,
+    case: Case | None = None,
+    fault_code: str = "",
+    text: str,
+    key: str,
+    planned_at: datetime | None = None,
+    dispatch_at: datetime | None = None,
+) -> Job:
+    """The job of an occasion, new or the one that lives already for this pile and kind.
+
+    It is offered to technicians at `dispatch_at`, at once when that is left out.
+    """
+    known = work.session.scalars(select(Job).where(Job.key == key[:160])).first()
+    if known is not None:
+        return known
+    open_key = f"{kind}:{pile.id}"
+    made = work.session.scalars(
+        insert(work, Job)
+        .values(
+            key=key[:160], open_key=open_key, kind=kind, state="open", pile_id=pile.id,
+            evse_id=evse.id if evse else None, case_id=case.id if case else None,
+            fault_code=fault_code[:60], text=text.strip()[:TEXT_MAX], created_at=work.now,
+            planned_at=planned_at, offers=0, passed=[], round=0, cause="", fix="", parts=[],
+        )
+        .on_conflict_do_nothing(index_elements=["open_key"])
+        .returning(Job)
+    ).first()  # fmt: skip
+    if made is None:
+        same = work.session.scalars(select(Job).where(Job.open_key == open_key)).one()
+        entry(work, same, "note", text.strip()[:TEXT_MAX])
+        same.case_id = same.case_id or (case.id if case else None)
+        return same
+    entry(work, made, "opened", made.text)
+    touched(work, f"pile:{pile.id}", f"job:{made.id}")
+    if case is not None:
+        cases.link(work, case, "job", str(made.id), quiet=True)
+        cases.entry(work, case, "linked", f"Job {made.id}: {rules.KINDS[kind]}")
+    _set_timer(work, made, "dispatch", dispatch_at or work.now)
+    return made
+
+
+def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind "job.timer"."""
+    job = locked(work, int(body["job_id"]))
+    if job.state != "open":
+        return
+    if body["name"] == "dispatch" or _offer_is_over(job, work.now):
+        if job.offered_to is not None:
+            _pass_on(work, job, job.offered_to, "did not answer")
+        offer_next(work, settings, job)
+
+
+def _offer_is_over(job: Job, now: datetime) -> bool:
+    return job.offered_until is not None and job.offered_until <= now
+
+
+def offer_next(work: UnitOfWork, settings: Settings, job: Job) -> None:
+    """Offer an open job to the next technician; when all let it pass, the case goes up and they
+    are asked again."""
+    able = technicians.workers(work)
+    chosen = rules.next_worker(able, job.passed)
+    if chosen is None and able and job.passed:
+        job.passed, job.round = [], job.round + 1
+        _nobody(work, job, "Every technician let it pass")
+        chosen = rules.next_worker(able, ())
+    if chosen is None:
+        _nobody(work, job, "No technician can be reached")
+        job.offered_to = job.offered_until = None
+        _set_timer(work, job, "dispatch", work.now + AGAIN)
+        return
+    staff = work.session.get_one(Staff, chosen)
+    job.offers += 1
+    job.offered_to = chosen
+    job.offered_until = work.now + timedelta(seconds=settings.job_offer_s)
+    entry(work, job, "offered", f"To {staff.name}")
+    touched(work, f"job:{job.id}")
+    job_talk.offer(work, job, staff)
+    _set_timer(work, job, "offer", job.offered_until)
+
+
+def _nobody(work: UnitOfWork, job: Job, why: str) -> None:
+    entry(work, job, "nobody", why)
+    case = work.session.get(Case, job.case_id) if job.case_id else None
+    if case is not None:
+        cases.raise_level(work, case, why)
+
+
+# --- by technicians ------------------------------------------------------------------------------
+
+
+def accept(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int) -> Job:
+    """Take an open job; of two who do, one gets it. Raises NotPossible naming who has it."""
+    job = _move(
+        work, job_id, "accepted", technician_id=actor.staff_id, accepted_at=work.now,
+        offered_to=None, offered_until=None,
+    )  # fmt: skip
+    _note(work, actor, job, "accepted", f"Accepted by {actor.name}")
+    case = work.session.get(Case, job.case_id) if job.case_id else None
+    if case is not None and case.status != "closed":
+        case_work.assign(
+            work, settings, actor, case.id, owner_id=actor.staff_id, team=_team(work, case)
+        )
+        clocks.stop(
+            work, "fault_response", cases.subject(case.id), event=f"accepted by {actor.name}"[:80]
+        )
+        cases.start_clock(work, case, "on_site", at=work.now)
+    return job
+
+
+def _team(work: UnitOfWork, case: Case) -> str:
+    """Technical, unless facts are lacking for that: then it stays where it is."""
+    return case.team if cases.missing(work, case) else "technical"
+
+
+def let_pass(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int) -> Job:
+    """Not now: the next one is asked. Raises NotPossible when it is not offered to them."""
+    job = locked(work, job_id)
+    if job.state != "open" or job.offered_to != actor.staff_id:
+        raise NotPossible(_told(work, job))
+    _pass_on(work, job, actor.staff_id, "let it pass")
+    offer_next(work, settings, job)
+    return job
+
+
+def _pass_on(work: UnitOfWork, job: Job, staff_id: int, how: str) -> None:
+    staff = work.session.get(Staff, staff_id)
+    entry(work, job, "passed", f"{staff.name if staff else 'Somebody'} {how}", staff_id)
+    job.passed = [*job.passed, staff_id]
+    job.offered_to = job.offered_until = None
+
+
+def on_my_way(work: UnitOfWork, actor: Actor, job_id: int) -> Job:
+    """They have set out."""
+    job = _mine(work, actor, job_id, "on_way", on_way_at=work.now)
+    _note(work, actor, job, "on_way", "On the way")
+    return job
+
+
+def arrive(work: UnitOfWork, actor: Actor, job_id: int, *, distance_m: int | None) -> Job:
+    """Check in at the pile: near it by location, or without one, which shows in the file."""
+    if distance_m is not None and not rules.is_near(distance_m):
+        raise NotPossible(
+            f"That is {distance_m} m from the station. Check in when you are there, or without "
+            "a location."
+        )
+    job = _mine(work, actor, job_id, "arrived", arrived_at=work.now, arrived_m=distance_m)
+    told = "without a location" if distance_m is None else f"{distance_m} m from the station"
+    _note(work, actor, job, "arrived", f"Arrived, {told}")
+    if job.case_id is not None:
+        clocks.stop(work, "on_site", cases.subject(job.case_id), event=f"{actor.name} arrived"[:80])
+    return job
+
+
+def add_part(work: UnitOfWork, actor: Actor, job_id: int, part: str) -> Job:
+    """A part that was used or changed."""
+    job, part = _of_technician(work, actor, job_id), part.strip()[:80]
+    if not part or len(job.parts) >= PARTS_MAX or job.state != "arrived":
+        raise NotPossible("Name the part after you have checked in, at most 20 of them.")
+    job.parts = [*job.parts, part]
+    _note(work, actor, job, "part", part)
+    return job
+
+
+def add_photo(work: UnitOfWork, actor: Actor, job_id: int, media_id: int) -> Job:
+    """A photo taken on the spot."""
+    job = _of_technician(work, actor, job_id)
+    entry(work, job, "photo", "A photo", actor.staff_id, media_id)
+    touched(work, f"job:{job.id}")
+    return job
+
+
+def done(
+    work: UnitOfWork, settings: Settings, actor: Actor, job_id: int, *, cause: str, fix: str
+) -> Job:
+    """What it was and what was done; the pile goes back into service and the case is solved."""
+    cause, fix = cause.strip()[:TEXT_MAX], fix.strip()[:TEXT_MAX]
+    if not cause or not fix:
+        raise NotPossible("Say what it was and what you did.")
+    job = _mine(
+        work, actor, job_id, "done", done_at=work.now, cause=cause, fix=fix, open_key=None
+    )  # fmt: skip
+    _note(work, actor, job, "done", f"Cause: {cause} Done: {fix}")
+    pile = work.session.get_one(Pile, job.pile_id)
+    if job.kind == "repair":
+        _works_again(work, actor, job, pile)
+    case = work.session.get(Case, job.case_id) if job.case_id else None
+    if case is not None and case.status in ("new", "assigned", "waiting_rider", "waiting_site"):
+        case_work.solve(
+            work, settings, actor, case.id, cause=cause, fix=fix,
+            result=f"Pile {pile.number} was repaired.",
+        )  # fmt: skip
+        if case.rider_id is not None:
+            case_talk.tell(work, case, job_talk.ask_stars(job, actor.name), key=f"job:{job.id}:ask")
+    return job
+
+
+def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
+    """What was repaired is offered again: no failed start of before counts any more."""
+    for evse in pile.evses:
+        if job.evse_id in (None, evse.id):
+            evse.failed_starts = 0
+    if pile.in_service:
+        return
+    pile.in_service = True
+    audit.record(work, actor, "pile.in_service", f"pile:{pile.id}", reason=f"Job {job.id} done")
+    piles.command(
+        work, key=f"job:{job.id}:in", pile_id=pile.id, kind="change_availability",
+        body={"status": "Operative"}, ttl_s=COMMAND_TTL_S,
+    )  # fmt: skip
+
+
+def give_back(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int) -> Job:
+    """They cannot do it after all: the next one is asked at once."""
+    job = _mine(work, actor, job_id, "open", technician_id=None, accepted_at=None, on_way_at=None)
+    job.passed = [*job.passed, actor.staff_id]
+    _note(work, actor, job, "given_back", f"{actor.name} gave it back")
+    offer_next(work, settings, job)
+    return job
+
+
+# --- by the desk ---------------------------------------------------------------------------------
+
+
+def assign(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int, staff_id: int) -> Job:
+    """Ask one person rather than the next in turn."""
+    job, staff = locked(work, job_id), work.session.get(Staff, staff_id)
+    if job.state != "open" or staff is None or not staff.active or staff.role != "technician":
+        raise NotPossible("Only an open job can be given to a technician.")
+    job.offers += 1
+    job.offered_to, job.offered_until = (
+        staff_id, work.now + timedelta(seconds=settings.job_offer_s),
+    )  # fmt: skip
+    job.passed = [each for each in job.passed if each != staff_id]
+    _note(work, actor, job, "offered", f"{actor.name} asks {staff.name}")
+    job_talk.offer(work, job, staff)
+    _set_timer(work, job, "offer", job.offered_until)
+    return job
+
+
+def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
+    """Nobody has to go any more; who was on it is told."""
+    job = locked(work, job_id)
+    before = job.technician_id or job.offered_to
+    job = _move(work, job_id, "cancelled", open_key=None, offered_to=None, offered_until=None)
+    entry(work, job, "cancelled", why[:TEXT_MAX], actor.staff_id if actor else None)
+    touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    if actor is not None:
+        audit.record(work, actor, "job.cancelled", f"job:{job.id}", reason=why)
+    staff = work.session.get(Staff, before) if before else None
+    if staff is not None:
+        job_talk.cancelled(work, job, staff)
+    return job
+
+
+def rate(work: UnitOfWork, job_id: int, rider_id: int, stars: int) -> bool:
+    """The rider's stars for a visit, once; False when it is not theirs to rate."""
+    case_of = select(Case.id).where(Case.rider_id == rider_id)
+    rated = work.session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state == "done", Job.stars.is_(None), Job.case_id.in_(case_of))
+        .values(stars=min(5, max(1, stars)))
+        .returning(Job.id)
+    ).first()
+    if rated is None:
+        return False
+    job = locked(work, job_id)
+    entry(work, job, "rated", f"{job.stars} of 5 stars")
+    return True
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+def of_technician(work: UnitOfWork, staff_id: int) -> list[Job]:
+    """What somebody has in hand or is offered, oldest first."""
+    rows = select(Job).where(
+        (Job.technician_id == staff_id) & Job.state.in_(rules.TAKEN)
+        | (Job.offered_to == staff_id) & (Job.state == "open")
+    )
+    return list(work.session.scalars(rows.order_by(Job.id)))
+
+
+def live_of_pile(work: UnitOfWork, pile_id: str) -> list[Job]:
+    """The jobs at a pile that are not over."""
+    rows = select(Job).where(Job.pile_id == pile_id, Job.state.in_(rules.LIVE))
+    return list(work.session.scalars(rows.order_by(Job.id)))
+
+
+def entries(work: UnitOfWork, job_id: int) -> list[JobEntry]:
+    """A job's file, oldest first."""
+    rows = select(JobEntry).where(JobEntry.job_id == job_id).order_by(JobEntry.id)
+    return list(work.session.scalars(rows))
+
+
+def score(work: UnitOfWork, pile_id: str | None = None) -> tuple[int | None, int]:
+    """What riders give technicians, in tenths of a star, and of how many visits."""
+    stars = select(Job.stars).where(Job.stars.is_not(None))
+    if pile_id is not None:
+        stars = stars.where(Job.pile_id == pile_id)
+    found = [each for each in work.session.scalars(stars) if each is not None]
+    return rules.score_tenths(found), len(found)
+
+
+def last_visit(work: UnitOfWork, pile_id: str) -> datetime | None:
+    """When somebody last finished work at a pile."""
+    return work.session.scalar(
+        select(func.max(Job.done_at)).where(Job.pile_id == pile_id, Job.state == "done")
+    )
+
+
+def entry(
+    work: UnitOfWork,
+    job: Job,
+    kind: str,
+    text: str,
+    staff_id: int | None = None,
+    media_id: int | None = None,
+) -> None:
+    """Add a line to a job's file."""
+    work.session.add(
+        JobEntry(
+            job_id=job.id, at=work.now, kind=kind, text=text, staff_id=staff_id, media_id=media_id
+        )
+    )
+
+
+def locked(work: UnitOfWork, job_id: int) -> Job:
+    """A job, nobody else's for now. Raises NotPossible: there is none."""
+    job = work.session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    if job is None:
+        raise NotPossible("There is no such job.")
+    return job
+
+
+def _set_timer(work: UnitOfWork, job: Job, name: str, at: datetime) -> None:
+    inbox.put(
+        work, source="timer", source_id=f"job:{job.id}:{name}:{job.offers}",
+        stream=f"job:{job.id}", kind="job.timer", body={"job_id": job.id, "name": name},
+        available_at=at, coalesce=True,
+    )  # fmt: skip
+
+
+def _move(work: UnitOfWork, job_id: int, to: str, *conditions: Any, **values: Any) -> Job:
+    """One conditional step. Raises NotPossible with what stands instead."""
+    work.session.flush()
+    moved = work.session.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(rules.sources(to)), *conditions)
+        .values(state=to, **values)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    job = locked(work, job_id)
+    if moved is None:
+        raise NotPossible(_told(work, job))
+    return job
+
+
+def _mine(work: UnitOfWork, actor: Actor, job_id: int, to: str, **values: Any) -> Job:
+    return _move(work, job_id, to, Job.technician_id == actor.staff_id, **values)
+
+
+def _of_technician(work: UnitOfWork, actor: Actor, job_id: int) -> Job:
+    job = locked(work, job_id)
+    if job.technician_id != actor.staff_id or job.state not in rules.TAKEN:
+        raise NotPossible(_told(work, job))
+    return job
+
+
+def _told(work: UnitOfWork, job: Job) -> str:
+    """How it stands, for whoever came too late."""
+    staff = work.session.get(Staff, job.technician_id) if job.technician_id else None
+    state = rules.STATES[job.state].lower()
+    return f"Job {job.id} is {state}{f' by {staff.name}' if staff else ''}."
+
+
+def _note(work: UnitOfWork, actor: Actor, job: Job, kind: str, text: str) -> None:
+    """A line in the job's file, the case's file and the audit log, told to open consoles."""
+    entry(work, job, kind, text, actor.staff_id)
+    audit.record(work, actor, f"job.{kind}", f"job:{job.id}", after={"state": job.state})
+    touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    case = work.session.get(Case, job.case_id) if job.case_id else None
+    if case is not None and kind in ("accepted", "on_way", "arrived"):
+        cases.entry(work, case, "note", f"Job {job.id}: {text}", actor=actor)
+        case_talk.tell(work, case, _progress(work, job, kind), key=f"job:{job.id}:{kind}")
+
+
+def _progress(work: UnitOfWork, job: Job, kind: str) -> Say:
+    pile = work.session.get_one(Pile, job.pile_id)
+    values: dict[str, Any] = {
+        "pile": pile.number, "at": Moment(work.now, pile.station.tz), "case": job.case_id or 0,
+    }  # fmt: skip
+    if kind == "accepted":
+        return Say("Case {case}: a technician has taken on pile {pile} (as of {at}).", values)
+    if kind == "on_way":
+        return Say("Case {case}: the technician is on the way to pile {pile} (as of {at}).", values)
+    return Say("Case {case}: the technician is at pile {pile} now (as of {at}).", values)

@@ -1,0 +1,223 @@
+"""A technician's own chat: jobs offered, taken, on the way, there, done; and riders' stars."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from bot.dialog.intents import ask, intent, wish
+from bot.dialog.kinds import CHOICE, Words
+from bot.dialog.turn import Turn
+from bot.errors import Refused
+from bot.replies import Choose, Option, Replies, Reply, Say, Value
+from bot.services import job_talk, jobs, technicians
+from bot.services.audit import Actor
+from bot.services.stations import distance_m
+from bot.store.jobs import Job
+from bot.store.staff import Staff
+from bot.store.stations import Pile
+
+_MANY = (
+    "jobs", "my jobs", "mis trabajos", "trabajos", "meus trabalhos", "trabalhos", "我的任务",
+    "任务", "mes interventions", "interventions", "meine einsätze", "einsätze",
+)  # fmt: skip
+
+
+@intent("my_jobs", words=_MANY)
+def my_jobs(turn: Turn) -> Replies:
+    """What a technician has in hand or is offered; a tap shows one."""
+    staff = _technician(turn)
+    found = jobs.of_technician(turn.work, staff.id)
+    if not found:
+        return Say("You have no jobs. New ones come into this chat by themselves.")
+    if len(found) == 1:
+        return _card(turn, staff, found[0])
+    return Choose(
+        Say("Your jobs: {number}. Tap one.", {"number": len(found)}),
+        [
+            Option(f"job?id={each.id}", Say("Job {job}", {"job": each.id}), _place(turn, each))
+            for each in found[:10]
+        ],
+        list_button=Say("Choose"),
+    )
+
+
+@intent("job", patterns=(r"(?:job|trabajo|trabalho|任务|intervention|einsatz)\s*#?\d{1,9}",))
+def job(turn: Turn) -> Replies:
+    """One step of a job, by button; without one, how it stands."""
+    staff, found = _technician(turn), _job(turn)
+    try:
+        said = _step(turn, Actor(staff.id, staff.role, staff.name), found, turn.value("do"))
+    except jobs.NotPossible:
+        said = Say("That is not possible any more. This is how it stands:")
+        return [said, _card(turn, staff, jobs.locked(turn.work, found.id))]
+    return said or _card(turn, staff, jobs.locked(turn.work, found.id))
+
+
+def _step(turn: Turn, actor: Actor, found: Job, do: str | None) -> Say | None:
+    """Raises jobs.NotPossible."""
+    match do:
+        case "accept":
+            jobs.accept(turn.work, turn.settings, actor, found.id)
+        case "pass":
+            jobs.let_pass(turn.work, turn.settings, actor, found.id)
+            return Say("All right, somebody else is asked.")
+        case "way":
+            jobs.on_my_way(turn.work, actor, found.id)
+        case "here":
+            jobs.arrive(turn.work, actor, found.id, distance_m=None)
+        case "back":
+            jobs.give_back(turn.work, turn.settings, actor, found.id)
+            return Say("Job {job} is given back; somebody else is asked.", {"job": found.id})
+        case _:
+            pass
+    return None
+
+
+def _near(turn: Turn, values: Mapping[str, Any]) -> Replies:
+    _technician(turn)
+    found = _job(turn, values["id"])
+    return Choose(
+        Say(
+            "Share your location to check in for job {job} (attach, then Location).",
+            {"job": found.id},
+        ),
+        [Option(f"job?do=here&id={found.id}", Say("Without location"))],
+    )
+
+
+class _Here:
+    """A shared location, as "lat,lng"."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """Only when asked: a location is a search otherwise."""
+        place = turn.heard.place if asked else None
+        return f"{place[0]:.6f},{place[1]:.6f}" if place is not None else None
+
+    def dump(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def load(self, turn: Turn, raw: str) -> str | None:
+        """As it is."""
+        return raw
+
+
+@wish
+class CheckIn:
+    """The job, and where the technician stands."""
+
+    id: str = ask("Which job?", CHOICE)
+    here: str = ask(_near, _Here())
+
+
+@intent("job_check_in")
+def check_in(turn: Turn, want: CheckIn) -> Replies:
+    """Near the station the clock of the way stops."""
+    staff, found = _technician(turn), _job(turn, want.id)
+    station = turn.work.session.get_one(Pile, found.pile_id).station
+    lat, lng = (float(each) for each in want.here.split(","))
+    actor = Actor(staff.id, staff.role, staff.name)
+    far = distance_m(lat, lng, station.lat, station.lng)
+    try:
+        found = jobs.arrive(turn.work, actor, found.id, distance_m=far)
+    except jobs.NotPossible as why:
+        raise Refused(
+            "That is {distance} from the station. Check in when you are there.",
+            {"distance": f"{far} m"},
+            [
+                Option(f"job_check_in?id={found.id}", Say("Try again")),
+                Option(f"job?do=here&id={found.id}", Say("Without location")),
+            ],
+        ) from why
+    return _card(turn, staff, found)
+
+
+@wish
+class Finish:
+    """What it was, what was done, and what for."""
+
+    id: str = ask("Which job?", CHOICE)
+    cause: str = ask("What was it? Please describe the cause in a few words.", Words(500))
+    fix: str = ask("What did you do? Name parts, too.", Words(500))
+
+
+@intent("job_done")
+def finish(turn: Turn, want: Finish) -> Replies:
+    """The pile goes back into service, and the rider hears of it."""
+    staff, found = _technician(turn), _job(turn, want.id)
+    actor = Actor(staff.id, staff.role, staff.name)
+    try:
+        found = jobs.done(turn.work, turn.settings, actor, found.id, cause=want.cause, fix=want.fix)
+    except jobs.NotPossible:
+        return _card(turn, staff, jobs.locked(turn.work, found.id))
+    pile = turn.work.session.get_one(Pile, found.pile_id)
+    return Say(
+        "Thank you. Job {job} is done; pile {pile} is offered to riders again.",
+        {"job": found.id, "pile": pile.number},
+    )
+
+
+@intent("rate_visit")
+def rate_visit(turn: Turn) -> Replies:
+    """A rider's stars for the visit that ended their case."""
+    number, stars = turn.value("id") or "", turn.value("stars") or ""
+    good = number.isdecimal() and len(number) < 18 and stars in ("1", "2", "3", "4", "5")
+    if not good or not jobs.rate(turn.work, int(number), turn.rider.id, int(stars)):
+        return Say("That visit was rated already.")
+    return Say("Thank you: {n} of 5 stars.", {"n": int(stars)})
+
+
+def _card(turn: Turn, staff: Staff, found: Job) -> Reply:
+    """A job with what can be done next."""
+    about = job_talk.about(turn.work, found)
+    values: dict[str, Value] = {"job": found.id, "about": about}
+    if found.state == "open" and found.offered_to == staff.id:
+        return Choose(
+            Say("Job {job}: {about}\nCan you take it?", values),
+            [
+                Option(f"job?do=accept&id={found.id}", Say("Accept")),
+                Option(f"job?do=pass&id={found.id}", Say("Not now")),
+            ],
+        )
+    if found.technician_id != staff.id:
+        return Say("Job {job} is with somebody else.", values)
+    check_in_ = Option(f"job_check_in?id={found.id}", Say("I am there"))
+    back = Option(f"job?do=back&id={found.id}", Say("Give it back"))
+    match found.state:
+        case "accepted":
+            way = Option(f"job?do=way&id={found.id}", Say("On my way"))
+            return Choose(Say("Job {job} is yours: {about}", values), [way, check_in_, back])
+        case "on_way":
+            return Choose(Say("Job {job}, on the way: {about}", values), [check_in_, back])
+        case "arrived":
+            done = Option(f"job_done?id={found.id}", Say("Done"))
+            return Choose(Say("Job {job}, on site: {about}", values), [done, back])
+        case "done":
+            return Say("Job {job} is done.", values)
+        case _:
+            return Say("Job {job} is cancelled: nobody has to go there any more.", values)
+
+
+def _place(turn: Turn, found: Job) -> Say:
+    pile = turn.work.session.get_one(Pile, found.pile_id)
+    return Say("{pile}, {station}", {"pile": pile.number, "station": pile.station.name})
+
+
+def _technician(turn: Turn) -> Staff:
+    """Raises Refused for everybody who is none."""
+    staff = technicians.of_rider(turn.work, turn.rider)
+    if staff is None:
+        raise Refused("That is only for technicians of this network.")
+    return staff
+
+
+def _job(turn: Turn, number: str | None = None) -> Job:
+    """The job that a button or the message names. Raises Refused."""
+    said = re.search(r"\d+", turn.heard.text)
+    number = number or turn.value("id") or (said[0] if said else "")
+    found = turn.work.session.get(Job, int(number)) if number.isdecimal() else None
+    if found is None:
+        raise Refused("I know no such job. Write JOBS to see yours.")
+    return found
