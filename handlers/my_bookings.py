@@ -6,7 +6,7 @@ from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Replies, Say
-from bot.services import booking_appeals, bookings
+from bot.services import booking_appeals, booking_cases, bookings
 from bot.services.booking_notices import cancel_button, change_button, coming_button
 from bot.services.offers import stack
 from bot.store.bookings import Booking
@@ -86,10 +86,18 @@ def coming(turn: Turn) -> Replies | None:
 
 
 @intent("bay_blocked")
-def blocked(turn: Turn) -> Replies | None:
-    """Somebody stands in the booked bay: another one with one tap, or the end at no cost."""
-    bookings.report_blocked(turn.work, my_booking(turn), key=turn.heard.key)
-    return None
+def blocked(turn: Turn) -> Replies:
+    """Somebody stands in the booked bay: another one with one tap, or the end at no cost; staff
+    get a case."""
+    booking, key = my_booking(turn), turn.heard.key
+    bookings.report_blocked(turn.work, booking, key=key)
+    case = booking_cases.blocked(
+        turn.work, booking, channel=turn.conversation.last_channel, key=key
+    )
+    return Say(
+        "Thank you for telling: staff know of it as case {case}. A photo of the bay helps them.",
+        {"case": case.id},
+    )
 
 
 @intent("appeal_no_show")

@@ -314,6 +314,7 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
 
 _PAGES: Final = {
     "conversation": "/conversations/{}", "incident": "/incidents/{}",
+    "booking": "/bookings/{}",
 }  # fmt: skip
 
 

@@ -426,8 +426,12 @@ def _keep(step: _Step, event: on.TimerFired) -> None:
 def _start(step: _Step, event: on.TimerFired) -> None:
     if step.now.state != "RESERVED":
         return
+    reported = step.now.blocked == "reported"
     step.count_down(step.now.due_from or step.now.starts_at)
-    if event.blocked:
+    if reported:  # somebody stood there before it began: no pile can tell that they have gone
+        step.set(blocked="reported")
+        step.cancel("late_5", "late_9")
+    elif event.blocked:
         step.set(blocked="")
         _blocked(step, on.Blocked(event.at, event.blocked))
     elif event.at < step.now.late_at:

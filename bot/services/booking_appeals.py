@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.replies import Reply, Say
-from bot.services import bookings, handoff
+from bot.services import booking_cases, bookings, handoff
 from bot.services.marks import mark
 from bot.settings import Settings
 from bot.store.bookings import Booking
@@ -33,8 +33,10 @@ def ask(
         f"Says that the fee of booking {booking.id} at {evse.code} is not right",
         key=f"appeal:{booking.id}",
     )
+    case = booking_cases.appealed(work, booking, channel=conversation.last_channel)
     handoff.to_queue(work, conversation, reason="dispute")
     return Say(
-        "Thank you. A person looks at your booking and what the pile reported, and answers here. "
-        "If the bay was blocked, please send a photo of it."
+        "Thank you. A person looks at your booking and what the pile reported, and answers here: "
+        "this is case {case}. If the bay was blocked, please send a photo of it.",
+        {"case": case.id},
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.domain.booking_rules import down
 from bot.errors import PilebotError
-from bot.services import audit, bookings
+from bot.services import audit, booking_cases, bookings
 from bot.services.audit import Actor
 from bot.services.marks import mark
 from bot.services.outbound import conversation_of
@@ -76,6 +76,7 @@ def forgive(work: UnitOfWork, actor: Actor, booking_id: int, *, reason: str, key
     if not bookings.forgive(work, booking, by=by, reason=reason, key=_key(actor, key)):
         raise NotPossible("There is no fee to give back, or it was given back already.")
     _record(work, actor, "booking.forgive", booking, before, reason, key)
+    booking_cases.given_back(work, actor, booking, reason=reason, key=_key(actor, key))
 
 
 def _reason(reason: str) -> str:

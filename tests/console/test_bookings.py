@@ -113,3 +113,6 @@ def test_a_fee_is_given_back_and_the_list_of_those_who_did_not_come(
     world.settle()
     world.bot_says(RIDER, "you get €5.00 back")
     assert "Given back" in fia.get("/bookings/no-shows").text
+    ticket = fia.get("/tickets/1").text
+    assert f"Contests the fee of booking {row.id}" in ticket and f"/bookings/{row.id}" in ticket
+    assert ticket.count(f"The fee of booking {row.id} is given back. Reason: bay blocked") == 1

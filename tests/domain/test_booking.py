@@ -163,6 +163,14 @@ def test_staff_and_a_blocked_bay_cost_nothing_to_cancel() -> None:
     assert cost_minor(blocked, START) == 0
 
 
+def test_a_bay_reported_before_the_start_costs_nothing_whatever_the_pile_says() -> None:
+    facts, _ = run(reserved(), on.Blocked(START - 5 * MIN, "reported"))
+    for name in ("start", "no_show"):  # the pile sees no car
+        facts, commands = fire(facts, name)
+    assert facts.state == "FAILED" and on.Release(1) in commands
+    assert told(commands) == ["bay_blocked"]
+
+
 def test_arriving_applies_the_deposit_or_returns_it() -> None:
     facts, commands = run(reserved(), on.Arrived(START, 7, adopted=True))
     assert (facts.state, facts.deposit, facts.session_id) == ("FULFILLED", "applied", 7)
