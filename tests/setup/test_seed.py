@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,3 +137,13 @@ def test_tariffs_can_be_read(name: str) -> None:
         includes_tax=True,
     )  # fmt: skip
     assert tariff.element("energy" if "E-bike" not in name else "time", utc_now()) is not None
+
+
+def test_a_process_knows_every_table_whatever_it_imports() -> None:
+    """Tables point at each other by name; `app.py seed` once knew stations without their owners."""
+    program = """
+import bot.services.inventory
+from bot.store.base import Base
+Base.metadata.sorted_tables
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
