@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import func, select
 
-from bot.services import charge_books, plan_books, wallet_books
+from bot.services import booking_books, charge_books, plan_books, wallet_books
 from bot.services.billing import CREDIT_SERIES, HELD, PROVIDER, REFUNDS, REVENUE, SERIES, WAIVED
 from bot.store.charging import Bill, CreditNote, Hold, LedgerEntry, Refund, Series
 from bot.store.database import UnitOfWork
@@ -42,6 +42,7 @@ PARTS: Final = [
     Part(charge_books.earned, charge_books.open_sides, charge_books.side_of),
     Part(wallet_books.earned, wallet_books.open_sides, wallet_books.side_of),
     Part(plan_books.earned, plan_books.open_sides, plan_books.side_of),
+    Part(booking_books.earned, booking_books.open_sides, booking_books.side_of),
 ]
 _OURS: Final = frozenset({PROVIDER, REVENUE, REFUNDS, WAIVED, HELD})
 _OUR_FAMILIES: Final = ("tax:", f"{HELD}:")
