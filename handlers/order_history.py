@@ -1,4 +1,4 @@
-"""The rider's charges in groups; a tap explains one bill line by line."""
+"""The rider's orders in groups; a tap explains one bill line by line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from bot.replies import Amount, Choose, Moment, Option, Rate, Replies, Say, Valu
 from bot.services import orders
 from bot.services.billing import BillView
 from bot.services.offers import stack
-from bot.services.orders import Order
+from bot.services.order_kinds import COMPLETED, REFUNDED, RESERVED, RUNNING, Purchase, Reservation
+from bot.services.orders import AnyOrder, Order, read_place
 from bot.services.tariffs import conditions
+from handlers import order_details
 
 GROUPS: Final = {
-    orders.RUNNING: Say("In progress"),
-    orders.COMPLETED: Say("Completed"),
-    orders.REFUNDED: Say("Refunded"),
+    RUNNING: Say("In progress"),
+    RESERVED: Say("Reservations"),
+    COMPLETED: Say("Completed"),
+    REFUNDED: Say("Refunded"),
 }
 _WHAT: Final = {
     "energy": Say("Energy"), "time": Say("Charging time"), "idle": Say("Staying plugged in"),
@@ -38,10 +41,14 @@ def history(turn: Turn) -> Replies:
     named = _number(turn, "order")
     if named is not None:
         return _explain(turn, named)
-    found, more = orders.orders(turn.work, turn.rider.id, before=_number(turn, "before"))
+    before = read_place(turn.value("before") or "")
+    found, more = orders.orders(turn.work, turn.rider.id, before=before)
     if not found:
         return Choose(
-            Say("You have no orders yet. Each of your charges will stand here."),
+            Say(
+                "You have no orders yet. Your charges, reservations, plans and top-ups will stand "
+                "here."
+            ),
             [Option("start_charge", Say("Start a charge"))],
         )
     lines: list[Say] = []
@@ -51,11 +58,11 @@ def history(turn: Turn) -> Replies:
         if not members:
             continue
         lines.append(Say("*{group}*", {"group": title}))
-        lines += [_line(each) for each in members]
+        lines += [_line(turn, each) for each in members]
         options += [_option(each, title) for each in members]
     if more is not None:
         options.append(Option(f"order_history?before={more}", Say("Older orders")))
-    text = Say("{orders}\n\nTap one to see its bill explained.", {"orders": stack(lines)})
+    text = Say("{orders}\n\nTap one to see it explained.", {"orders": stack(lines)})
     return Choose(text, options, list_button=Say("Choose an order"))
 
 
@@ -76,8 +83,18 @@ def _values(order: Order) -> dict[str, Value]:
     }
 
 
-def _line(order: Order) -> Say:
+def _line(turn: Turn, order: AnyOrder) -> Say:
     """When, where, unit price, energy, minutes, amount."""
+    match order:
+        case Reservation():
+            return order_details.reservation_line(order, turn.now)
+        case Purchase():
+            return order_details.purchase_line(order)
+        case Order():
+            return _charge_line(order)
+
+
+def _charge_line(order: Order) -> Say:
     values = _values(order)
     rest = Say("{energy} in {duration} at {price} = {amount}", values)
     if not order.unit_price:
@@ -90,7 +107,9 @@ def _line(order: Order) -> Say:
     return Say("{time}, {evse}: {rest}", values)
 
 
-def _option(order: Order, group: Say) -> Option:
+def _option(order: AnyOrder, group: Say) -> Option:
+    if isinstance(order, Reservation | Purchase):
+        return order_details.option(order, group)
     values = {**_values(order), "group": group}
     title = Say("{evse}, {amount}", values)
     return Option(f"order_history?order={order.session_id}", title, Say("{group}, {time}", values))

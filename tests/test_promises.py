@@ -32,7 +32,7 @@ INTERNAL = {
     "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite",
     "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
-    "feedback_comment",
+    "feedback_comment", "order_details",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {

@@ -1,22 +1,39 @@
-"""A rider's charges as orders: running, completed, refunded; and one bill explained."""
+"""A rider's orders, page by page: charges, reservations, plans, top-ups; and one bill explained."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from bot.domain.money import Money
 from bot.domain.pricing import Line, load_bill
 from bot.domain.session import load_facts
 from bot.domain.tariffs import load_tariff
 from bot.services.billing import BillView, bill_view, credited_minor
+from bot.services.booked import live_of
+from bot.services.order_kinds import (
+    COMPLETED,
+    ENDED,
+    PLAN_STATES,
+    REFUNDED,
+    RUNNING,
+    TOP_UP_STATES,
+    Purchase,
+    Reservation,
+    plan_bought,
+    reservation,
+    top_up_bought,
+)
+from bot.store.bookings import Booking
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
+from bot.store.offers import Plan
 from bot.store.stations import Evse
-
-RUNNING, COMPLETED, REFUNDED = "running", "completed", "refunded"
+from bot.store.wallet import TopUp, Wallet
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +55,99 @@ class Order:
     owed: bool
 
 
+AnyOrder = Order | Reservation | Purchase
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of the list ends: the moment, kind and number of its last order."""
+
+    at: datetime
+    kind: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{(self.at - _EPOCH) // _MICRO}.{self.kind}.{self.number}"
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO: Final = timedelta(microseconds=1)
+
+
+def read_place(raw: str) -> Place | None:
+    """The place that a button names, None for what is none."""
+    parts = raw.split(".")
+    if len(parts) != 3 or not all(_is_number(each) for each in parts):
+        return None
+    return Place(_EPOCH + int(parts[0]) * _MICRO, int(parts[1]), int(parts[2]))
+
+
+def _is_number(raw: str) -> bool:
+    return raw.isascii() and raw.isdigit() and len(raw) <= 17
+
+
 def orders(
-    work: UnitOfWork, rider_id: int, *, before: int | None = None, limit: int = 9
-) -> tuple[list[Order], int | None]:
-    """The rider's charges that cost something or run, newest first, and where the next page
-    begins (None: there is no more). A charge that never came about is no order."""
-    query = (
+    work: UnitOfWork, rider_id: int, *, before: Place | None = None, limit: int = 9
+) -> tuple[list[AnyOrder], Place | None]:
+    """The rider's orders, the live reservation first, then newest first, and where the page ends
+    (None: there is no more); `limit` is two at least. What never came about is no order."""
+    live = live_of(work, rider_id) if before is None else None
+    first: list[AnyOrder] = [reservation(work, live)] if live is not None else []
+    room = limit - len(first)
+    rows = [
+        (Place(at, kind, row.id), row, show)
+        for kind, (query, when, number, show) in enumerate(_sources(rider_id))
+        for row, at in _newest(work, query, when, number, kind, before, room + 1)
+    ]
+    rows.sort(key=lambda each: (each[0].at, each[0].kind, each[0].number), reverse=True)
+    page = rows[:room]
+    more = page[-1][0] if len(rows) > room else None
+    return first + [show(work, row) for _, row, show in page], more
+
+
+_Source = tuple[Select[Any], Any, Any, Callable[[UnitOfWork, Any], AnyOrder]]
+
+
+def _sources(rider_id: int) -> tuple[_Source, ...]:
+    """For each kind of order: its rows, their moment and number, and what shows one."""
+    charges = (
         select(ChargingSession)
         .outerjoin(Bill, Bill.session_id == ChargingSession.id)
         .where(ChargingSession.rider_id == rider_id)
         .where(ChargingSession.open | Bill.id.is_not(None))
-        .order_by(ChargingSession.id.desc())
-        .limit(limit + 1)
     )
+    ended = select(Booking).where(Booking.rider_id == rider_id, Booking.state.in_(ENDED))
+    bought = select(Plan).where(Plan.rider_id == rider_id, Plan.state.in_(PLAN_STATES))
+    filled = (
+        select(TopUp)
+        .join(Wallet, Wallet.id == TopUp.wallet_id)
+        .where(Wallet.rider_id == rider_id, TopUp.state.in_(TOP_UP_STATES))
+    )
+    return (
+        (charges, ChargingSession.created_at, ChargingSession.id, _order),
+        (ended, Booking.starts_at, Booking.id, reservation),
+        (bought, Plan.asked_at, Plan.id, plan_bought),
+        (filled, TopUp.created_at, TopUp.id, top_up_bought),
+    )
+
+
+def _newest(
+    work: UnitOfWork, query: Select[Any], when: Any, number: Any, kind: int,
+    before: Place | None, limit: int,
+) -> list[tuple[Any, datetime]]:  # fmt: skip
     if before is not None:
-        query = query.where(ChargingSession.id < before)
-    rows = list(work.session.scalars(query))
-    more = rows[limit - 1].id if len(rows) > limit else None
-    return [_order(work, row) for row in rows[:limit]], more
+        query = query.where(_older(when, number, kind, before))
+    newest = query.add_columns(when).order_by(when.desc(), number.desc()).limit(limit)
+    return [(row, at) for row, at in work.session.execute(newest)]
+
+
+def _older(when: Any, number: Any, kind: int, before: Place) -> ColumnElement[bool]:
+    """Whether a row of a kind stands behind a place: orders of one moment by kind and number."""
+    if kind < before.kind:
+        return when <= before.at  # type: ignore[no-any-return]
+    if kind > before.kind:
+        return when < before.at  # type: ignore[no-any-return]
+    return or_(when < before.at, and_(when == before.at, number < before.number))
 
 
 def _order(work: UnitOfWork, session: ChargingSession) -> Order:

@@ -193,8 +193,12 @@ def listed(parts: Sequence[Say]) -> Say:
 
 
 def headline(work: UnitOfWork, evse: Evse, at: datetime) -> Rate | None:
-    """The one price for a list of places: energy, else time, else the start; None when free."""
-    tariff = tariff_for(work, evse, at)
+    """The one price for a list of places; None when free."""
+    return main_price(tariff_for(work, evse, at), at)
+
+
+def main_price(tariff: Tariff, at: datetime) -> Rate | None:
+    """The one price to name of a tariff: energy, else time, else the start; None when free."""
     now = price_now(tariff, at)
     for kind in ("energy", "time", "flat"):
         for each in now.elements:

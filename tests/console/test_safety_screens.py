@@ -27,6 +27,7 @@ PAGES = (
     "/piles?tab=map", "/piles/P001023", "/stations",
     "/stations/1", "/stations/1/edit", "/figures", "/figures/bot", "/figures/riders", "/limits",
     "/tariffs", "/tariffs/1", "/tariffs/1/edit",
+    "/invoices", "/invoices/late", "/entities", "/feedback",
 )  # fmt: skip
 
 
