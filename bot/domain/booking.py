@@ -78,8 +78,8 @@ class _Step:
         """Ask for what the booking needs now: nothing, a hold, or a card for a later one."""
         if self.now.terms.deposit_minor <= 0 or self.now.deposit == "held":
             return
-        if self.now.starts_at - self.at <= HOLD_AHEAD:
-            self.ask()
+        if self.now.terms.pays != "card" or self.now.starts_at - self.at <= HOLD_AHEAD:
+            self.ask()  # what a wallet reserves does not run out
         elif card:
             self.set(deposit="saved")
         else:
@@ -274,7 +274,9 @@ def _moved(step: _Step, event: on.Moved) -> None:
     running = same_bay and now.due_from is not None
     if event.cost_minor and step.take(event.cost_minor):
         step.set(deposit="none")  # the rest of its life is the older deposit's own
-    elif now.deposit == "held" and event.starts_at - step.at > HOLD_AHEAD:
+    elif (now.deposit, now.terms.pays) == ("held", "card") and (
+        event.starts_at - step.at > HOLD_AHEAD
+    ):
         step.release()
         step.set(deposit="none")
     step.set(starts_at=event.starts_at, ends_at=event.ends_at)

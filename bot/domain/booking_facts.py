@@ -34,6 +34,7 @@ class Terms:
     lead_s: int = 300  # the bay is kept this long before the start
     pay_timeout_s: int = 900
     version: str = ""
+    pays: str = "card"  # or "wallet": what the deposit is held on
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,9 @@ def open_sides(work: UnitOfWork) -> dict[tuple[str, str], int]:
     """Deposits that are held, on both of their accounts, and all fees so far."""
     sides: dict[tuple[str, str], int] = defaultdict(int)
     for hold in work.session.scalars(select(Hold).where(Hold.subject.startswith("booking:"))):
-        sides["fees for not coming", hold.currency] -= hold.captured_minor or 0
+        at_once = hold.method == "wallet" and hold.state == "capturing"  # the payment hears next
+        taken = hold.capture_minor if at_once else hold.captured_minor
+        sides["fees for not coming", hold.currency] -= taken or 0
         if hold.purpose == "deposit" and hold.state in _STANDING and was_held(work, hold):
             sides["deposits", hold.currency] += hold.amount_minor
             sides[f"deposits of rider {hold.rider_id}", hold.currency] -= hold.amount_minor

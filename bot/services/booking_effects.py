@@ -12,7 +12,15 @@ from bot.domain.booking_facts import BookingFacts, Command, dump_booking, load_b
 from bot.domain.booking_rules import cells
 from bot.domain.money import Money
 from bot.replies import Amount, Choose, Moment, Say, Value
-from bot.services import billing, booking_bays, payments, piles, refunds
+from bot.services import (
+    billing,
+    booking_bays,
+    payments,
+    piles,
+    refunds,
+    wallet,
+    wallet_method,
+)
 from bot.services.booked import slot_freed
 from bot.services.booking_notices import Occasion, notice, rehome
 from bot.services.notices import status_button, stop_button
@@ -45,6 +53,8 @@ class _Effects:
 
     def ask_deposit(self, command: on.AskDeposit) -> None:
         evse, terms = self.evse, self.facts.terms
+        amount = Money(terms.deposit_minor, terms.currency)
+        method = self._method(amount)
         start = Moment(self.facts.starts_at, evse.pile.station.tz, "date_time")
         values: dict[str, Value] = {
             "evse": evse.code, "station": evse.pile.station.name, "start": start,
@@ -54,10 +64,19 @@ class _Effects:
             rider_id=self.booking.rider_id,
             subject=subject(self.booking.id),
             purpose="card" if command.card else "deposit",
-            amount=Money(terms.deposit_minor, terms.currency),
+            amount=amount,
             title=Say("Booking at {evse}, {station}, {start}", values),
             note=Say("Held, not taken: it is used for your charge, the rest is released."),
+            method=method,
+            methods=() if method == "card" else (wallet.OWN,),
         )
+
+    def _method(self, amount: Money) -> str:
+        """The wallet where that was agreed to; the card, where it does not cover a later one."""
+        by = self.facts.terms.pays
+        rider_id = self.booking.rider_id
+        covers = by != "card" and wallet.payer(self.work, rider_id, amount, by=by) is not None
+        return wallet_method.NAME if covers else "card"
 
     def take(self, command: on.Take) -> None:
         hold = deposit(self.work, self.booking.id, command.number)
@@ -225,14 +244,17 @@ def occasion(
     """What a notice about a booking can draw on."""
     evse = work.session.get_one(Evse, booking.evse_id)
     station = evse.pile.station
+    facts = facts or load_booking(booking.facts)
+    held = deposit(work, booking.id, facts.asked)
     return Occasion(
         booking_id=booking.id,
         evse_code=evse.code,
         station_name=station.name,
         tz=station.tz,
-        facts=facts or load_booking(booking.facts),
+        facts=facts,
         now=work.now,
         values=values,
+        in_wallet=held is not None and held.method == wallet_method.NAME,
     )
 
 

@@ -24,6 +24,7 @@ class Occasion:
     facts: BookingFacts
     now: datetime
     values: Mapping[str, str]
+    in_wallet: bool = False  # the deposit is, or was, reserved in the rider's wallet
 
     def money(self, amount_minor: int) -> Money:
         return Money(amount_minor, self.facts.terms.currency)
@@ -181,6 +182,13 @@ def _booked(on: Occasion) -> Reply:
             "cost, after that or if you do not come {fee} is taken.",
             lines,
         )
+    elif on.in_wallet:
+        text = Say(
+            "Booked: {evse} at {station}, {start} to {end}. {deposit} is reserved in your wallet "
+            "and used for your charge. The bay is kept until {late}; cancel by {free} at no cost, "
+            "after that or if you do not come {fee} is taken.",
+            lines,
+        )
     else:
         text = Say(
             "Booked: {evse} at {station}, {start} to {end}. {deposit} is held on your card and "
@@ -219,6 +227,12 @@ def _canceled(on: Occasion) -> Reply:
                 values,
             ),
             [appeal_button(on.booking_id), BOOK_BUTTON],
+        )
+    if on.facts.deposit in {"releasing", "returned"} and on.in_wallet:
+        return Say(
+            "Your booking at {evse}, {start}, is cancelled. You pay nothing, and {deposit} is free "
+            "in your wallet again.",
+            values,
         )
     if on.facts.deposit in {"releasing", "returned"}:
         return Say(
@@ -342,6 +356,12 @@ def _bay_blocked(on: Occasion) -> Reply:
 
 
 def _forgiven(on: Occasion) -> Reply:
+    if on.facts.deposit in {"taken", "taking"} and on.in_wallet:
+        return Say(
+            "We have looked at your booking at {evse}, {start}: you get {fee} back into your "
+            "wallet. It does not count against you.",
+            on.about(fee=on.fee),
+        )
     if on.facts.deposit in {"taken", "taking"}:
         return Say(
             "We have looked at your booking at {evse}, {start}: you get {fee} back; your bank may "

@@ -8,7 +8,7 @@ five minutes of an EVSE can belong to one booking only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from bot.domain.money import Money
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.errors import GiveUp, Refused
 from bot.replies import N_, Amount, Moment, Option, Say, Value
-from bot.services import booking_bays, booking_effects, debts
+from bot.services import booking_bays, booking_effects, debts, paying
 from bot.services.booked import (
     ahead,
     booked_now,
@@ -113,6 +113,9 @@ def propose(
         ) from error
     terms = terms_for(rules, evse, tariff, starts_at)
     lines = price_lines(tariff, starts_at)
+    way = paying.for_deposit(work, settings, rider, Money(terms.deposit_minor, terms.currency))
+    if way is not None:
+        terms, lines = replace(terms, pays=way.by), (*lines, way.text)
     return Proposal(evse, starts_at, ends_at, tariff, terms, lines, work.now)
 
 
@@ -138,7 +141,9 @@ def book(
     refuse_rider(work, rules, rider, evse.pile.station.tz)
     refuse_time(work, rules, evse, starts_at, ends_at)
     refuse_bay(work, evse, starts_at, ends_at)
-    facts = BookingFacts(Terms(**body["terms"]), work.now, starts_at, ends_at)
+    terms = Terms(**body["terms"])
+    paying.still_covers(work, rider, Money(terms.deposit_minor, terms.currency), terms.pays)
+    facts = BookingFacts(terms, work.now, starts_at, ends_at)
     booking = Booking(
         key=key,
         rider_id=rider.id,
@@ -462,6 +467,14 @@ def held_deposit(work: UnitOfWork, booking: Booking) -> Hold | None:
     return hold if facts.deposit == "held" and hold is not None and hold.state == "held" else None
 
 
+def freed_at_start(deposit: Hold | None) -> Money | None:
+    """What is free in the rider's own wallet again when their charge begins, as the deposit there
+    is too small for it."""
+    if deposit is None or deposit.method == "card":
+        return None
+    return Money(deposit.amount_minor, deposit.currency)
+
+
 def arrive(work: UnitOfWork, booking: Booking, *, session_id: int, adopted: Hold | None) -> None:
     """The booker starts a charge: the booking is fulfilled. `adopted` is the deposit where it
     becomes what is held for the charge; else it is released."""
@@ -648,6 +661,7 @@ __all__ = [
     "extend",
     "facts_of",
     "forgive",
+    "freed_at_start",
     "happen",
     "held_deposit",
     "live_of",

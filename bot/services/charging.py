@@ -136,7 +136,8 @@ def start(
     if deposit is not None and adopted:
         hold, pays = deposit.amount_minor, deposit.method
     else:
-        paying.still_pays(work, rider, least, pays, evse.code)
+        freed = bookings.freed_at_start(deposit) if booking is not None else None
+        paying.still_pays(work, rider, least, pays, evse.code, freed=freed)
     terms = replace(_terms(settings, agreed, hold, evse, work.now), pays=pays)
     if pays != paying.CARD:  # nothing is too little for a wallet
         terms = replace(terms, smallest_minor=1)

@@ -189,11 +189,14 @@ def make_offer(
             work, rider.id, evse, tariff, likely_wh=energies[-1], plan=discounts
         )
     hold = hold_for(tariff, power_w=power_w, at=work.now, discounts=discounts)
-    payers = paying.ways(work, settings, rider, hold)
     deposit = bookings.held_deposit(work, booking) if booking else None
     enough = deposit is not None and deposit.amount_minor >= hold.amount_minor
     if deposit is not None and enough:
-        hold, payers = Money(deposit.amount_minor, deposit.currency), payers[-1:]
+        hold = Money(deposit.amount_minor, deposit.currency)
+        payers = [paying.by_deposit(deposit.method, hold)]
+    else:
+        freed = bookings.freed_at_start(deposit)
+        payers = paying.ways(work, settings, rider, hold, freed=freed)
     chosen = next((each for each in payers if each.by == pays), payers[0])
     return Offer(
         evse_id=evse.id,

@@ -183,7 +183,7 @@ def adoptable(work: UnitOfWork, deposit: Hold, *, rider_id: int, least: Money) -
     """Whether a deposit that is held can pay for a charge of this rider; it is locked then."""
     _lock(work, deposit)
     return (
-        (deposit.state, deposit.purpose, deposit.method) == ("held", "deposit", "card")
+        (deposit.state, deposit.purpose) == ("held", "deposit")
         and (deposit.rider_id, deposit.currency) == (rider_id, least.currency)
         and deposit.amount_minor >= least.amount_minor
     )
