@@ -265,6 +265,16 @@ class Invitation:
 
 @intent(
     "family_invite",
+    words=(
+        "invite",
+        "invite somebody",
+        "invite someone",
+        "invitar",
+        "convidar",
+        "邀请",
+        "inviter",
+        "einladen",
+    ),
     patterns=(
         rf"{_INVITE}\s*(?:to |to my |a |a mi |à |dans |zur |in die )?(?:my |mi |ma )?{_FAMILY}"
         rf"(?:\s*{_NUMBER})?",

@@ -7,7 +7,8 @@ from bot.dialog.turn import Turn
 from bot.replies import Choose, Option, Replies, Say
 
 
-@intent("help", words=("menu", "help"))
+# "bot" turns back from the queue, see bot/jobs/messages.py; the NLU takes it for a person wanted.
+@intent("help", words=("menu", "help", "bot", "robot", "机器人", "機器人"))
 def show_menu(turn: Turn) -> Replies:
     """At most ten rows: WhatsApp's limit."""
     return Choose(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.dialog.intents import intent, maybe, wish
 from bot.dialog.kinds import PILE, STATION, PilePoint
 from bot.dialog.turn import Turn
@@ -33,16 +35,27 @@ class Join:
     station: Station | None = maybe(STATION)
 
 
+_LINES = r"(?:queue|line|waiting list|cola|fila|file d.attente|warteschlange|schlange)"
+_IN_LINE = re.compile(
+    r"(?:please )?(?:(?:join|get in|wait in|stand in|put me in|unirme a|entrar en|hacer|entrar na|"
+    r"entrar em|rejoindre|faire|in) )?(?:the |la |a |die |der )?"
+    rf"{_LINES} (?:at|for|in|en|de|em|da|do|à|a|an|am|bei|von) (?P<where>.{{2,40}})",
+    re.IGNORECASE,
+)
+
+
 @intent(
     "queue",
-    words=("queue", "join queue", "join the line", "line", "cola", "fila", "排队", "file d'attente",
-           "file", "warteschlange", "schlange"),
+    words=("queue", "join queue", "join the queue", "join the line", "line", "cola", "fila", "排队",
+           "file d'attente", "file", "warteschlange", "schlange"),
+    patterns=(_IN_LINE.pattern,),
 )  # fmt: skip
 def queue(turn: Turn, want: Join) -> Replies | None:
     """One's place in line; without one, the way into it."""
     mine = waiting.place_of(turn.work, turn.rider.id)
-    point = want.pile or (None if want.station else _left(turn))
-    station = point.pile.station if point else want.station
+    named_station = want.station or _named(turn)
+    point = want.pile or (None if named_station else _left(turn))
+    station = point.pile.station if point else named_station
     if mine is not None and (station is None or station.id == mine.station_id):
         return place_card(turn)
     if station is None:
@@ -68,6 +81,12 @@ def queue(turn: Turn, want: Join) -> Replies | None:
             [Option(f"find_pile?station={station.id}", Say("The station")), FIND],
         )
     return _join(turn, station, wanted, near=point is not None or turn.value("near") is not None)
+
+
+def _named(turn: Turn) -> Station | None:
+    """The station of "join the line at Kamppi"."""
+    said = _IN_LINE.fullmatch(turn.heard.text.strip().strip("!."))
+    return stations.named(turn.work, said["where"]) if said else None
 
 
 def _join(turn: Turn, station: Station, connector: str, *, near: bool) -> Replies | None:

@@ -129,6 +129,8 @@ class Engine:
         except Refused as refused:
             return [_no(refused)]
         if not said:
+            if heard == "affirm":  # "yes" to "Which one?": never dropped, the next word may cost
+                return self._yes_to_which(turn, state)
             if heard in ("unclear", "out_of_scope", "answer"):
                 return self._not_an_answer(turn, state)
             return None
@@ -166,6 +168,21 @@ class Engine:
             return bool(self._take(turn, intent, asking=None).keys() - {asked.name})
         except Refused:
             return True
+
+    def _yes_to_which(self, turn: Turn, state: State) -> list[Reply]:
+        """A yes takes the only answer there is to tap; of several it cannot choose."""
+        asked = self._ask_again(turn, state)
+        answers = [
+            option.payload.partition(":")[2]
+            for reply in asked
+            if isinstance(reply, Choose)
+            for option in reply.options
+            if option.payload.startswith("=")
+        ]
+        if len(answers) != 1 or turn.heard.payload is not None:
+            return [Say("Sorry, I did not understand that as an answer."), *asked]
+        tapped = replace(turn, heard=replace(turn.heard, payload=f"={answers[0]}"))
+        return self._answer(tapped, state, "answer") or asked
 
     def _not_an_answer(self, turn: Turn, state: State) -> list[Reply]:
         turn.conversation.fallbacks += 1
