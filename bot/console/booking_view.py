@@ -14,7 +14,8 @@ from bot.console.view import shown_name
 from bot.domain.booking_rules import cell_at, cells
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
-from bot.services import bookings
+from bot.services import bookings, reach
+from bot.services.audit import Actor
 from bot.services.booking_rules import market_rules, rider_paused_until
 from bot.settings import Settings
 from bot.store.bookings import Booking, BookingChange
@@ -214,7 +215,7 @@ class Shown:
     contested_at: datetime | None
 
 
-def one(work: UnitOfWork, row: Booking, given: Mapping[str, str]) -> Shown:
+def one(work: UnitOfWork, row: Booking, given: Mapping[str, str], actor: Actor) -> Shown:
     """A booking for its page; `given` is what a form has already."""
     evse = work.session.get_one(Evse, row.evse_id)
     station = evse.pile.station
@@ -252,7 +253,9 @@ def one(work: UnitOfWork, row: Booking, given: Mapping[str, str]) -> Shown:
         )
         .order_by(Evse.code)
     )
-    chat = select(Conversation.id).where(Conversation.rider_id == row.rider_id)
+    chat = select(Conversation.id).where(
+        Conversation.rider_id == row.rider_id, reach.visible(actor)
+    )
     charging = row.state == "FULFILLED" and facts.ended_at is None
     taken = facts.deposit in {"taken", "taking"} or row.state == "NO_SHOW"
     return Shown(

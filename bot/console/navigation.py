@@ -21,16 +21,35 @@ class Section:
     on_phone: bool = False
     live: str = ""  # what its counter hangs on (data-live)
     count_endpoint: str = ""
+    group: str = ""  # folded with others of this name; none: always in sight
+    also: tuple[str, ...] = ()  # first parts of other addresses that belong to it
 
 
+MORE: Final = Section("More", "menu", "more_page", "self", True)
 SECTIONS: Final = (
     Section(
-        "Inbox", "inbox", "inbox_page", "conversation.read", True, "conversation", "inbox_count"
+        "Inbox",
+        "inbox",
+        "inbox_page",
+        "conversation.read",
+        True,
+        "conversation",
+        "inbox_count",
+        also=("conversations", "riders"),
     ),
-    Section("Tickets", "ticket", "tickets_page", "case.read", True, "case", "tickets_count"),
+    Section(
+        "Tickets",
+        "ticket",
+        "tickets_page",
+        "case.read",
+        True,
+        "case",
+        "tickets_count",
+        also=("ticket-routes",),
+    ),
     Section("Incidents", "siren", "incidents_page", "incident.read", True),
     Section("Jobs", "wrench", "jobs_page", "job.read", False, "job", "jobs_count"),
-    Section("Piles", "plug-zap", "piles_page", "pile.read", True),
+    Section("Piles", "plug-zap", "piles_page", "pile.read", True, also=("limits",)),
     Section(
         "Approvals",
         "shield-check",
@@ -41,27 +60,42 @@ SECTIONS: Final = (
         "approvals_count",
     ),
     Section(
-        "Disputes", "undo-2", "disputes_page", "dispute.read", False, "dispute", "disputes_count"
+        "Disputes",
+        "undo-2",
+        "disputes_page",
+        "dispute.read",
+        False,
+        "dispute",
+        "disputes_count",
+        also=("charges",),
     ),
     Section("Mentions", "at-sign", "mentions_page", "self", False, "mention", "mentions_count"),
-    Section("Stations", "map-pin", "stations_page", "station.read"),
-    Section("Bookings", "calendar", "bookings_page", "booking.read"),
-    Section("Lines", "users", "waiting_page", "station.read"),
-    Section("Forecasts", "chart-line", "forecasts_page", "station.read"),
-    Section("Tariffs", "receipt", "tariffs_page", "tariff.read"),
-    Section("Coupons", "gift", "coupons_page", "coupon.read"),
-    Section("Meter checks", "search", "meters_page", "meter.read"),
-    Section("Plans", "wallet", "plans_page", "plan.edit"),
-    Section("Figures", "chart-line", "figures_page", "figures.read"),
-    Section("Promises", "clock", "promises_page", "promise.read"),
-    Section("Invoices", "receipt", "invoices_page", "invoice.read"),
-    Section("Feedback", "check-check", "feedback_page", "feedback.read"),
-    Section("Canned replies", "reply", "canned_page", "canned.edit"),
-    Section("Partners", "key-round", "partners_page", "partner.manage"),
-    Section("Team", "users", "team_page", "team.manage"),
-    Section("Audit", "history", "audit_page", "audit.read"),
-    Section("More", "menu", "more_page", "self", True),
+    Section("Stations", "map-pin", "stations_page", "station.read", group="Network"),
+    Section("Bookings", "calendar", "bookings_page", "booking.read", group="Network"),
+    Section("Lines", "hourglass", "waiting_page", "station.read", group="Network"),
+    Section("Forecasts", "trending-up", "forecasts_page", "station.read", group="Network"),
+    Section("Meter checks", "gauge", "meters_page", "meter.read", group="Network"),
+    Section("Tariffs", "receipt", "tariffs_page", "tariff.read", group="Money"),
+    Section("Coupons", "gift", "coupons_page", "coupon.read", group="Money"),
+    Section("Plans", "package", "plans_page", "plan.edit", group="Money"),
+    Section(
+        "Invoices", "file-text", "invoices_page", "invoice.read", group="Money", also=("entities",)
+    ),
+    Section("Figures", "chart-line", "figures_page", "figures.read", group="Results"),
+    Section("Promises", "clock", "promises_page", "promise.read", group="Results"),
+    Section("Feedback", "star", "feedback_page", "feedback.read", group="Results"),
+    Section("Canned replies", "reply", "canned_page", "canned.edit", group="Setup"),
+    Section("Partners", "key-round", "partners_page", "partner.manage", group="Setup"),
+    Section("Team", "users", "team_page", "team.manage", group="Setup"),
+    Section("Audit", "history", "audit_page", "audit.read", group="Setup"),
+    MORE,
 )
+GROUPS: Final = {
+    "Network": "network",
+    "Money": "coins",
+    "Results": "chart-pie",
+    "Setup": "settings",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +110,21 @@ class Item:
     live: str
     count_url: str
     count: int | str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sections that stand together; those without a label are always in sight."""
+
+    label: str
+    icon: str
+    items: list[Item]
+
+    @property
+    def here(self) -> bool:
+        """Whether the page belongs to one of them."""
+        return any(each.here for each in self.items)
 
 
 def items(me: Me | None) -> list[Item]:
@@ -85,6 +134,17 @@ def items(me: Me | None) -> list[Item]:
     return [_item(one) for one in SECTIONS if me.may(one.right) and _exists(one.endpoint)]
 
 
+def groups(me: Me | None) -> list[Group]:
+    """The same by group, without "More", which is for who has no room for these."""
+    more = url_for(f"console.{MORE.endpoint}")
+    mine = [each for each in items(me) if each.url != more]
+    found = [
+        Group(label, icon, [each for each in mine if each.group == label])
+        for label, icon in {"": "", **GROUPS}.items()
+    ]
+    return [each for each in found if each.items]
+
+
 def _exists(endpoint: str) -> bool:
     return f"console.{endpoint}" in current_app.view_functions
 
@@ -92,8 +152,9 @@ def _exists(endpoint: str) -> bool:
 def _item(one: Section) -> Item:
     url = url_for(f"console.{one.endpoint}")
     counted = one.count_endpoint if one.count_endpoint and _exists(one.count_endpoint) else ""
-    first = "/" + request.path.strip("/").split("/", 1)[0]
+    first = request.path.strip("/").split("/", 1)[0]
+    here = f"/{first}" == url or first in one.also
     return Item(
-        one.label, one.icon, url, first == url, one.on_phone, one.live if counted else "",
-        url_for(f"console.{counted}") if counted else "", "",
+        one.label, one.icon, url, here, one.on_phone, one.live if counted else "",
+        url_for(f"console.{counted}") if counted else "", "", one.group,
     )  # fmt: skip

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import selectinload
 
 from bot.console.map_view import Place
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.connectors import CONNECTORS
 from bot.domain.staff_actions import plain
-from bot.services import charging
+from bot.services import charging, reach
+from bot.services.audit import Actor
 from bot.services.fences import fences
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
@@ -147,10 +148,12 @@ def rows(
     return rows_of(work, settings, found[:PER_PAGE]), more
 
 
-def rows_of(work: UnitOfWork, settings: Settings, piles: Sequence[Pile]) -> list[Row]:
+def rows_of(
+    work: UnitOfWork, settings: Settings, piles: Sequence[Pile], actor: Actor | None = None
+) -> list[Row]:
     """These piles as rows, in their order."""
     ids = [pile.id for pile in piles]
-    running = _running(work, [evse.id for pile in piles for evse in pile.evses])
+    running = _running(work, [evse.id for pile in piles for evse in pile.evses], actor)
     kept = fences(work, [evse.id for pile in piles for evse in pile.evses])
     unclosed = select(Incident.pile_id, Incident.id).where(
         Incident.state != "closed", Incident.pile_id.in_(ids)
@@ -176,11 +179,12 @@ def rows_of(work: UnitOfWork, settings: Settings, piles: Sequence[Pile]) -> list
 
 
 def _running(
-    work: UnitOfWork, evse_ids: Sequence[int]
+    work: UnitOfWork, evse_ids: Sequence[int], actor: Actor | None
 ) -> Mapping[int, tuple[ChargingSession, int | None]]:
+    within = reach.visible(actor) if actor else false()
     pairs = work.session.execute(
         select(ChargingSession, Conversation.id)
-        .outerjoin(Conversation, Conversation.rider_id == ChargingSession.rider_id)
+        .outerjoin(Conversation, and_(Conversation.rider_id == ChargingSession.rider_id, within))
         .where(ChargingSession.open, ChargingSession.evse_id.in_(evse_ids))
     )
     return {session.evse_id: (session, chat) for session, chat in pairs}

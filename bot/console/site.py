@@ -71,6 +71,7 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
             "keys": preferences.keyboard(me.preferences if me else {}),
             "may": me.may if me else lambda right: False,
             "navigation": lambda: navigation.items(me),
+            "nav_groups": lambda: navigation.groups(me),
             "flashes": lambda: get_flashed_messages(with_categories=True),
             **parts,
         }

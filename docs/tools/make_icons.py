@@ -94,6 +94,13 @@ NAMES = [
     "at-sign",
     "image",
     "mic",
+    "chart-pie",
+    "coins",
+    "gauge",
+    "hourglass",
+    "network",
+    "package",
+    "trending-up",
 ]
 TARGET = Path(__file__).resolve().parents[2] / "bot" / "console" / "static" / "icons.svg"
 

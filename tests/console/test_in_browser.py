@@ -91,6 +91,7 @@ def test_a_rider_is_helped_and_handed_back(desk: Desk, browse: Open) -> None:
     desk.world.rider_says(phone, "agent")
     page = browse(name="Anna")
     page.locator(".row-link").first.click()
+    expect(page.locator("[data-lost]")).to_be_hidden()  # it was never theirs to lose
     page.get_by_role("button", name="Take over").click()
     page.get_by_label("Message to the rider").fill("Hello, this is Anna. What happened?")
     page.get_by_role("button", name="Send", exact=False).last.click()
@@ -241,7 +242,8 @@ def test_a_siren_that_no_mute_silences(desk: Desk, browse: Open) -> None:
 
 
 PAGES = ("/", "/?tab=all", "/search?q=help", "/account", "/more", "/approvals", "/team",
-         "/incidents", "/piles", "/stations", "/tariffs", "/canned")  # fmt: skip
+         "/incidents", "/piles", "/stations", "/tariffs", "/tariffs/1", "/tariffs/1/edit",
+         "/feedback", "/invoices", "/canned")  # fmt: skip
 VIEWS = [
     pytest.param((360, 740), "light", id="360-light"),
     pytest.param((360, 740), "dark", id="360-dark"),
@@ -264,6 +266,10 @@ def test_pages_fit_and_are_accessible(
         assert answer.status == 200, path
         if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
             bad.append(f"{path}: wider than the screen")
+        if page.evaluate(
+            "(nav => nav.scrollHeight > nav.clientHeight)(document.querySelector('.nav'))"
+        ):
+            bad.append(f"{path}: the sections do not fit")
         page.evaluate(AXE)
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         found = page.evaluate(

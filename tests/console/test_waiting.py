@@ -42,6 +42,8 @@ def test_a_line_is_seen_by_all_and_changed_by_the_desk_with_a_reason(
     assert RIDERS[0] not in shown
     assert RIDERS[0][-4:] not in shown or "•" in shown
     assert "To the front" not in shown
+    assert "/conversations/" not in shown  # out of a technician's reach
+    assert "/conversations/" in agent.get("/waiting").text
     assert technician.post(f"/waiting/{second}/front", reason="x").status_code == 403
     agent.post(f"/waiting/{second}/front", reason="")
     with world.store.read() as work:

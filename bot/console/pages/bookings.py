@@ -110,7 +110,7 @@ def _one(
 ) -> Any:
     with console.store.read() as work:
         booking = _found(work, booking_id)
-        shown = booking_view.one(work, booking, given)
+        shown = booking_view.one(work, booking, given, console.me().actor())
     return console.page(
         "booking",
         422 if problem else 200,

@@ -15,7 +15,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.view import shown_text
 from bot.domain import feedback as rules
-from bot.services import audit, feedback
+from bot.services import audit, feedback, reach
 from bot.store.database import UnitOfWork
 from bot.store.feedback import Feedback
 from bot.store.riders import Conversation
@@ -37,7 +37,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             names = _stations(work)
             riders = {each.rider_id for each in found}
             query = select(Conversation.rider_id, Conversation.id).where(
-                Conversation.rider_id.in_(riders)
+                Conversation.rider_id.in_(riders), reach.visible(console.me().actor())
             )
             chats = {row[0]: row[1] for row in work.session.execute(query)}
             asked = feedback.asked_in(work, first, work.now)

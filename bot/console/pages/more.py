@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.console import navigation
 from bot.console.context import Console
 from bot.console.guard import Routes
 
@@ -14,4 +13,4 @@ def add_routes(routes: Routes, console: Console) -> None:
 
     @routes.page("/more", right="self")
     def page() -> Any:
-        return console.page("more", sections=navigation.items(console.me()))
+        return console.page("more")

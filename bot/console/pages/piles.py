@@ -47,7 +47,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             pile = work.session.get(Pile, pile_id)
             if pile is None:
                 abort(404)
-            (row,) = pile_view.rows_of(work, console.settings, [pile])
+            (row,) = pile_view.rows_of(work, console.settings, [pile], console.me().actor())
             values: dict[str, Any] = {
                 "pile": pile,
                 "row": row,

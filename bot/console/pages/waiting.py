@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from flask import abort, flash, redirect, request, url_for
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from bot.console import view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.domain.connectors import CONNECTORS
 from bot.domain.waiting import Remove
-from bot.services import audit, waiting
+from bot.services import audit, reach, waiting
+from bot.services.audit import Actor
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
 from bot.store.stations import Evse, Station
@@ -57,7 +58,7 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.page("/waiting", right="station.read")
     def page() -> Any:
         with console.store.read() as work:
-            lines = _lines(work)
+            lines = _lines(work, console.me().actor())
         name = "waiting_list" if console.wants_fragment() else "waiting"
         return console.page(name, lines=lines)
 
@@ -100,12 +101,15 @@ def _act(console: Console, waiter_id: int, *, to_front: bool) -> Any:
     return back
 
 
-def _lines(work: UnitOfWork) -> list[Line]:
+def _lines(work: UnitOfWork, actor: Actor) -> list[Line]:
     waiters = work.session.execute(
         select(Waiter, Station, Rider, Conversation.id, Evse.code)
         .join(Station, Station.id == Waiter.station_id)
         .join(Rider, Rider.id == Waiter.rider_id)
-        .outerjoin(Conversation, Conversation.rider_id == Waiter.rider_id)
+        .outerjoin(
+            Conversation,
+            and_(Conversation.rider_id == Waiter.rider_id, reach.visible(actor)),
+        )
         .outerjoin(Evse, Evse.id == Waiter.evse_id)
         .where(Waiter.live)
         .order_by(Station.name, Waiter.connector_type, Waiter.rank, Waiter.id)
