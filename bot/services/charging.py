@@ -111,7 +111,7 @@ def start(
 
     At most one open session per EVSE and per rider: the second gets Refused with another way.
     What happens next is told to the rider by notices. A booking's `deposit` is the hold where it is
-    large enough; else it is let go and the usual amount held.
+    large enough and of the kind they agreed to pay by; else it is let go and the usual amount held.
     """
     known = _by_key(work, key)
     if known is not None:
@@ -129,8 +129,10 @@ def start(
     if booking is not None:
         deposit = bookings.held_deposit(work, booking)
     least = Money(agreed.hold_minor, agreed.tariff.currency)
-    adopted = deposit is not None and payments.adoptable(
-        work, deposit, rider_id=rider.id, least=least
+    adopted = (
+        deposit is not None
+        and deposit.method == agreed.pays  # who agreed to a wallet is not charged by card
+        and payments.adoptable(work, deposit, rider_id=rider.id, least=least)
     )
     hold, pays = agreed.hold_minor, agreed.pays
     if deposit is not None and adopted:
