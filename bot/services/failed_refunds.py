@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, String, cast, exists, literal
 from bot.domain.money import Money
 from bot.replies import Say
 from bot.services import wallet
-from bot.services.billing import OWED_BACK
+from bot.services.billing import OWED_BACK, tell_invoices
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.charging import Hold, Refund
@@ -47,6 +47,7 @@ def to_wallet(
         account=account if owed else None,
     ):
         return False
+    tell_invoices(work, refund)  # it went back after all
     text = Say(
         "Your bank did not accept the {amount} we sent back to your card. I have put it into your "
         "wallet; your next charge uses it, or write “payout” to have it paid out.",

@@ -31,6 +31,7 @@ from bot.errors import Refused
 from bot.replies import InvoicePaper
 from bot.services import buyers, entities
 from bot.services.billing import next_number
+from bot.services.failed_refunds import in_wallet
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.changes import touched
@@ -169,7 +170,7 @@ def _given_back(work: UnitOfWork, session_id: int, bill_id: int) -> tuple[int, t
     refunds = work.session.execute(
         select(Refund.id, Refund.amount_minor)
         .join(Hold, Hold.id == Refund.hold_id)
-        .where(Hold.subject == f"session:{session_id}", Refund.state == "done")
+        .where(Hold.subject == f"session:{session_id}", or_(Refund.state == "done", in_wallet()))
     ).all()
     total = int(work.session.scalar(corrected) or 0) + sum(each.amount_minor for each in refunds)
     return total, tuple(each.id for each in refunds)
@@ -234,13 +235,24 @@ def _issue(
         entries=entries,
         taxes=taxes,
         tz=entries[-1].tz,
-        paid_by=rider.card_label or "",
+        paid_by=_card(work, rider, entries),
     )
     invoice = _write(work, rider, entity, paper, key=key)
     for each in entries:
         work.session.add(InvoicedOrder(subject=each.subject, invoice_id=invoice.id))
     work.session.flush()  # the unique subject has the last word
     return invoice
+
+
+def _card(work: UnitOfWork, rider: Rider, entries: Sequence[Entry]) -> str:
+    """The card that paid all of it; "" where a wallet paid some."""
+    other = select(Hold.id).where(
+        Hold.subject.in_([each.subject for each in entries]),
+        Hold.method != "card",
+        Hold.captured_minor > 0,
+    )
+    paid_otherwise = work.session.scalars(other).first() is not None
+    return "" if paid_otherwise else rider.card_label or ""
 
 
 def _write(
@@ -364,7 +376,7 @@ def on_refunded(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -
     subject = str(body["subject"])
     held = select(InvoicedOrder.invoice_id).where(InvoicedOrder.subject == subject)
     invoice_id = work.session.scalars(held).first()
-    if invoice_id is None or refund.state == "failed":
+    if invoice_id is None or (refund.state == "failed" and not _in_wallet(work, refund)):
         return
     invoice = work.session.get_one(Invoice, invoice_id)
     work.session.get_one(Rider, invoice.rider_id, with_for_update=True)
@@ -375,6 +387,12 @@ def on_refunded(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -
     part = _changed(entry, taxes, (refund.id,))
     note = credit(work, invoice, [part], reason="refund", key=f"refund:{refund.id}")
     tell_rider(work, invoice.rider_id, InvoicePaper(note.id), key=f"invoice:{note.id}")
+
+
+def _in_wallet(work: UnitOfWork, refund: Refund) -> bool:
+    """Whether a refund that the bank sent back was put into the wallet instead."""
+    found = select(Refund.id).where(Refund.id == refund.id, in_wallet())
+    return work.session.scalars(found).first() is not None
 
 
 # --- finding

@@ -15,7 +15,15 @@ from bot.domain.invoices import load_paper
 from bot.errors import Refused
 from bot.gateways.invoices import Invoices
 from bot.replies import InvoicePaper
-from bot.services import billing, buyers, entities, invoices, receipt_watch, refunds
+from bot.services import (
+    billing,
+    buyers,
+    entities,
+    invoices,
+    payment_results,
+    receipt_watch,
+    refunds,
+)
 from bot.services.audit import Actor
 from bot.store.charging import ChargingSession, Refund
 from bot.store.database import make_engine
@@ -25,6 +33,7 @@ from bot.store.staff import Staff
 from bot.store.stations import Pile, Station
 from bot.store.tables import Base
 from tests.charging.world import SETTINGS, World
+from tests.wallet.world import fill, give_card
 
 
 @pytest.fixture
@@ -130,6 +139,57 @@ def test_a_refund_makes_a_credit_note_by_itself(world: World) -> None:
     ]  # fmt: skip
     with world.work() as work:
         assert invoices.is_credited(work, papers[0])
+
+
+def fail(world: World, refund_id: int) -> None:
+    """The rider's bank does not take a refund."""
+    with world.work() as work:
+        refund = work.session.get_one(Refund, refund_id)
+        body = {"hold_id": refund.hold_id, "refund_id": refund_id, "outcome": "refund_failed"}
+        payment_results.on_payment_result(work, SETTINGS, body)
+    world.drain()
+
+
+def asked_back(world: World, session_id: int, minor: int) -> int:
+    """A refund that the provider has not carried out."""
+    with world.work() as work:
+        hold = refunds.hold_with_money(work, session_id)
+        assert hold is not None
+        refund = refunds.give_back(work, hold.id, minor, reason="goodwill")
+        assert refund is not None
+        return refund.id
+
+
+def test_a_refund_that_came_into_the_wallet_is_credited_too(world: World) -> None:
+    world.rider()
+    first, second = charge(world, 1), charge(world, 2)
+    company(world)
+    make(world, first)
+    fail(world, asked_back(world, first, 40))
+    fail(world, asked_back(world, second, 30))
+    assert [(each.kind, each.gross_minor) for each in every(world)] == [
+        ("invoice", 140), ("credit_note", 40),
+    ]  # fmt: skip
+    (later,) = make(world, second, key="later")
+    assert later.gross_minor == 110, "what is in the wallet again is not invoiced"
+
+
+def test_an_invoice_names_the_card_only_where_it_paid(world: World) -> None:
+    world.rider()
+    give_card(world)
+    by_card = charge(world, 1)
+    fill(world, 1, 5000)
+    by_wallet = world.says_yes(2, key="yes-2")
+    assert world.hold(by_wallet).method == "wallet"
+    world.answers("start", "accepted")
+    world.reports("Started", 1000, tx="W", evse=2)
+    world.passes(60)
+    world.reports("Updated", 2000, tx="W", evse=2)
+    world.reports("Ended", 2000, tx="W", evse=2, reason="Local")
+    company(world)
+    (one,), (other,) = make(world, by_card), make(world, by_wallet, key="w")
+    assert load_paper(one.body).paid_by == "Visa 4242"
+    assert load_paper(other.body).paid_by == ""
 
 
 def test_a_correction_credits_in_full_and_makes_anew(world: World) -> None:
