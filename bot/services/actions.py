@@ -37,6 +37,7 @@ from bot.services.audit import Actor
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.changes import touched
+from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.desk import StaffAction
 from bot.store.devices import Command
@@ -111,7 +112,11 @@ def ask(
 
 
 def _lock_money(work: UnitOfWork, target: Target) -> None:
-    """Whoever decides on the money of a charge decides alone."""
+    """Whoever decides on the money of a charge decides alone: the charge first, then its hold, as
+    results of the provider do."""
+    session = work.session.get(ChargingSession, target.session_id or 0)
+    if session is not None:
+        charging.lock_session(work, session.id)
     hold = refunds.hold_with_money(work, target.session_id or 0)
     if hold is not None:
         work.session.refresh(hold, with_for_update=True)
@@ -244,8 +249,10 @@ def _refund(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pla
 
 
 def _send_money(work: UnitOfWork, action: StaffAction) -> None:
-    hold = refunds.hold_with_money(work, action.session_id or 0)
-    assert hold is not None and action.amount_minor is not None
+    assert action.session_id is not None and action.amount_minor is not None
+    charging.lock_session(work, action.session_id)
+    hold = refunds.hold_with_money(work, action.session_id)
+    assert hold is not None
     corrects = "correct" in action.body
     if corrects and not recalculation.still_due(work, action):
         action_results.finish(work, action, "failed", "The bill was corrected otherwise meanwhile.")
