@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import or_, select, update
 
 from bot.gateways.stripe_client import hold_ref, refund_key
-from bot.services import money_watch
+from bot.services import money_watch, payouts
 from bot.settings import Settings
 from bot.store.charging import Hold, Refund
 from bot.store.database import Store, UnitOfWork
@@ -227,5 +227,7 @@ def _disputed(work: UnitOfWork, kind: str, thing: dict[str, Any]) -> None:
         return
     log.warning("payment_disputed", hold_id=hold.id, type=kind, dispute=thing["id"])
     note = {"status": str(thing.get("status", "")), "why": str(thing.get("reason", ""))}
+    if note["status"] == "lost":  # before the hold is written to: the wallet is locked first
+        payouts.lost(work, hold, dispute=str(thing["id"]))
     tell = money_watch.disputed if kind == "charge.dispute.created" else money_watch.dispute_closed
     tell(work, hold, dispute=str(thing["id"]), **note)

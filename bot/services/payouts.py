@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
@@ -81,6 +81,7 @@ def _sources(work: UnitOfWork, mine: Wallet) -> list[Source]:
                 Hold.subject.in_(subjects),
                 Hold.captured_minor > 0,
                 Hold.created_at > work.now - TOO_OLD,
+                or_(Hold.reason.is_(None), ~Hold.reason.like("dispute % lost:%")),
             )
             .order_by(Hold.id.desc())
         )
@@ -185,6 +186,14 @@ def sent_by_hand(work: UnitOfWork, payout_id: int) -> Payout | None:
     work.session.refresh(payout)
     if payout.state != "staff":
         return None
+    _sent(work, payout, mine)
+    money = Money(payout.amount_minor, mine.currency)
+    text = Say("{amount} of your wallet has been sent to you, as agreed.", {"amount": money})
+    tell_rider(work, mine.rider_id, text, key=f"payout:{payout.id}:sent")
+    return payout
+
+
+def _sent(work: UnitOfWork, payout: Payout, mine: Wallet) -> None:
     payout.state, payout.ended_at = "done", work.now
     billing.post(
         work,
@@ -193,7 +202,41 @@ def sent_by_hand(work: UnitOfWork, payout_id: int) -> Payout | None:
         currency=mine.currency,
         amounts={wallet.PREPAID: payout.amount_minor, wallet.BANK: -payout.amount_minor},
     )
-    money = Money(payout.amount_minor, mine.currency)
-    text = Say("{amount} of your wallet has been sent to you, as agreed.", {"amount": money})
-    tell_rider(work, mine.rider_id, text, key=f"payout:{payout.id}:sent")
-    return payout
+
+
+def lost(work: UnitOfWork, hold: Hold, *, dispute: str) -> None:
+    """A bank has given a top-up back to the cardholder over our heads: as much of it as is still
+    there leaves the wallet, or it could be paid out twice; what is missing staff hear of. A repeat
+    changes nothing."""
+    kind, _, number = hold.subject.partition(":")
+    if kind != "topup":
+        return
+    mine = wallet.lock(work, work.session.get_one(TopUp, int(number)).wallet_id)
+    key = f"dispute:{dispute}:0"
+    if work.session.scalars(select(Payout.id).where(Payout.key == key)).first() is not None:
+        return
+    gone = refunds.balance(work, hold).left.amount_minor
+    taken = Money(min(mine.cash_minor, gone), mine.currency)
+    text = f"The bank gave {plain(Money(gone, mine.currency))} of top-up {number} back: "
+    text += f"{plain(taken)} left the wallet. What is missing was spent; ask the rider for it."
+    money_watch.call_staff(
+        work, mine.rider_id, text, reason="dispute", key=f"dispute:{dispute}:wallet"
+    )
+    if not taken.amount_minor:
+        return
+    payout = Payout(
+        key=key, wallet_id=mine.id, amount_minor=taken.amount_minor, state="staff",
+        created_at=work.now,
+    )  # fmt: skip
+    work.session.add(payout)
+    work.session.flush()
+    wallet.draw(
+        work, mine.id, taken.amount_minor, source=f"payout:{payout.id}", account=wallet.PREPAID
+    )
+    _sent(work, payout, mine)
+    said = Say(
+        "Your bank has given a top-up back to you, so {amount} is no longer in your wallet.",
+        {"amount": taken},
+    )
+    reply = Choose(said, [Option("wallet", Say("Wallet"))])
+    tell_rider(work, mine.rider_id, reply, key=f"payout:{payout.id}:disputed")

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 
 from bot.domain.wallet import AutoPlan
 from bot.errors import Refused
+from bot.gateways.stripe_events import on_stripe_event
 from bot.services import auto_top_ups, payment_results, payouts, wallet
 from bot.services.wallet import Balance
 from bot.store.charging import Hold, Refund
@@ -269,3 +270,47 @@ def test_nothing_is_paid_out_that_changed_or_is_contested(world: World) -> None:
         work.session.scalars(select(Hold)).one().reason = "dispute dp_1 won: "
     _pay_out(world, 2000)
     assert faults(world) == []
+
+
+def _dispute(world: World, status: str) -> None:
+    """The bank tells of a dispute over the first top-up that was paid."""
+    kind = "closed" if status == "lost" else "created"
+    with world.work() as work:
+        hold = work.session.scalars(select(Hold).order_by(Hold.id)).first()
+        assert hold is not None
+        thing = {
+            "id": "dp_1", "object": "dispute", "status": status, "reason": "fraudulent",
+            "payment_intent": hold.payment_intent,
+        }  # fmt: skip
+        event = {"id": "ev", "type": f"charge.dispute.{kind}", "data": {"object": thing}}
+        on_stripe_event(work, SETTINGS, {"event": event})
+
+
+@pytest.mark.parametrize(("spent", "left", "goes_back"), [(0, 1000, 1000), (1500, 0, 0)])
+def test_a_top_up_that_the_bank_gave_back_is_not_paid_out_once_more(
+    world: World, spent: int, left: int, goes_back: int
+) -> None:
+    paid(world, 2000)
+    paid(world, 1000, key="top-2")
+    if spent:
+        with world.work() as work:
+            mine = wallet.open_wallet(work, 1, "EUR")
+            wallet.draw(work, mine.id, spent, source="spent", account="revenue")
+    _dispute(world, "needs_response")
+    with pytest.raises(Refused, match="looking into"):
+        _pay_out(world, 3000 - spent)
+    _dispute(world, "lost")
+    _dispute(world, "lost")  # told again
+    assert stands(world).cash_minor == left
+    assert "no longer in your wallet" in " ".join(world.heard())
+    if left:
+        _pay_out(world, left)
+        assert sum(_amounts(world)) == goes_back, "and not by the payment that is lost"
+        assert faults(world) == []
+
+
+def _amounts(world: World) -> list[int]:
+    with world.work() as work:
+        first = work.session.scalars(select(Hold.id).order_by(Hold.id)).first()
+        rows = work.session.scalars(select(Refund).where(Refund.hold_id != first))
+        return [each.amount_minor for each in rows]
