@@ -88,7 +88,9 @@ def option(order: Reservation | Purchase, group: Say) -> Option:
     """The row to tap."""
     if isinstance(order, Reservation):
         values = {**_slot(order), "group": group}
-        title = Say("{evse}, {deposit}", values)
+        # What it came to, once it is over.
+        amount = order.deposit if order.group == order_kinds.RESERVED else order.kept
+        title = Say("{evse}, {amount}", {**values, "amount": amount})
         about = Say("{group}, {start}", values)
         return Option(f"order_details?booking={order.booking_id}", title, about)
     values = {**_bought(order), "group": group}

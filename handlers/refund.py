@@ -110,12 +110,26 @@ class Contest:
     ask: str | None = maybe(CHOICE)
 
 
+# Taken for an invoice by the NLU: "rechnung", "factura" and "facture" are both.
+_BILL_IS_WRONG = (
+    r"(?:i have |there is |tengo |hay |tenho |há |j['’]ai |il y a |ich habe )?"
+    r"(?:an? |un |um |ein )?"
+    r"(?:problem|problema|problème) (?:with|con|com|avec|mit) "
+    r"(?:my|the|mi|la|minha|a|ma|meiner|der) "
+    r"(?:last |letzten |última |dernière )?(?:bill|factura|cuenta|conta|fatura|facture|rechnung)|"
+    r"(?:my|the) (?:last )?bill is wrong|(?:mi|la) (?:factura|cuenta) está mal|"
+    r"(?:minha|a) conta está errada|(?:ma|la) facture est fausse|"
+    r"(?:meine|die) rechnung (?:ist falsch|stimmt nicht)|(?:我的)?账单(?:有误|不对|有问题|错了)"
+)
+
+
 @intent(
     "refund",
     words=(
         "dispute", "disputa", "disputar", "reclamar", "contester", "litige", "reklamation",
         "reklamieren", "申诉", "争议", "退款",
     ),
+    patterns=(_BILL_IS_WRONG,),
 )  # fmt: skip
 def contest(turn: Turn, want: Contest) -> Replies:
     """A rule first; a person where it cannot decide or the rider does not agree."""
