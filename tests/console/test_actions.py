@@ -511,10 +511,11 @@ def test_the_panel_offers_what_the_role_may_do(world: World, desk: Desk) -> None
     taken_over(world, PHONE, agent.staff_id)
     text = agent.get(f"/riders/{rider_id}/panel").text
     assert set(re.findall(r"/actions/([a-z-]+)\?", text)) == {
-        "refund", "receipt", "soft-restart", "out-of-service", "start"
+        "refund", "receipt", "soft-restart", "out-of-service", "start", "coupon", "credit"
     }  # fmt: skip
     text = desk.agent("finance").get(f"/riders/{rider_id}/panel").text
-    assert set(re.findall(r"/actions/([a-z-]+)\?", text)) == {"refund", "receipt"}
+    money = {"refund", "receipt", "coupon", "credit"}
+    assert set(re.findall(r"/actions/([a-z-]+)\?", text)) == money
     assert "/actions/" not in desk.agent("admin").get(f"/riders/{rider_id}/panel").text
     assert desk.agent("technician").get(f"/riders/{rider_id}/panel").status_code == 404
 
