@@ -66,7 +66,7 @@ def test_a_refund_is_asked_for_and_approved_by_another(
     expect(mia.locator("#sheet")).to_contain_text("The cable fell out twice")
     mia.locator("#sheet").get_by_role("button", name="Approve 3.00 EUR").click()
     expect(mia.get_by_text("Approved. The money is on its way.")).to_be_visible()
-    world.bot_says(PHONE, "given €3.00 back")
+    world.bot_says(PHONE, "€3.00 of your charge", "goes back to Visa 4242")
     expect(action(anna, "Refund 3.00 EUR")).to_contain_text("Done")
     expect(anna.locator("#rider-panel")).to_contain_text("Given back")
 
