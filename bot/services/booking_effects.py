@@ -286,7 +286,7 @@ def take_cells(work: UnitOfWork, booking: Booking, evse_id: int, facts: BookingF
         {"evse_id": evse_id, "number": number, "booking_id": booking.id}
         for number in cells(facts.starts_at, facts.ends_at)
     ]
-    work.session.execute(BookingCell.__table__.insert(), rows)  # type: ignore[attr-defined]
+    work.session.execute(BookingCell.__table__.insert(), rows)  # type: ignore[attr-defined]  # a Table
 
 
 def post(work: UnitOfWork, hold: Hold, kind: str, amount_minor: int) -> None:

@@ -217,7 +217,7 @@ def _errors(work: UnitOfWork, *where: object) -> list[int]:
     return list(
         work.session.scalars(
             select(FreeEstimate.error_s)
-            .where(FreeEstimate.error_s.is_not(None), *where)  # type: ignore[arg-type]
+            .where(FreeEstimate.error_s.is_not(None), *where)  # type: ignore[arg-type]  # conditions
             .order_by(FreeEstimate.id.desc())
             .limit(_OUTCOMES)
         )

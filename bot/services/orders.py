@@ -144,9 +144,9 @@ def _newest(
 def _older(when: Any, number: Any, kind: int, before: Place) -> ColumnElement[bool]:
     """Whether a row of a kind stands behind a place: orders of one moment by kind and number."""
     if kind < before.kind:
-        return when <= before.at  # type: ignore[no-any-return]
+        return when <= before.at  # type: ignore[no-any-return]  # a column
     if kind > before.kind:
-        return when < before.at  # type: ignore[no-any-return]
+        return when < before.at  # type: ignore[no-any-return]  # a column
     return or_(when < before.at, and_(when == before.at, number < before.number))
 
 
