@@ -198,14 +198,17 @@ class World:
         )
 
     def rider_taps(self, phone: str, title: str) -> None:
-        """Tap the newest button or row with this title."""
-        for message in reversed(self.phone(phone)):
-            for option in message.get("options", ()):
-                if option["title"] == title:
-                    body = {"payload": option["id"], "title": title}
-                    self._from_phone(phone, json=body)
-                    return
-        raise AssertionError(f"no button {title!r} on {phone}:\n{self.transcript(phone)}")
+        """Tap the newest button or row with this title; waits for it to arrive."""
+
+        def newest() -> dict[str, Any] | None:
+            for message in reversed(self.phone(phone)):
+                for option in message.get("options", ()):
+                    if option["title"] == title:
+                        return {"payload": option["id"], "title": title}
+            return None
+
+        tap = self.until(newest, f"no button {title!r} on {phone}:", phone)
+        self._from_phone(phone, json=tap)
 
     def _from_phone(self, phone: str, **request: Any) -> None:
         url = f"{self.twilio_url}/demo/phones/{phone}/messages"

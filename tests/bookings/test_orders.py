@@ -85,7 +85,9 @@ def test_pages_hold_every_order_once_also_those_of_one_moment(world: World) -> N
         assert listed(world, limit) == every
     bought = [each for each in every if isinstance(each, Purchase)]
     assert [each.group for each in bought].count(RUNNING) == 1
-    assert {each.cash_now.amount_minor for each in bought if each.cash_now} == {5000}
+    kept_aside = every[0].deposit.amount_minor  # the wallet holds the second deposit
+    cash = {each.cash_now.amount_minor for each in bought if each.cash_now}
+    assert cash == {5000 - kept_aside}
 
 
 def test_nobody_sees_an_order_of_somebody_else(world: World) -> None:

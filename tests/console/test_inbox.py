@@ -133,13 +133,13 @@ def test_bulk_label_and_resolve_only_touch_what_is_mine(desk: Desk) -> None:
 
 def test_a_saved_view_is_ones_own(desk: Desk) -> None:
     anna, boris = desk.agent(), desk.agent()
-    anna.post("/views", name="Money", query="tab=queue&reason=refund")
+    anna.post("/views", name="Big refunds", query="tab=queue&reason=refund")
     page = anna.get("/").text
     assert "tab=queue&amp;reason=refund" in page
-    assert "Money" not in boris.get("/").text
+    assert "Big refunds" not in boris.get("/").text
     (view,) = re.findall(r"/views/(\d+)/delete", page)
     boris.post(f"/views/{view}/delete")
-    assert "Money" in anna.get("/").text
+    assert "Big refunds" in anna.get("/").text
     anna.post(f"/views/{view}/delete")
     assert "reason=refund" not in anna.get("/").text
 
