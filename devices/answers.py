@@ -166,7 +166,7 @@ def status_notification(report: Report) -> Payload:
     before, changed = evse.status, evse.status != status
     evse.status, evse.status_at = status, at
     if status == "Faulted":
-        evse.fault_code = evse.fault_code or "Faulted"
+        evse.fault_code = _vendor_code(report.payload) or evse.fault_code or "Faulted"
     elif before == "Faulted":
         evse.fault_code = None
     if changed:
@@ -176,8 +176,16 @@ def status_notification(report: Report) -> Payload:
             "status": status,
             "at": iso(at),
         }
+        if evse.fault_code and status == "Faulted":
+            fact["code"] = evse.fault_code
         report.put("pile.status", fact)
     return {}
+
+
+def _vendor_code(payload: Payload) -> str:
+    """The maker's own error code beside a status: OCPP 2.0.1 has no field for it."""
+    code = payload.get("customData", {}).get("vendorErrorCode")
+    return code.strip()[:60] if isinstance(code, str) else ""
 
 
 @_on("TransactionEvent")

@@ -15,7 +15,7 @@ from bot.console.map_view import Place
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.connectors import CONNECTORS
 from bot.domain.staff_actions import plain
-from bot.services import charging, reach
+from bot.services import charging, fault_words, reach
 from bot.services.audit import Actor
 from bot.services.fences import fences
 from bot.settings import Settings
@@ -208,7 +208,8 @@ def _socket(
     return Socket(
         code=evse.code, state=state, badge=SHOWN[state],
         connector=CONNECTORS.get(evse.connector_type, evse.connector_type),
-        max_kw=_kw(evse.max_power_w), fault=evse.fault_code or "", status_at=evse.status_at,
+        max_kw=_kw(evse.max_power_w), status_at=evse.status_at,
+        fault=fault_words.in_english(pile.model, evse.fault_code or ""),
         energy=_kwh(progress.energy_wh) if progress else "",
         power=_kw(progress.power_w) if progress and progress.power_w else "",
         cost=plain(progress.cost) if progress else "",

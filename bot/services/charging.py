@@ -426,6 +426,8 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     }
     if body["status"] == "Faulted":
         outages.look(work, settings)
+    else:
+        outages.over(work, body["pile_id"])
     event = told.get(body["status"])
     if event is None:
         return

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select
 
 from bot.domain import jobs as rules
-from bot.services import cases, charging, jobs, safety
+from bot.services import cases, charging, fault_words, jobs, safety
+from bot.services.fault_words import FAULTED
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.cases import Case
@@ -17,14 +18,13 @@ from bot.store.database import UnitOfWork
 from bot.store.devices import PileEvent
 from bot.store.stations import Evse, Pile
 
-FAULTED: Final = "Faulted"
-
 
 def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "pile.status": charges hear of it, and a fault is looked into a minute later."""
     charging.on_pile_status(work, settings, body)
     if body["status"] == FAULTED:
-        noticed(work, body["pile_id"], body["evse_number"], FAULTED, str(body["at"]))
+        code = str(body.get("code") or FAULTED)
+        noticed(work, body["pile_id"], body["evse_number"], code, str(body["at"]))
 
 
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -50,8 +50,9 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     pile = work.session.get(Pile, body["pile_id"])
     if pile is None:
         return
-    number, code = body["evse_number"], str(body["code"])
+    number = body["evse_number"]
     evses = [each for each in pile.evses if number in (None, each.number)]
+    code = _best(str(body["code"]), evses)
     evse = evses[0] if number is not None and evses else None
     times = _times_today(work, pile.id)
     stays = any(each.status == FAULTED or each.fault_code for each in evses)
@@ -62,6 +63,14 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
         work, kind="repair", pile=pile, evse=evse, case=case, fault_code=code,
         text=_told(code, times), key=f"fault:{pile.id}:{number or 0}:{body['at']}",
     )  # fmt: skip
+
+
+def _best(code: str, evses: Sequence[Evse]) -> str:
+    """The pile's own code, which may have come before or after its "Faulted"."""
+    if code != FAULTED:
+        return code
+    known = (each.fault_code for each in evses)
+    return next((each for each in known if each and each != FAULTED), code)
 
 
 def _told(code: str, times: int) -> str:
@@ -85,9 +94,9 @@ def _case(work: UnitOfWork, pile: Pile, evse: Evse | None, code: str, at: str) -
     for case in cases.open_of_pile(work, pile.id):
         if case.kind == "fault" and case.status != "done":
             return case
-    place = evse.code if evse else pile.number
+    place, told = evse.code if evse else pile.number, fault_words.in_english(pile.model, code)
     return cases.open_case(
         work, kind="fault", code="broken", rider_id=None, pile_id=pile.id,
-        text=f"Pile {place} reports {code}.", source="pile", contact_name=f"Pile {pile.number}",
+        text=f"Pile {place} reports {told}.", source="pile", contact_name=f"Pile {pile.number}",
         contact=f"pile {pile.number}", key=f"fault:{pile.id}:{evse.number if evse else 0}:{at}",
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.jobs import KINDS
 from bot.replies import N_, Choose, Option, Say, Value, Written
-from bot.services import technicians
+from bot.services import fault_words, technicians
 from bot.services.outbound import tell_rider
 from bot.store.database import UnitOfWork
 from bot.store.jobs import Job
@@ -48,7 +48,7 @@ def about(work: UnitOfWork, job: Job) -> Say:
     values: dict[str, Value] = {
         "kind": _KINDS[job.kind], "place": evse.code if evse else pile.number,
         "station": station.name, "address": station.address,
-        "code": job.fault_code or "–", "text": Written(job.text or "–"),
+        "code": fault_words.told(pile.model, job.fault_code), "text": Written(job.text or "–"),
         "url": f"https://www.google.com/maps/dir/?api=1&destination={station.lat},{station.lng}",
     }  # fmt: skip
     return Say(

@@ -17,6 +17,7 @@ from bot.errors import PilebotError
 from bot.replies import Moment, Say
 from bot.services import audit, case_talk, case_work, cases, clocks, job_talk, piles, technicians
 from bot.services.audit import Actor
+from bot.services.fault_words import FAULTED
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.cases import Case
@@ -72,6 +73,9 @@ def open_job(
     if made is None:
         same = work.session.scalars(select(Job).where(Job.open_key == open_key)).one()
         entry(work, same, "note", text.strip()[:TEXT_MAX])
+        if fault_code and same.fault_code in ("", FAULTED):
+            same.fault_code = fault_code[:60]
+            touched(work, f"job:{same.id}")
         same.case_id = same.case_id or (case.id if case else None)
         return same
     entry(work, made, "opened", made.text)

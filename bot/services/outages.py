@@ -6,9 +6,9 @@ broken piles may call both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
@@ -17,14 +17,17 @@ from bot.replies import Moment, Say, Value
 from bot.services import cases, paging
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
+from bot.store import inbox
 from bot.store.bookings import Booking
-from bot.store.cases import Case, Outage
+from bot.store.cases import Case, Outage, OutageRider
 from bot.store.changes import touched
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
+from bot.store.queues import Inbox
 from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
 
+SETTLE: Final = timedelta(minutes=2)  # piles that come and go have not come back
 _SOON: Final = timedelta(hours=1)
 _LISTED: Final = 20  # piles; more come in without a line each
 _KEPT_MANY: Final = 400  # characters of a case's words: pile numbers beyond are counted
@@ -33,13 +36,16 @@ _KEPT_MANY: Final = 400  # characters of a case's words: pile numbers beyond are
 def look(work: UnitOfWork, settings: Settings) -> list[Outage]:
     """Whether piles that went down lately are one outage; a running one takes in new piles."""
     work.session.flush()
+    running = work.session.scalars(select(Outage).where(Outage.open_key.is_not(None))).all()
+    for outage in running:
+        if _still_down(work, outage.piles):  # one that came back has gone again
+            inbox.cancel(work, source="timer", source_id=f"outage:{outage.id}")
     down = _down(work)
     if len(down) < 2:
         return []
     rows = select(Pile.station_id, func.count()).where(Pile.in_service).group_by(Pile.station_id)
     totals = dict(work.session.execute(rows).all())
     found = together(down, totals, work.now, many=settings.outage_piles)
-    running = work.session.scalars(select(Outage).where(Outage.open_key.is_not(None))).all()
 
     def is_news(each: Found) -> bool:
         """Not what an outage that runs has already, be it the site's own or the city's."""
@@ -106,6 +112,7 @@ def _absorb(work: UnitOfWork, city: Outage) -> set[str]:
     for each in work.session.scalars(running.with_for_update()):
         piles |= set(each.piles)
         each.open_key, each.ended_at = None, work.now
+        _note_told(work, city, _told(work, each))
         if each.case_id is not None:
             case = work.session.get_one(Case, each.case_id)
             case.open_key = None
@@ -156,7 +163,10 @@ def _broadcast(work: UnitOfWork, outage: Outage, pile_ids: Sequence[str]) -> Non
     riders: set[int | None] = set()
     for rows in (charging, reported, booked):
         riders |= set(work.session.scalars(rows))
-    values: dict[str, Value] = {"place": _said(work, outage), "time": _moment(work, outage)}
+    values: dict[str, Value] = {
+        "place": _said(work, outage),
+        "time": _moment(work, outage, outage.at),
+    }
     words = Say(
         "Several piles at {place} are out since {time}. We know and work on it; nothing more is "
         "needed from you. You pay only for what was delivered.",
@@ -164,25 +174,80 @@ def _broadcast(work: UnitOfWork, outage: Outage, pile_ids: Sequence[str]) -> Non
     )
     for rider_id in sorted(each for each in riders if each is not None):
         tell_rider(work, rider_id, words, key=f"outage:{outage.id}:rider:{rider_id}")
-    outage.told += len(riders)
+    told = [each for each in riders if each is not None]
+    outage.told += len(told)
+    _note_told(work, outage, told)
+
+
+def _note_told(work: UnitOfWork, outage: Outage, rider_ids: Iterable[int]) -> None:
+    """Remember who was told, for whoever tells them that it is over."""
+    rows = [
+        {"outage_id": outage.id, "rider_id": each, "at": work.now} for each in sorted(rider_ids)
+    ]
+    if rows:
+        work.session.execute(insert(work, OutageRider).on_conflict_do_nothing(), rows)
+
+
+def _told(work: UnitOfWork, outage: Outage) -> Sequence[int]:
+    rows = select(OutageRider.rider_id).where(OutageRider.outage_id == outage.id)
+    return work.session.scalars(rows.order_by(OutageRider.rider_id)).all()
 
 
 def over(work: UnitOfWork, pile_id: str) -> None:
-    """A pile is back: an outage of which no pile is down any more has ended."""
-    running = select(Outage).where(Outage.open_key.is_not(None)).with_for_update()
-    for outage in work.session.scalars(running):
-        if pile_id not in outage.piles:
-            continue
-        down = select(func.count()).where(
-            Pile.id.in_(outage.piles), Pile.online.is_(False), Pile.id != pile_id
-        )
-        if work.session.scalar(down):
-            continue
-        outage.open_key, outage.ended_at = None, work.now
-        if outage.case_id is not None:
-            case = work.session.get_one(Case, outage.case_id)
-            case.open_key = None  # the next one is another
-            cases.entry(work, case, "note", "All its piles are back in contact")
+    """A pile is back: when no pile of its outage is down any more, it ends if that lasts."""
+    running = select(Outage.id, Outage.piles).where(Outage.open_key.is_not(None))
+    for outage_id, piles in work.session.execute(running).all():
+        if pile_id in piles and not _still_down(work, piles):
+            _end_soon(work, outage_id)
+
+
+def _end_soon(work: UnitOfWork, outage_id: int) -> None:
+    """Set the timer of the end, unless it runs: what piles say later does not put it off."""
+    source_id = f"outage:{outage_id}"
+    runs = select(Inbox.id).where(
+        Inbox.source == "timer", Inbox.source_id == source_id, Inbox.state == "open"
+    )
+    if work.session.scalars(runs).first() is None:
+        inbox.put(
+            work, source="timer", source_id=source_id, stream=source_id, kind="outage.timer",
+            body={"outage_id": outage_id, "since": work.now.isoformat()},
+            available_at=work.now + SETTLE, coalesce=True,
+        )  # fmt: skip
+
+
+def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind "outage.timer": the piles have stayed; whoever was told of it hears the end."""
+    outage = work.session.get_one(Outage, int(body["outage_id"]), with_for_update=True)
+    if outage.open_key is None or _still_down(work, outage.piles):
+        return  # over already, or one of them has gone again: its return asks anew
+    outage.open_key, outage.ended_at = None, datetime.fromisoformat(body["since"])
+    values: dict[str, Value] = {
+        "place": _said(work, outage), "time": _moment(work, outage, outage.ended_at),
+    }  # fmt: skip
+    words = Say("The outage at {place} is over: the piles work again since {time}.", values)
+    told = _told(work, outage)
+    for rider_id in told:
+        tell_rider(work, rider_id, words, key=f"outage:{outage.id}:over:{rider_id}")
+    if outage.case_id is not None:
+        case = work.session.get_one(Case, outage.case_id)
+        case.open_key = None  # the next one is another
+        cases.entry(
+            work, case, "told",
+            f"All its piles work again; {len(told)} riders were told. Note its cause and solve it.",
+        )  # fmt: skip
+        touched(work, f"case:{case.id}")
+
+
+def _still_down(work: UnitOfWork, pile_ids: Sequence[str]) -> bool:
+    """Whether a pile of these is silent, or broken at every socket; one that staff took out of
+    service keeps no outage running."""
+    work.session.flush()
+    works = select(Evse.id).where(Evse.pile_id == Pile.id, Evse.status != "Faulted").exists()
+    has = select(Evse.id).where(Evse.pile_id == Pile.id).exists()
+    down = select(Pile.id).where(
+        Pile.id.in_(pile_ids), Pile.in_service, ~Pile.online | (has & ~works)
+    )
+    return work.session.scalars(down.limit(1)).first() is not None
 
 
 def place_of(work: UnitOfWork, outage: Outage) -> str:
@@ -202,7 +267,7 @@ def _station(work: UnitOfWork, outage: Outage) -> Station | None:
     return work.session.get(Station, int(outage.scope.removeprefix("station:")))
 
 
-def _moment(work: UnitOfWork, outage: Outage) -> Moment:
+def _moment(work: UnitOfWork, outage: Outage, at: datetime) -> Moment:
     station = (
         _station(work, outage)
         or work.session.scalars(
@@ -211,7 +276,7 @@ def _moment(work: UnitOfWork, outage: Outage) -> Moment:
             .where(Pile.id.in_(outage.piles))
         ).first()
     )
-    return Moment(outage.at, station.tz if station else "UTC")
+    return Moment(at, station.tz if station else "UTC")
 
 
 def _numbers(work: UnitOfWork, pile_ids: Sequence[str]) -> list[str]:

@@ -43,6 +43,7 @@ class StatusFact(TypedDict):
     evse_number: int
     status: str  # OCPP ConnectorStatus: Available, Occupied, Reserved, Unavailable, Faulted
     at: str
+    code: NotRequired[str]  # of a fault: the pile's own
 
 
 class PresenceFact(TypedDict):

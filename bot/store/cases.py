@@ -198,6 +198,16 @@ class Outage(Base):
     told: Mapped[int] = mapped_column(default=0)  # how many riders were
 
 
+class OutageRider(Base):
+    """A rider who was told of an outage, and is told once that it is over."""
+
+    __tablename__ = "outage_rider"
+
+    outage_id: Mapped[int] = mapped_column(ForeignKey("outage.id"), primary_key=True)
+    rider_id: Mapped[int] = mapped_column(ForeignKey("rider.id"), primary_key=True)
+    at: Mapped[datetime]
+
+
 class PartnerKey(Base):
     """A partner's key for the case API; only its hash is kept. `scopes` of cases:write, cases:read.
 

@@ -11,6 +11,7 @@ from bot.store.cases import (
     ClockEvent,
     ClockPolicy,
     Outage,
+    OutageRider,
     PartnerKey,
 )
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry, Refund, Series
@@ -69,7 +70,8 @@ __all__ = [
     "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry",
     "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart", "LedgerEntry",
     "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage",
-    "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse",
+    "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer",
+    "PlanUse",
     "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
     "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series",
     "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",

@@ -6,7 +6,8 @@
     POST /piles/P001023/evses/2/unplug
     POST /piles/P001023/evses/2/stop         the stop button on the pile
     POST /piles/P001023/evses/2/fault        {"kind": "GroundFault" | "EmergencyStop" |
-                                              "ConnectorLock" | "OverTemp" | "NoEnergy"}
+                                              "ConnectorLock" | "OverTemp" | "NoEnergy",
+                                              "code": the maker's own, optional}
     POST /piles/P001023/evses/2/clear        every fault is repaired
     POST /piles/P001023/offline              {"how": "cut" | "silent"}, cut when not said
     POST /piles/P001023/online
@@ -148,7 +149,7 @@ def _at_evse(line: Line, number: str, what: str, body: Payload) -> None:
         case "fault":
             if body.get("kind") not in FAULTS:
                 raise RequestError(400, f"kind is one of {', '.join(sorted(FAULTS))}")
-            evse.break_down(now(), body["kind"])
+            evse.break_down(now(), body["kind"], str(body.get("code", "")))
         case "clear":
             evse.repair(now())
         case _:

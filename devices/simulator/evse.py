@@ -71,6 +71,7 @@ class Evse:
     vehicle: Vehicle | None = None
     transaction: Transaction | None = None
     faults: list[str] = field(default_factory=list)
+    codes: dict[str, str] = field(default_factory=dict)  # fault -> the maker's own code
     operative: bool = True
     reservation: Payload | None = None  # {"id", "id_token", "until"}
     limit_w: float | None = None
@@ -106,11 +107,13 @@ class Evse:
         if self.transaction is not None:
             self.end(now, "StopAuthorized", "Local")
 
-    def break_down(self, now: datetime, kind: str) -> None:
-        """Something breaks: one of FAULTS."""
+    def break_down(self, now: datetime, kind: str, code: str = "") -> None:
+        """Something breaks: one of FAULTS; `code` is the maker's own, where it has one."""
         if kind in self.faults:
             return
         self.faults.append(kind)
+        if code:
+            self.codes[kind] = code[:50]
         self._alarm(now, kind, cleared=False)
         if self.transaction is not None and kind in _ENDS_WITH:
             self.end(now, "AbnormalCondition", _ENDS_WITH[kind])
@@ -121,6 +124,7 @@ class Evse:
         broken, self.faults = self.faults, []
         for kind in broken:
             self._alarm(now, kind, cleared=True)
+        self.codes.clear()
         self.tell_status(now)
 
     # -- what the CSMS orders
@@ -246,6 +250,8 @@ class Evse:
             "evseId": self.spec.number,
             "connectorId": 1,
         }
+        if self.status == "Faulted" and (own := next(iter(self.codes.values()), "")):
+            status["customData"] = {"vendorId": "pilebot", "vendorErrorCode": own}
         self.tell("StatusNotification", status)
 
     def _change(self, now: datetime, charging_state: str, trigger: str) -> None:
@@ -332,7 +338,7 @@ class Evse:
                 "evse": {"id": self.spec.number, "connectorId": 1},
             },
             "variable": {"name": variable},
-            "techCode": code,
+            "techCode": self.codes.get(kind, code),
             "cleared": cleared,
         }
         if self.transaction is not None:
@@ -348,6 +354,7 @@ class Evse:
             "vehicle": asdict(self.vehicle) if self.vehicle else None,
             "transaction": asdict(self.transaction) if self.transaction else None,
             "faults": self.faults,
+            "codes": self.codes,
             "operative": self.operative,
             "reservation": self.reservation,
             "limit_w": self.limit_w,
@@ -359,6 +366,7 @@ class Evse:
         self.vehicle = Vehicle(**state["vehicle"]) if state["vehicle"] else None
         self.transaction = Transaction(**state["transaction"]) if state["transaction"] else None
         self.faults = state["faults"]
+        self.codes = state.get("codes", {})
         self.operative = state["operative"]
         self.reservation = state["reservation"]
         self.limit_w = state["limit_w"]

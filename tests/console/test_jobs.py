@@ -64,8 +64,9 @@ def test_a_fault_that_stays_is_offered_taken_and_repaired_in_the_chat(
     greeted(world, OTTO)
     faulted(world)
     world.bot_says(
-        OTTO, "Job 1: Repair at 1023-27, Kamppi", "Fault code: Faulted", "google.com/maps"
-    )
+        OTTO, "Job 1: Repair at 1023-27, Kamppi", "Fault code: Faulted: out of order",
+        "google.com/maps",
+    )  # fmt: skip
     assert clock(world, "fault_response").state == "running"
     world.rider_taps(OTTO, "Accept")
     world.bot_says(OTTO, "Job 1 is yours")
@@ -95,6 +96,35 @@ def test_a_fault_that_stays_is_offered_taken_and_repaired_in_the_chat(
     assert (found.state, found.fix, found.arrived_m) == ("done", "New contactor 63 A", 111)
     with world.store.read() as work:
         assert work.session.scalars(select(Case)).one().status == "done"
+
+
+def test_the_piles_own_code_reaches_job_chat_and_pages_whenever_it_comes(
+    world: World, desk: Desk, otto: Agent
+) -> None:
+    greeted(world, OTTO)
+    with world.store.begin() as work:
+        work.session.get_one(Pile, "P001023").model = "Katu 2×22"
+    faulted(world)
+    world.bot_says(OTTO, "Faulted: out of order")
+    world.pile("1023").says(
+        "StatusNotification", timestamp=world.now.isoformat(), connectorStatus="Faulted",
+        evseId=2, connectorId=1, customData={"vendorId": "x", "vendorErrorCode": "E21"},
+    )  # fmt: skip
+    world.pile("1023").status(2, "Available")
+    alarm = {
+        "eventId": 1, "timestamp": world.now.isoformat(), "trigger": "Alerting",
+        "actualValue": "true", "eventNotificationType": "HardWiredMonitor", "techCode": "E21",
+        "component": {"name": "Connector", "evse": {"id": 2}}, "variable": {"name": "Problem"},
+    }  # fmt: skip
+    world.pile("1023").says(
+        "NotifyEvent", generatedAt=world.now.isoformat(), seqNo=0, eventData=[alarm]
+    )
+    world.clock_passes(61)
+    assert job(world).fault_code == "E21"
+    world.rider_taps(OTTO, "Accept")
+    world.bot_says(OTTO, "Job 1 is yours", "E21: one phase is missing")
+    for path in ("/jobs", "/jobs/1", "/piles/P001023"):
+        assert "E21: one phase is missing" in desk.agent("manager").get(path).text
 
 
 def test_who_does_not_answer_is_followed_by_the_next_and_one_gets_it(

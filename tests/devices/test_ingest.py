@@ -303,6 +303,13 @@ def test_an_alarm_is_told_and_marks_the_evse_until_it_is_cleared(gate: Gate) -> 
     assert world.evse(gate.store).fault_code is None
 
 
+def test_the_makers_own_code_stands_beside_the_status(gate: Gate) -> None:
+    own = {"customData": {"vendorId": "pilebot", "vendorErrorCode": "E14"}}
+    gate.hears(gate.call("StatusNotification", {**status("Faulted"), **own}))
+    assert world.evse(gate.store).fault_code == "E14"
+    assert world.told(gate.store, "pile.status")[0]["code"] == "E14"
+
+
 def test_an_alarm_outlives_the_cable(gate: Gate) -> None:
     gate.hears(gate.call("StatusNotification", status("Occupied")))
     gate.hears(gate.call("NotifyEvent", alarm()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,7 +58,10 @@ class Office(World):
         self.rider(1)
 
     def drain(self) -> None:
-        routes = {"case.timer": case_timers.on_timer, "clock.timer": clock_breach.on_timer}
+        routes = {
+            "case.timer": case_timers.on_timer, "clock.timer": clock_breach.on_timer,
+            "outage.timer": outages.on_timer,
+        }  # fmt: skip
         while True:
             with self.work() as work:
                 due = select(Inbox).where(
@@ -439,11 +442,31 @@ def test_an_outage_is_one_case_and_one_line_to_each_rider(office: Office) -> Non
         pages = select(func.count()).where(Outbox.kind == "page")
         assert work.session.scalar(pages) == 0  # nobody is set to be paged
     assert len([text for text in office.said() if "Several piles" in text]) == 1
+    back(office, 0, 1, 2, 3)
+    office.passes(60)
+    fail(office, 3)  # it came for a minute only
+    office.passes(61)
+    assert ended(office) is None
+    back(office, 3)
+    since = office.now
+    office.passes(119)
+    assert ended(office) is None
+    office.passes(1)
+    assert ended(office) == since
     with office.work() as work:
-        for number in range(4):
+        outages.over(work, "P002001")  # more news of it
+    office.passes(200)
+    assert len([text for text in office.said() if "outage at" in text]) == 1
+
+
+def back(office: Office, *numbers: int) -> None:
+    for number in numbers:
+        with office.work() as work:
             pile = work.session.get_one(Pile, f"P00200{number}")
             pile.online = True
-            work.session.flush()
             outages.over(work, pile.id)
+
+
+def ended(office: Office) -> datetime | None:
     with office.store.read() as work:
-        assert work.session.scalars(select(Outage.ended_at)).one() is not None
+        return work.session.scalars(select(Outage.ended_at)).one()

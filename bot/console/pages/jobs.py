@@ -14,7 +14,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.uploads import IMAGES, NotAPicture, kept_photo
 from bot.domain.jobs import KINDS, LIVE, STATES
-from bot.services import jobs
+from bot.services import fault_words, jobs
 from bot.services.audit import Actor
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
@@ -210,6 +210,7 @@ def _row(work: UnitOfWork, job: Job) -> dict[str, Any]:
     return {
         "job": job, "pile": pile, "station": pile.station, "kind": KINDS[job.kind],
         "who": staff.name if staff else "",
+        "fault": fault_words.in_english(pile.model, job.fault_code),
     }  # fmt: skip
 
 
