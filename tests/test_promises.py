@@ -78,11 +78,11 @@ def test_every_sentence_is_translated_with_its_placeholders(locale: str) -> None
     assert set(known) <= {sentence for _, sentence in sentences()}, "run `./run texts`"
 
 
-def test_the_migrations_make_the_tables_of_the_code(database_url: str) -> None:
+def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    engine = make_engine(database_url)
+    engine = make_engine(empty_database_url)
     migrations.upgrade(engine)
     migrations.upgrade(engine)  # again is harmless
     with engine.connect() as connection:

@@ -23,7 +23,6 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 import app
-import migrations
 from bot.demo.photos import Style, sticker_photo
 from bot.demo.stripe_standin import create_app as stripe_app
 from bot.demo.twilio_standin.app import create_app as twilio_app
@@ -44,6 +43,7 @@ from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
 from devices.commands import Commands, Publishing
 from devices.ingest import Ingest, Message
 from devices.presence import Presence
+from tests.databases import with_tables
 
 ACCOUNT, TOKEN = "AC" + "a1" * 16, "7f" * 16
 SENDER = "whatsapp:+14155238886"
@@ -431,8 +431,7 @@ def open_world(tmp_path: Path, database_url: str | None = None, **changed: Any) 
     with ExitStack() as stack:
         engine = make_engine(database_url or f"sqlite:///{tmp_path / 'world.db'}")
         stack.callback(engine.dispose)
-        migrations.upgrade(engine)
-        store = Store(engine)
+        store = Store(with_tables(engine))
         late = Flask("late")  # its real self needs its own address first
         port = stack.enter_context(served(late))
         public = f"http://127.0.0.1:{port}"

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from bot.store.database import make_engine
-from bot.store.tables import Base
 from tests.bookings.world import World
 from tests.databases import *  # noqa: F403  the fixtures named in its __all__
+from tests.databases import with_tables
 
 
 @pytest.fixture
 def world(sqlite_url: str) -> Iterator[World]:
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(sqlite_url))
     yield World(engine)
     engine.dispose()

@@ -13,9 +13,9 @@ from bot.dialog.booking_kinds import Said
 from bot.replies import Choose, Moment, Say
 from bot.store.database import Store, make_engine
 from bot.store.stations import Station
-from bot.store.tables import Base
 from handlers.book_pile import slot_of, unclear_start
 from tests.bookings.world import MIN, World
+from tests.databases import with_tables
 
 HELSINKI = "Europe/Helsinki"
 
@@ -111,8 +111,7 @@ def test_a_clock_that_is_set_back_and_forth_takes_no_fee_early(world: World) -> 
 def test_a_restart_at_any_minute_keeps_the_countdown(tmp_path: Path) -> None:
     """Everything that is to come is in the database: each minute another process takes over."""
     url = f"sqlite:///{tmp_path / 'r.db'}"
-    engine = make_engine(url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(url))
     world = World(engine)
     world.rider()
     booking = world.booked(world.now + timedelta(minutes=31))

@@ -12,8 +12,8 @@ from bot.services import payment_results, payments
 from bot.services.payment_results import Service
 from bot.store.charging import Hold
 from bot.store.database import make_engine
-from bot.store.tables import Base
 from tests.charging.world import SETTINGS, World
+from tests.databases import with_tables
 
 
 @pytest.fixture
@@ -22,8 +22,7 @@ def world(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> World:
         """A booking would take note."""
 
     monkeypatch.setitem(payment_results.SERVICES, "booking", Service(nothing))
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(sqlite_url))
     world = World(engine)
     world.rider()
     world.rider(2)

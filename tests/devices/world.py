@@ -25,8 +25,8 @@ from bot.store.database import Store, make_engine, utc_now
 from bot.store.devices import Command
 from bot.store.queues import Inbox
 from bot.store.stations import Evse, Pile, Station, Tariff
-from bot.store.tables import Base
 from devices.broker import CSMS_USER, broker_command, wait_ready
+from tests.databases import with_tables
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of piles"  # one for all: hashing 200 of them is not what we test
@@ -141,8 +141,7 @@ def settings_for(mqtt_url: str, database_url: str, **changes: Any) -> Settings:
 
 def make_store(folder: Path, pile_ids: Sequence[str], *, evses: int = 2) -> Store:
     """A SQLite database with one station and these piles, none of them heard yet."""
-    engine = make_engine(f"sqlite:///{folder / 'test.db'}")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{folder / 'test.db'}"))
     return furnish(Store(engine), pile_ids, evses=evses)
 
 

@@ -14,10 +14,10 @@ from bot.replies import Choose, Reply, Say
 from bot.settings import Settings
 from bot.store.database import Store, make_engine
 from bot.store.riders import Conversation, Rider
-from bot.store.tables import Base
 from bot.understanding import Understanding
 from handlers.affirm import fine
 from handlers.safety_emergency import danger
+from tests.databases import with_tables
 
 ENGINE = Engine(
     {"safety_emergency": describe("safety_emergency", danger), "deny": describe("deny", fine)}
@@ -26,8 +26,7 @@ ENGINE = Engine(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    engine = make_engine(f"sqlite:///{tmp_path / 'danger.db'}")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path / 'danger.db'}"))
     store = Store(engine)
     with store.begin() as work:
         work.session.add(Rider(id=1, created_at=work.now))

@@ -20,8 +20,8 @@ from bot.replies import Choose, Option, Replies, Reply, Say
 from bot.settings import Settings
 from bot.store.database import Store, make_engine
 from bot.store.riders import Conversation, Rider
-from bot.store.tables import Base
 from bot.understanding import Entity, Understanding
+from tests.databases import with_tables
 
 
 class Number:
@@ -162,8 +162,7 @@ class Cafe:
 
 @pytest.fixture
 def cafe(tmp_path: Path) -> Iterator[Cafe]:
-    engine = make_engine(f"sqlite:///{tmp_path}/cafe.db")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path}/cafe.db"))
     store = Store(engine)
     cafe = Cafe(store)
     store.clock = lambda: cafe.now

@@ -31,15 +31,14 @@ from bot.store.invoices import Invoice, InvoicedOrder, LegalEntity, ReceiptWatch
 from bot.store.riders import Rider
 from bot.store.staff import Staff
 from bot.store.stations import Pile, Station
-from bot.store.tables import Base
 from tests.charging.world import SETTINGS, World
+from tests.databases import with_tables
 from tests.wallet.world import fill, give_card
 
 
 @pytest.fixture
 def world(tmp_path: Any) -> World:
-    engine = make_engine(f"sqlite:///{tmp_path / 'invoices.db'}")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path / 'invoices.db'}"))
     return World(engine)
 
 

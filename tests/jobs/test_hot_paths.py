@@ -17,16 +17,15 @@ from bot.store import inbox, outbox
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.devices import PileEvent
 from bot.store.queues import Inbox, Outbox
-from bot.store.tables import Base
 from bot.web.health import Figures
+from tests.databases import with_tables
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    engine = make_engine(f"sqlite:///{tmp_path}/rows.db")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path}/rows.db"))
     yield Store(engine, clock=lambda: NOW)
     engine.dispose()
 

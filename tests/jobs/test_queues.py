@@ -20,7 +20,7 @@ from bot.jobs.relay import PATIENCE, relay
 from bot.store import inbox, outbox
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.queues import Inbox, Outbox
-from bot.store.tables import Base
+from tests.databases import with_tables
 
 
 @dataclass
@@ -59,8 +59,7 @@ class Office:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    engine = make_engine(f"sqlite:///{tmp_path}/office.db")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path}/office.db"))
     office = Office(Store(engine))
     office.store.clock = lambda: office.now
     yield office

@@ -28,8 +28,8 @@ from bot.services.riders import note_inbound, rider_for
 from bot.settings import Settings
 from bot.store.database import Store, make_engine
 from bot.store.riders import Conversation, Message
-from bot.store.tables import Base
 from bot.web import media, whatsapp_webhook
+from tests.databases import with_tables
 
 ACCOUNT = "AC" + "a1" * 16
 TOKEN = "7f" * 16
@@ -73,8 +73,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    engine = make_engine(f"sqlite:///{tmp_path / 'bot.sqlite'}")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path / 'bot.sqlite'}"))
     yield Store(engine, clock=clock)
     engine.dispose()
 

@@ -32,9 +32,8 @@ from bot.store.database import Store, make_engine, utc_now
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile, Station, Tariff
-from bot.store.tables import Base
 from bot.web import site, stripe_webhook
-from tests.databases import postgres_server, postgres_url, sqlite_url
+from tests.databases import postgres_server, postgres_url, sqlite_url, with_tables
 
 __all__ = ["postgres_server", "postgres_url", "sqlite_url"]  # fixtures, found by their names
 
@@ -283,7 +282,7 @@ def serve_late() -> Iterator[tuple[str, Callable[[Flask], None]]]:
 
 def fill(store: Store) -> None:
     """One pile with one EVSE."""
-    Base.metadata.create_all(store.engine)
+    with_tables(store.engine)
     with store.begin() as work:
         station = Station(
             name="Kamppi", address="Urho Kekkosen katu 1", lat=60.169, lng=24.933,

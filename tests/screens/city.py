@@ -15,9 +15,9 @@ from bot.domain.codes import evse_code, pile_id
 from bot.settings import Settings, read
 from bot.store.database import Store, make_engine
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
-from bot.store.tables import Base
 from bot.web import media, site
 from bot.web.headers import add_headers
+from tests.databases import with_tables
 
 NOW = datetime(2026, 11, 20, 12, 2, tzinfo=UTC)  # 14:02 in Helsinki
 PHONE = "+358401234567"
@@ -67,8 +67,7 @@ TARIFF: dict[str, Any] = {
 
 def make_store(url: str, clock: Callable[[], datetime]) -> Store:
     """A database with one station: pile 1023 with two sockets, heard a moment ago."""
-    engine = make_engine(url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(url))
     store = Store(engine, clock=clock)
     with store.begin() as work:
         tariff = Tariff(name="AC", currency="EUR")

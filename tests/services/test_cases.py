@@ -34,8 +34,8 @@ from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile, Station
-from bot.store.tables import Base
 from tests.charging.world import PILE, SETTINGS, World
+from tests.databases import with_tables
 from tests.offers import add_template
 
 TEO, ANNA, CHEF = (Actor(1, "technician", "Teo"), Actor(2, "agent", "Anna"),
@@ -116,8 +116,7 @@ class Office(World):
 
 @pytest.fixture
 def office(sqlite_url: str) -> Iterator[Office]:
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(sqlite_url))
     yield Office(engine)
     engine.dispose()
 

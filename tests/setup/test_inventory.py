@@ -17,7 +17,8 @@ from bot.gateways import broker_passwords as broker_passwords_cli
 from bot.services.inventory import InventoryError, broker_passwords, take_in
 from bot.settings import FIELDS
 from bot.store.database import Store, make_engine
-from bot.store.tables import Base, Evse, Pile, Station, TariffVersion
+from bot.store.tables import Evse, Pile, Station, TariffVersion
+from tests.databases import with_tables
 
 DOCUMENT: dict[str, Any] = {
     "tariffs": [
@@ -53,8 +54,7 @@ DOCUMENT: dict[str, Any] = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    engine = make_engine(f"sqlite:///{tmp_path / 'inventory.db'}")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path / 'inventory.db'}"))
     yield Store(engine)
     engine.dispose()
 

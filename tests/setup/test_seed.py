@@ -21,7 +21,6 @@ from bot.services import passwords
 from bot.store.database import Store, make_engine, utc_now
 from bot.store.tables import (
     Audit,
-    Base,
     Conversation,
     Evse,
     Pile,
@@ -31,14 +30,14 @@ from bot.store.tables import (
     Tariff,
     TariffVersion,
 )
+from tests.databases import with_tables
 
 KEY = "k" * 32
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    engine = make_engine(f"sqlite:///{tmp_path / 'city.db'}")
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(f"sqlite:///{tmp_path / 'city.db'}"))
     yield Store(engine)
     engine.dispose()
 
@@ -144,6 +143,7 @@ def test_a_process_knows_every_table_whatever_it_imports() -> None:
     program = """
 import bot.services.inventory
 from bot.store.base import Base
+from tests.databases import with_tables
 Base.metadata.sorted_tables
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)

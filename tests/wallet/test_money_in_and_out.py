@@ -16,9 +16,9 @@ from bot.services.wallet import Balance
 from bot.store.charging import Hold, Refund
 from bot.store.database import make_engine
 from bot.store.riders import Rider
-from bot.store.tables import Base
 from bot.store.wallet import AutoTopUp, TopUp
 from tests.charging.world import SETTINGS, World
+from tests.databases import with_tables
 from tests.wallet.test_charges import charge
 from tests.wallet.world import (
     answers,
@@ -37,9 +37,7 @@ BONUS = replace(SETTINGS, top_up_bonuses="EUR:50:5,EUR:100:20")
 @pytest.fixture
 def engine(sqlite_url: str) -> Engine:
     """One database is enough where no race is meant."""
-    made = make_engine(sqlite_url)
-    Base.metadata.create_all(made)
-    return made
+    return with_tables(make_engine(sqlite_url))
 
 
 @pytest.fixture

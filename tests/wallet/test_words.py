@@ -12,9 +12,9 @@ from bot.errors import Refused
 from bot.services import family
 from bot.store.database import make_engine
 from bot.store.riders import Rider, RiderAddress
-from bot.store.tables import Base
 from bot.store.wallet import WalletMember
 from tests.charging.world import World
+from tests.databases import with_tables
 from tests.wallet.world import eur, fill
 
 DIALOG = Dialog(collect(handlers))
@@ -48,9 +48,7 @@ def test_commands_in_six_languages(text: str, intent: str | None) -> None:
 
 @pytest.fixture
 def engine(sqlite_url: str) -> Engine:
-    made = make_engine(sqlite_url)
-    Base.metadata.create_all(made)
-    return made
+    return with_tables(make_engine(sqlite_url))
 
 
 def test_only_the_invited_number_joins_and_nobody_is_in_two_families(engine: Engine) -> None:
