@@ -79,14 +79,7 @@ def forwards(world: World, who: str) -> None:
 @step(r"(rider|other) taps first (.+)")
 def taps_first(world: World, who: str, words: str) -> None:
     """The newest button that begins with these words."""
-    titles = [
-        option["title"]
-        for message in reversed(world.phone(phone_of(who)))
-        for option in message.get("options", ())
-        if option["title"].startswith(words)
-    ]
-    assert titles, world.transcript(phone_of(who))
-    world.rider_taps(phone_of(who), titles[0])
+    world.rider_taps_first(phone_of(who), words)
 
 
 @step(r"(rider|other) taps (.+)")

@@ -38,6 +38,7 @@ from bot.settings import Settings
 from bot.store import inbox, outbox
 from bot.store.charging import Hold
 from bot.store.database import Store, make_engine
+from bot.store.riders import Message as Line
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffVersion
 from devices.commands import Commands, Publishing
@@ -198,17 +199,37 @@ class World:
         )
 
     def rider_taps(self, phone: str, title: str) -> None:
-        """Tap the newest button or row with this title; waits for it to arrive."""
+        """Tap the newest button or row with this title, as soon as it is on the phone."""
+        self._tap(phone, title, lambda shown: shown == title)
 
-        def newest() -> dict[str, Any] | None:
+    def rider_taps_first(self, phone: str, words: str) -> None:
+        """Tap the newest button or row that begins with these words."""
+        self._tap(phone, words, lambda shown: shown.startswith(words))
+
+    def _tap(self, phone: str, what: str, fits: Callable[[str], bool]) -> None:
+        def find() -> Mapping[str, str] | None:
             for message in reversed(self.phone(phone)):
                 for option in message.get("options", ()):
-                    if option["title"] == title:
-                        return {"payload": option["id"], "title": title}
+                    if fits(option["title"]):
+                        return dict(option)
             return None
 
-        tap = self.until(newest, f"no button {title!r} on {phone}:", phone)
-        self._from_phone(phone, json=tap)
+        self._all_shown()
+        option = self.until(find, f"no button {what!r} on {phone}", phone)
+        self._from_phone(phone, json={"payload": option["id"], "title": option["title"]})
+
+    def _all_shown(self) -> None:
+        """Wait until phones show what was sent: Twilio takes a message before it carries it."""
+        on_its_way = select(Line.id).where(
+            Line.author != "rider", Line.provider_id.is_not(None),
+            Line.status.in_(("queued", "accepted", "sending")),
+        )  # fmt: skip
+
+        def arrived() -> bool:
+            with self.store.read() as work:
+                return work.session.scalars(on_its_way).first() is None
+
+        self.until(arrived, "a message never came to a phone")
 
     def _from_phone(self, phone: str, **request: Any) -> None:
         url = f"{self.twilio_url}/demo/phones/{phone}/messages"
@@ -251,7 +272,7 @@ class World:
 
     def bot_is_silent(self, phone: str) -> None:
         """Nothing unread is on the phone."""
-        self.settle()
+        self._all_shown()
         unread = [_shown(message) for message in self.bot_said(phone)]
         assert not unread, f"the bot said {unread}"
 
