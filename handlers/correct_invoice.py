@@ -12,7 +12,7 @@ from bot.dialog.turn import Turn
 from bot.domain.invoices import load_paper
 from bot.errors import Refused
 from bot.replies import Choose, InvoicePaper, Option, Replies, Say
-from bot.services import invoices
+from bot.services import credit_notes, invoices
 from bot.store.invoices import Invoice
 
 
@@ -70,7 +70,7 @@ def confirm(turn: Turn, slots: Mapping[str, Any]) -> Replies:
 
 def _mine(turn: Turn, slots: Mapping[str, Any]) -> Invoice:
     found = invoices.own(turn.work, turn.rider.id, int(slots["invoice"]))
-    if found is None or found.kind != "invoice" or invoices.is_credited(turn.work, found):
+    if found is None or found.kind != "invoice" or credit_notes.is_credited(turn.work, found):
         raise Refused("That invoice was credited already. Write MY INVOICES to see them all.")
     return found
 
@@ -92,7 +92,7 @@ class Correct:
 def correct(turn: Turn, want: Correct) -> Replies:
     """The yes: a credit note and a new invoice, both in the chat."""
     buyer.keep(turn, who=want.who, name=want.name, number=want.number, address=want.address)
-    made = invoices.correct(
+    made = credit_notes.correct(
         turn.work, turn.settings, turn.rider, int(want.invoice), key=f"{turn.heard.key}:correct"
     )
     return [InvoicePaper(each.id) for each in made]

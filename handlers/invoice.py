@@ -13,8 +13,8 @@ from bot.dialog.turn import Turn
 from bot.domain.money import Money
 from bot.errors import Refused
 from bot.replies import Amount, Choose, InvoicePaper, Moment, Option, Replies, Say, Value
-from bot.services import invoices
-from bot.services.invoices import Billable
+from bot.services import billables, invoices
+from bot.services.billables import Billable
 from bot.services.offers import stack
 
 SHOWN: Final = 7  # of ten rows: three are for all of them, last month and those chosen
@@ -54,7 +54,7 @@ def _numbers(raw: str) -> list[int]:
 
 def ask_which(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """The charges that are on no invoice; each tap adds one, "done" goes on."""
-    found = invoices.billable(turn.work, turn.settings, turn.rider.id)
+    found = billables.billable(turn.work, turn.settings, turn.rider.id)
     if not found:
         raise Refused(
             "There is no paid charge that is not on an invoice yet. Write MY INVOICES to see those "
@@ -64,7 +64,7 @@ def ask_which(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     chosen = [each for each in _numbers(turn.value("chosen") or "") if _named(found, each)]
     if chosen:
         return _more(found, chosen)
-    month = invoices.last_month(turn.work, found)
+    month = billables.last_month(turn.work, found)
     options = [_row(each, [_id(each)]) for each in found[:SHOWN]]
     if month:
         options.append(_many(MONTH, Say("All of last month"), month))
@@ -134,10 +134,10 @@ def _total(members: Sequence[Billable]) -> Say:
 def _chosen(turn: Turn, raw: str) -> list[Billable]:
     """The charges named, those of them that still can be invoiced."""
     if raw in (ALL, MONTH):
-        found = invoices.billable(turn.work, turn.settings, turn.rider.id)
-        return invoices.last_month(turn.work, found) if raw == MONTH else found
+        found = billables.billable(turn.work, turn.settings, turn.rider.id)
+        return billables.last_month(turn.work, found) if raw == MONTH else found
     subjects = [f"session:{each}" for each in _numbers(raw)]
-    return invoices.billable(turn.work, turn.settings, turn.rider.id, subjects=subjects)
+    return billables.billable(turn.work, turn.settings, turn.rider.id, subjects=subjects)
 
 
 # --- yes
@@ -148,7 +148,7 @@ def confirm(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     orders = _chosen(turn, slots["orders"])
     if not orders:
         raise Refused("These charges are on an invoice already. Write MY INVOICES to get it again.")
-    groups = invoices.groups(orders)
+    groups = billables.groups(orders)
     documents = [
         Say(
             "{seller}: {total} (charges: {number})",

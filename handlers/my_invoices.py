@@ -6,7 +6,7 @@ from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.domain.money import Money
 from bot.replies import Choose, InvoicePaper, Moment, Option, Replies, Say, Value
-from bot.services import invoices
+from bot.services import credit_notes, invoices
 from bot.store.invoices import Invoice
 
 
@@ -60,6 +60,6 @@ def _one(turn: Turn, found: Invoice) -> Replies:
         },
     )
     options = [Option(f"my_invoices?invoice={found.id}&again=1", Say("Send it again"))]
-    if found.kind == "invoice" and not invoices.is_credited(turn.work, found):
+    if found.kind == "invoice" and not credit_notes.is_credited(turn.work, found):
         options.append(Option(f"correct_invoice?invoice={found.id}", Say("Something is wrong")))
     return Choose(text, options)

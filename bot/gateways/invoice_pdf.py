@@ -9,7 +9,7 @@ from typing import Final
 from bot.domain.invoices import Entry, Paper, Party
 from bot.domain.money import Money
 from bot.gateways.pdf_page import GREEN, GREY, INK, MARGIN, RULE, WIDTH, Page, Translate
-from bot.replies import Amount, Moment, Say
+from bot.replies import Amount, Moment, Say, Value
 
 _COLUMNS: Final = (74.0, 28.0, 22.0, 22.0, 24.0)  # of the table of orders; they fill WIDTH
 TITLES: Final = {
@@ -26,6 +26,7 @@ WHAT: Final = {
 REASONS: Final = {
     "refund": Say("Money given back"),
     "correction": Say("The invoice was made out anew"),
+    "bounced": Say("The bank did not accept the money given back"),
 }
 
 
@@ -88,18 +89,18 @@ class _Invoice(Page):
         return y
 
     def _reference(self) -> None:
-        """What a credit note takes back, and why."""
+        """What a credit note takes back, or what an invoice adds to, and why."""
         paper = self.paper
         if not paper.refers_to:
             return
-        about = Say(
-            "Credit for invoice {number} of {date}. {reason}.",
-            {
-                "number": paper.refers_to,
-                "date": self._date(datetime.fromisoformat(paper.refers_at), paper.tz),
-                "reason": REASONS[paper.reason],
-            },
-        )
+        values: dict[str, Value] = {
+            "number": paper.refers_to,
+            "date": self._date(datetime.fromisoformat(paper.refers_at), paper.tz),
+            "reason": REASONS[paper.reason],
+        }
+        about = Say("Credit for invoice {number} of {date}. {reason}.", values)
+        if paper.kind == "invoice":
+            about = Say("In addition to invoice {number} of {date}. {reason}.", values)
         top = self.pdf.get_y()
         self.pdf.set_y(self.text(MARGIN, top, self.say(about), 10, INK, width=WIDTH) + 4)
 

@@ -55,4 +55,10 @@ def summary(row: Invoice) -> Say:
     }
     if paper.kind == "credit_note":
         return Say("{title} {number} for invoice {old}\n{seller} to {buyer}: {total}", values)
+    if paper.refers_to:
+        return Say(
+            "{title} {number}, which belongs to invoice {old}: the bank did not accept the money "
+            "we gave back.\n{seller} to {buyer}: {total}",
+            values,
+        )
     return Say("{title} {number}\n{seller} to {buyer}: {total}", values)

@@ -37,7 +37,6 @@ from bot.services.audit import Actor
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.changes import touched
-from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.desk import StaffAction
 from bot.store.devices import Command
@@ -74,7 +73,7 @@ def ask(
     if not reason:
         raise NotPossible("Please say why: the reason is kept with the action.")
     if kind.name in {"refund", "waive_idle"}:
-        _lock_money(work, target)
+        refunds.lock_charge(work, target.session_id or 0)
     plan = make_plan(work, settings, actor, kind, target, deciding=True)
     waits = _check_amount(plan, amount)
     amount = plan.amount or amount
@@ -111,17 +110,6 @@ def ask(
     return action
 
 
-def _lock_money(work: UnitOfWork, target: Target) -> None:
-    """Whoever decides on the money of a charge decides alone: the charge first, then its hold, as
-    results of the provider do."""
-    session = work.session.get(ChargingSession, target.session_id or 0)
-    if session is not None:
-        charging.lock_session(work, session.id)
-    hold = refunds.hold_with_money(work, target.session_id or 0)
-    if hold is not None:
-        work.session.refresh(hold, with_for_update=True)
-
-
 def _check_amount(plan: Plan, amount: Money | None) -> bool:
     """Whether a refund needs a second person."""
     if plan.left is None or plan.limit is None:
@@ -135,6 +123,9 @@ def _check_amount(plan: Plan, amount: Money | None) -> bool:
 
 def approve(work: UnitOfWork, actor: Actor, action_id: int) -> StaffAction:
     """A second person says yes, and the money moves. Raises NotPossible: too late, or their own."""
+    asked = work.session.get(StaffAction, action_id)
+    if asked is not None and asked.session_id is not None:
+        refunds.lock_charge(work, asked.session_id)
     action = _decide(work, actor, action_id, "running")
     assert action.amount_minor is not None and action.currency is not None
     audit.record(
@@ -250,8 +241,7 @@ def _refund(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pla
 
 def _send_money(work: UnitOfWork, action: StaffAction) -> None:
     assert action.session_id is not None and action.amount_minor is not None
-    charging.lock_session(work, action.session_id)
-    hold = refunds.hold_with_money(work, action.session_id)
+    hold = refunds.lock_charge(work, action.session_id)
     assert hold is not None
     corrects = "correct" in action.body
     if corrects and not recalculation.still_due(work, action):

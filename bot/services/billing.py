@@ -275,15 +275,16 @@ def post_refunded(work: UnitOfWork, refund: Refund, account: str, *, failed: boo
         tell_invoices(work, refund)
 
 
-def tell_invoices(work: UnitOfWork, refund: Refund) -> None:
-    """Money went back: what is on an invoice needs a credit note (bot/services/invoices.py)."""
+def tell_invoices(work: UnitOfWork, refund: Refund, *, bounced: bool = False) -> None:
+    """Money went back, or (`bounced`) it did and then came back to us: what is on an invoice needs
+    a credit note, or that note has to be set right (bot/services/invoices.py)."""
     subject = work.session.get_one(Hold, refund.hold_id).subject
     on_invoice = select(InvoicedOrder.subject).where(InvoicedOrder.subject == subject)
     if work.session.scalars(on_invoice).first() is not None:
         inbox.put(
             work,
             source="refund",
-            source_id=f"invoice:{refund.id}",
+            source_id=f"invoice:{refund.id}" + (":bounced" if bounced else ""),
             stream=subject,
             kind="invoice.refunded",
             body={"refund_id": refund.id, "subject": subject},

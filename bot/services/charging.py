@@ -521,8 +521,7 @@ def _payment_event(
 
 def on_refund(work: UnitOfWork, hold: Hold, refund: Refund) -> None:
     """Money went back to the rider for good, or did not."""
-    if refund.state == "done":
-        entitlements.refunded(work, refund)
+    entitlements.refunded(work, refund)
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:

@@ -384,10 +384,16 @@ def settle(work: UnitOfWork, session_id: int, bill: Bill | None) -> None:
         work.session.flush()
 
 
-def _saved(bill: Bill | None, code: str) -> int:
-    """What a coupon took off a bill."""
-    lines = bill.lines if bill is not None else ()
-    return -sum(x.gross_minor for x in lines if x.what == "coupon" and x.window == code)
+def count_late(work: UnitOfWork, coupon_id: int, *, session_id: int, saves: int) -> bool:
+    """Use a coupon for a charge that has its bill already; False when it is not free any more."""
+    won = work.session.scalars(
+        update(CouponRow)
+        .where(CouponRow.id == coupon_id, CouponRow.state == "open")
+        .values(state="used", session_id=session_id, used_at=work.now, used_minor=saves)
+        .returning(CouponRow.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return won is not None
 
 
 def give_back(work: UnitOfWork, session_id: int) -> None:

@@ -150,24 +150,23 @@ def _missed_coupon(
 
 def check(work: UnitOfWork, found: Contested, reason: Reason) -> tuple[Decision, Refund | None]:
     """What a rule says, and the money that goes back by it, under the lock of the charge."""
-    work.session.refresh(found.session, with_for_update=True)
+    hold = refunds.lock_charge(work, found.session.id)
     fresh = look(work, found.session)
     assert fresh is not None
     decision = decide(reason, fresh.money)
     if decision.verdict != "refund":
         return decision, None
-    hold = refunds.hold_with_money(work, found.session.id)
-    refund = None
-    if hold is not None:
-        told = "duplicate" if reason in {"twice", "failed"} else f"dispute: {reason}"
-        amount = decision.amount_minor
-        refund = refunds.give_back(work, hold.id, amount, reason=told, at_most=True)
-    if refund is None:
+    if hold is None or not refunds.balance(work, hold).left.amount_minor:
         return Decision("explain"), None
-    if reason == "coupon" and fresh.coupon_id is not None:
-        row = work.session.get_one(Coupon, fresh.coupon_id)
-        row.state, row.session_id = "used", found.session.id
-        row.used_at, row.used_minor = work.now, refund.amount_minor
+    told = "duplicate" if reason in {"twice", "failed"} else f"dispute: {reason}"
+    amount = decision.amount_minor
+    if reason == "coupon":
+        amount = min(amount, refunds.balance(work, hold).left.amount_minor)
+        coupon = fresh.coupon_id or 0
+        if not coupons.count_late(work, coupon, session_id=found.session.id, saves=amount):
+            return Decision("explain"), None  # another charge has it now
+    refund = refunds.give_back(work, hold.id, amount, reason=told, at_most=True)
+    assert refund is not None
     _note(work, found.session.rider_id, f"Refund of {plain(_money(refund))} by rule: {reason}",
           key=f"refund:{refund.id}:rule")  # fmt: skip
     return Decision("refund", refund.amount_minor), refund
@@ -340,11 +339,12 @@ def action_ended(work: UnitOfWork, action: StaffAction) -> RefundRequest | None:
 
 def on_timer(work: UnitOfWork, settings: Settings, body: dict[str, Any]) -> None:
     """Inbox kind "dispute.timer": nobody has decided in time, so it is decided for the rider."""
-    request = work.session.get(RefundRequest, int(body["request_id"]), with_for_update=True)
-    if request is None or request.state not in {"open", "waiting"}:
+    request = work.session.get(RefundRequest, int(body["request_id"]))
+    if request is None:
         return
-    session = work.session.get_one(ChargingSession, request.session_id)
-    hold = refunds.hold_with_money(work, session.id)
+    hold = lock(work, request)
+    if request.state not in {"open", "waiting"}:
+        return
     cap = settings.dispute_refund_max * 10 ** exponent(request.currency)
     left = refunds.balance(work, hold).left.amount_minor if hold else 0
     amount = for_the_rider(left, left, cap)
@@ -371,6 +371,18 @@ def on_timer(work: UnitOfWork, settings: Settings, body: dict[str, Any]) -> None
     _note(work, request.rider_id, text, key=f"{request.key}:late")
     audit.record(work, None, "dispute.automatic", f"dispute:{request.id}",
                  after={"amount_minor": refund.amount_minor})  # fmt: skip
+
+
+def lock(work: UnitOfWork, request: RefundRequest) -> Hold | None:
+    """Take the locks of a request and all it decides on, in their order (bot/services/refunds.py);
+    the hold that money was taken of."""
+    hold = refunds.lock_charge(work, request.session_id)
+    work.session.refresh(request)  # an action is given to it under the charge's lock alone
+    if request.action_id is not None:
+        action = work.session.get_one(StaffAction, request.action_id)
+        work.session.refresh(action, with_for_update=True)
+    work.session.refresh(request, with_for_update=True)
+    return hold
 
 
 def _withdraw(work: UnitOfWork, request: RefundRequest) -> None:

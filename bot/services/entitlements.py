@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from bot.domain.discounts import Discount
 from bot.domain.pricing import load_bill
 from bot.domain.session import SessionFacts
 from bot.errors import Refused
 from bot.services import coupons, plans
+from bot.services.failed_refunds import in_wallet
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse
@@ -61,7 +62,7 @@ def refunded(work: UnitOfWork, refund: Refund) -> None:
     back = work.session.scalar(
         select(func.sum(Refund.amount_minor))
         .join(Hold, Hold.id == Refund.hold_id)
-        .where(Hold.session_id == hold.session_id, Refund.state == "done")
+        .where(Hold.session_id == hold.session_id, or_(Refund.state == "done", in_wallet()))
     )
     if hold.session_id is not None and taken and (back or 0) >= taken:
         coupons.give_back(work, hold.session_id)

@@ -120,7 +120,7 @@ def _kept(work: UnitOfWork, check: MeterCheck) -> int:
 def approve(work: UnitOfWork, actor: Actor, check_id: int) -> MeterCheck:
     """A second person lets the money go. Raises NotPossible."""
     check = _decide(work, actor, check_id, "paid")
-    hold = refunds.hold_with_money(work, check.session_id)
+    hold = refunds.lock_charge(work, check.session_id)
     refund = None
     if hold is not None and check.owed_minor:
         amount = check.owed_minor

@@ -52,12 +52,23 @@ def return_excess(work: UnitOfWork, session: ChargingSession, hold: Hold) -> Non
 
 def refund_failed(work: UnitOfWork, refund: Refund, why: str, *, in_wallet: bool = False) -> None:
     """The provider could not give the money back: it is in the wallet now, or a person finds
-    another way."""
+    another way. Of a pay-out the rider hears from bot/services/payouts.py."""
     hold = work.session.get_one(Hold, refund.hold_id)
     amount = Money(refund.amount_minor, refund.currency)
     next_step = "It is in the rider's wallet instead." if in_wallet else "Find another way."
     text = f"Refund of {plain(amount)} failed: {why or 'no reason given'}. {next_step}"
     call_staff(work, hold.rider_id, text, reason="refund", key=f"refund:{refund.id}:failed")
+    if in_wallet or refund.reason == "payout":
+        return
+    told = Say(
+        "Your bank did not accept the {amount} we sent back to {method} (reference {reference}). "
+        "It is still yours: a person of our team looks for another way and writes to you here.",
+        {
+            "amount": amount, "method": refund_words.method(work, hold),
+            "reference": refund_words.reference(refund),
+        },
+    )  # fmt: skip
+    tell_rider(work, hold.rider_id, told, key=f"refund:{refund.id}:bounced")
 
 
 def hold_stuck(work: UnitOfWork, hold: Hold, why: str) -> None:

@@ -166,13 +166,16 @@ def _capture_later(work: UnitOfWork, hold: Hold) -> bool:
 
 def _refund_settled(work: UnitOfWork, settings: Settings, body: Body) -> None:
     outcome, reason = str(body["outcome"]), str(body.get("reason") or "")
-    refund = work.session.get_one(Refund, int(body["refund_id"]), with_for_update=True)
-    hold = work.session.get_one(Hold, refund.hold_id)
+    refund = work.session.get_one(Refund, int(body["refund_id"]))
+    hold = _locked(work, refund.hold_id)
+    work.session.refresh(refund, with_for_update=True)
     service, before = service_of(hold), refund.state
     if outcome == "refunded" and before != "failed":
         refund.state = "done"
         if hold.method == "card":
             billing.post_refunded(work, refund, account_of(work, hold))
+        else:
+            billing.tell_invoices(work, refund)
     elif outcome == "refund_failed" and before != "failed":
         refund.state = "failed"
         if before == "done":  # the rider's bank sent it back
@@ -180,6 +183,8 @@ def _refund_settled(work: UnitOfWork, settings: Settings, body: Body) -> None:
         account = account_of(work, hold)
         instead = failed_refunds.to_wallet(work, settings, hold, refund, account)
         money_watch.refund_failed(work, refund, reason, in_wallet=instead)
+        if before == "done" and not instead:
+            billing.tell_invoices(work, refund, bounced=True)
     if service.on_refund is not None and refund.state != before:
         service.on_refund(work, hold, refund)
     action_results.refund_settled(work, refund, reason=reason)

@@ -1,4 +1,8 @@
-"""Giving money back: never more than was captured, whoever asks, decided under the hold's lock."""
+"""Giving money back: never more than was captured, whoever asks, decided under the hold's lock.
+
+Locks are taken in one order everywhere: the charge, its hold, the refund, what staff asked for
+(`StaffAction`), what the rider asked for (`RefundRequest`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from bot.domain.money import Money
 from bot.errors import PilebotError
 from bot.services import payments
 from bot.services.failed_refunds import in_wallet
-from bot.store.charging import Hold, Refund
+from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 
 
@@ -48,6 +52,19 @@ def hold_with_money(work: UnitOfWork, session_id: int) -> Hold | None:
         .order_by(Hold.seq.desc())
         .limit(1)
     ).first()
+
+
+def lock_charge(work: UnitOfWork, session_id: int) -> Hold | None:
+    """Whoever decides on the money of a charge decides alone, from here on: the charge is locked,
+    then the hold that money was taken of, which is returned."""
+    work.session.flush()
+    session = work.session.get(ChargingSession, session_id)
+    if session is not None:
+        work.session.refresh(session, with_for_update=True)
+    hold = hold_with_money(work, session_id)
+    if hold is not None:
+        work.session.refresh(hold, with_for_update=True)
+    return hold
 
 
 def balance(work: UnitOfWork, hold: Hold) -> Balance:

@@ -58,7 +58,6 @@ class WalletMethod:
         owed = refund.reason in billing.OWED_BACK
         account = _account(work, hold) if owed else billing.REFUNDS
         wallet.give_back(work, f"hold:{hold.id}", refund, account=account)
-        billing.tell_invoices(work, refund)
         body = {"hold_id": hold.id, "refund_id": refund.id, "outcome": "refunded"}
         _put(work, hold, f"refunded:{refund.id}", body)
 

@@ -8,14 +8,16 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, func, select
 
-from bot.domain.disputes import Reason
+from bot.domain.disputes import ChargeMoney, Decision, Reason, decide
 from bot.replies import Say
 from bot.services import coupons, disputes, refunds
 from bot.services.audit import Actor
 from bot.store.charging import ChargingSession, Hold, Refund
+from bot.store.database import make_engine
 from bot.store.offers import Coupon, RefundRequest
 from bot.store.queues import Inbox
 from bot.store.staff import Staff
+from bot.store.tables import Base
 from tests.charging.test_coupons import charge
 from tests.charging.test_parallel import together
 from tests.charging.world import SETTINGS, World
@@ -78,6 +80,37 @@ def test_a_coupon_that_did_not_count_is_made_good_once(sqlite_world: World) -> N
     with world.work() as work:
         row = work.session.scalars(select(Coupon)).one()
         assert (row.state, row.used_minor, row.session_id) == ("used", 100, session)
+
+
+def test_a_coupon_that_another_charge_took_meanwhile_is_not_counted(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(postgres_url)
+    Base.metadata.create_all(engine)
+    world = World(engine)
+    world.rider()
+    world.rider(2)
+    other = paid(world, rider=2, key="other")
+    add_template(world.store)
+    with world.work() as work:
+        assert coupons.issue(work, 1, "sorry", cause="c", key="c", country="FI")
+        work.session.scalars(select(Coupon)).one().state = "used"
+    session = paid(world)
+    with world.work() as work:
+        work.session.scalars(select(Coupon)).one().state = "open"
+
+    def meanwhile(reason: Reason, money: ChargeMoney) -> Decision:
+        with world.work() as work:
+            assert coupons.take(work, 1, 1, other)
+        return decide(reason, money)
+
+    monkeypatch.setattr(disputes, "decide", meanwhile)
+    assert check(world, session, "coupon") == 0
+    assert given(world) == 0
+    with world.work() as work:
+        row = work.session.scalars(select(Coupon)).one()
+        assert (row.state, row.session_id) == ("reserved", other)
+    engine.dispose()
 
 
 def test_what_was_taken_too_much_goes_back_once_by_many_at_once(world: World) -> None:

@@ -16,8 +16,10 @@ from bot.errors import Refused
 from bot.gateways.invoices import Invoices
 from bot.replies import InvoicePaper
 from bot.services import (
+    billables,
     billing,
     buyers,
+    credit_notes,
     entities,
     invoices,
     payment_results,
@@ -25,9 +27,12 @@ from bot.services import (
     refunds,
 )
 from bot.services.audit import Actor
+from bot.settings import Settings
 from bot.store.charging import ChargingSession, Refund
 from bot.store.database import make_engine
+from bot.store.desk import ConversationMark
 from bot.store.invoices import Invoice, InvoicedOrder, LegalEntity, ReceiptWatch
+from bot.store.queues import Inbox
 from bot.store.riders import Rider
 from bot.store.staff import Staff
 from bot.store.stations import Pile, Station
@@ -42,18 +47,20 @@ def world(tmp_path: Any) -> World:
     return World(engine)
 
 
-def charge(world: World, number: int = 1, evse: int = 1) -> int:
+def charge(world: World, number: int = 1, evse: int = 1, *, by_wallet: bool = False) -> int:
     """A whole charge, paid: 1 kWh, EUR 1.40."""
     session_id = world.says_yes(evse, key=f"yes-{number}")
     tx, start = f"T{number}", 5000 * number
-    world.pays(session_id, "held")
+    if not by_wallet:
+        world.pays(session_id, "held")
     world.answers("start", "accepted")
     world.reports("Started", start, tx=tx, evse=evse)
     world.passes(60)
     world.reports("Updated", start + 1000, tx=tx, evse=evse)
     world.says_stop(session_id, key=f"stop-{number}")
     world.reports("Ended", start + 1000, tx=tx, state=None, reason="Remote", evse=evse)
-    world.pays(session_id, "captured")
+    if not by_wallet:
+        world.pays(session_id, "captured")
     world.passes(1200)  # soon after it the next would be the same charge
     return session_id
 
@@ -116,7 +123,7 @@ def test_what_was_given_back_before_is_not_invoiced(world: World) -> None:
     with world.work() as work:  # the same refund told again credits nothing
         refund_id = work.session.scalars(select(Refund.id)).one()
         body = {"refund_id": refund_id, "subject": f"session:{first}"}
-        invoices.on_refunded(work, SETTINGS, body)
+        credit_notes.on_refunded(work, SETTINGS, body)
     assert len(every(world)) == 1
 
 
@@ -137,15 +144,17 @@ def test_a_refund_makes_a_credit_note_by_itself(world: World) -> None:
         InvoicePaper(papers[1].id), InvoicePaper(papers[2].id),
     ]  # fmt: skip
     with world.work() as work:
-        assert invoices.is_credited(work, papers[0])
+        assert credit_notes.is_credited(work, papers[0])
 
 
-def fail(world: World, refund_id: int) -> None:
+def fail(
+    world: World, refund_id: int, settings: Settings = SETTINGS, outcome: str = "refund_failed"
+) -> None:
     """The rider's bank does not take a refund."""
     with world.work() as work:
         refund = work.session.get_one(Refund, refund_id)
-        body = {"hold_id": refund.hold_id, "refund_id": refund_id, "outcome": "refund_failed"}
-        payment_results.on_payment_result(work, SETTINGS, body)
+        body = {"hold_id": refund.hold_id, "refund_id": refund_id, "outcome": outcome}
+        payment_results.on_payment_result(work, settings, body)
     world.drain()
 
 
@@ -173,18 +182,59 @@ def test_a_refund_that_came_into_the_wallet_is_credited_too(world: World) -> Non
     assert later.gross_minor == 110, "what is in the wallet again is not invoiced"
 
 
+def test_a_credited_refund_that_bounces_is_invoiced_again(world: World) -> None:
+    world.rider()
+    first, second = charge(world, 1), charge(world, 2)
+    company(world)
+    make(world, first)
+    refunds_ = [asked_back(world, first, 40), asked_back(world, second, 100)]
+    for each in refunds_:
+        fail(world, each, outcome="refunded")
+    make(world, second, key="less")
+    for each in (*refunds_, *refunds_):  # the second time changes nothing
+        fail(world, each, replace(SETTINGS, wallet="off"))
+    papers = every(world)
+    assert [(each.number, each.gross_minor, each.refers_to) for each in papers] == [
+        ("INV-000001", 140, None), ("INV-C-000001", 40, papers[0].id), ("INV-000002", 40, None),
+        ("INV-000003", 40, papers[0].id), ("INV-000004", 100, papers[2].id),
+    ]  # fmt: skip
+    assert papers[3].tax_minor == papers[1].tax_minor
+    assert Invoices(world.store, "Pilebot")(papers[3].id, "en")[0].startswith(b"%PDF")
+    with world.work() as work:
+        assert [each.gross_minor for each in credit_notes.left_of(work, papers[0])] == [140]
+        marked = work.session.scalars(select(ConversationMark.text)).all()
+    assert any("INV-000003" in each and "INV-000001" in each for each in marked), "staff see it"
+    assert sum("did not accept the" in each for each in world.heard()) == 2, "and riders"
+
+    give_back(world, first, 140)  # by another way
+    with world.work() as work:
+        assert credit_notes.is_credited(work, papers[0])
+        assert credit_notes.is_credited(work, papers[3]), "it belongs to the first"
+
+
+def test_a_wallet_refund_is_credited_when_it_is_done(world: World) -> None:
+    world.rider()
+    fill(world, 1, 5000)
+    session_id = charge(world, by_wallet=True)
+    company(world)
+    make(world, session_id)
+    with world.work() as work:
+        hold = refunds.hold_with_money(work, session_id)
+        assert hold is not None
+        refunds.give_back(work, hold.id, 40, reason="goodwill")
+        told = select(Inbox.id).where(Inbox.kind == "invoice.refunded")
+        assert work.session.scalars(told).first() is None, "not before the refund's own row"
+    world.drain()
+    assert [each.gross_minor for each in every(world)] == [140, 40]
+
+
 def test_an_invoice_names_the_card_only_where_it_paid(world: World) -> None:
     world.rider()
     give_card(world)
     by_card = charge(world, 1)
     fill(world, 1, 5000)
-    by_wallet = world.says_yes(2, key="yes-2")
+    by_wallet = charge(world, 2, 2, by_wallet=True)
     assert world.hold(by_wallet).method == "wallet"
-    world.answers("start", "accepted")
-    world.reports("Started", 1000, tx="W", evse=2)
-    world.passes(60)
-    world.reports("Updated", 2000, tx="W", evse=2)
-    world.reports("Ended", 2000, tx="W", evse=2, reason="Local")
     company(world)
     (one,), (other,) = make(world, by_card), make(world, by_wallet, key="w")
     assert load_paper(one.body).paid_by == "Visa 4242"
@@ -201,7 +251,7 @@ def test_a_correction_credits_in_full_and_makes_anew(world: World) -> None:
     with world.work() as work:
         buyers.keep(work, 1, business=False, name="Ana", address="", number=None)
         rider = work.session.get_one(Rider, 1)
-        invoices.correct(work, SETTINGS, rider, old.id, key="fix")
+        credit_notes.correct(work, SETTINGS, rider, old.id, key="fix")
     papers = every(world)
     assert [(each.number, each.buyer, each.gross_minor) for each in papers] == [
         ("INV-000001", "Acme Oy", 140), ("INV-C-000001", "Acme Oy", 40),
@@ -210,7 +260,7 @@ def test_a_correction_credits_in_full_and_makes_anew(world: World) -> None:
     assert load_paper(papers[3].body).form == "simplified"
     with world.work() as work, pytest.raises(Refused):
         rider = work.session.get_one(Rider, 1)
-        invoices.correct(work, SETTINGS, rider, papers[0].id, key="fix-again")
+        credit_notes.correct(work, SETTINGS, rider, papers[0].id, key="fix-again")
 
 
 def test_one_invoice_never_mixes_legal_entities(world: World) -> None:
@@ -312,11 +362,11 @@ def test_the_last_month_is_the_stations_own(world: World) -> None:
     with world.work() as work:
         late = world.now.replace(month=10, day=31, hour=22, minute=30)
         work.session.get_one(ChargingSession, first).ended_at = late
-        found = invoices.billable(work, SETTINGS, 1)
-        assert invoices.last_month(work, found) == []
+        found = billables.billable(work, SETTINGS, 1)
+        assert billables.last_month(work, found) == []
         work.session.get_one(ChargingSession, first).ended_at = late.replace(hour=21)
-        found = invoices.billable(work, SETTINGS, 1)
-        assert invoices.last_month(work, found) == found
+        found = billables.billable(work, SETTINGS, 1)
+        assert billables.last_month(work, found) == found
 
 
 def test_settings_seller_becomes_an_entity_that_the_console_changes(world: World) -> None:

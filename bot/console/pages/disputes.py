@@ -110,6 +110,7 @@ def _grant(console: Console, request_id: int) -> Any:
     try:
         with console.store.begin() as work:
             row = _readable(console, work, request_id)
+            disputes.lock(work, row)
             if row.state != "open":
                 raise NotPossible(_BEATEN[0])
             target = Target(conversation_of(work, row.rider_id).id, row.session_id)
@@ -130,7 +131,7 @@ def _grant(console: Console, request_id: int) -> Any:
 
 def _readable(console: Console, work: UnitOfWork, request_id: int) -> RefundRequest:
     """The request, if its conversation is in this person's reach."""
-    row = work.session.get(RefundRequest, request_id, with_for_update=True)
+    row = work.session.get(RefundRequest, request_id)
     if row is None:
         abort(404)
     chat = conversation_of(work, row.rider_id)
