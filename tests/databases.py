@@ -177,6 +177,7 @@ def _sqlite_template() -> bytes:
 
 def with_tables(engine: Engine) -> Engine:
     """The same engine, its database with every table; a SQLite never waits for the disk."""
+    _share_statements(engine)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _be_hasty)
         path = engine.url.database
@@ -185,6 +186,16 @@ def with_tables(engine: Engine) -> Engine:
     if not inspect(engine).has_table("rider"):
         migrations.upgrade(engine)
     return engine
+
+
+_first: dict[str, Engine] = {}
+
+
+def _share_statements(engine: Engine) -> None:
+    """Statements compiled for one test's engine serve the next: the same dialect and cache."""
+    first = _first.setdefault(engine.dialect.name, engine)
+    engine.dialect = first.dialect
+    engine._compiled_cache = first._compiled_cache
 
 
 def _be_hasty(connection: Any, _record: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
@@ -79,6 +80,7 @@ def intent(
     return mark
 
 
+@cache
 def collect(package: ModuleType) -> Mapping[str, Intent]:
     """Every marked handler of a package by intent name; two for one name is an error."""
     found: dict[str, Intent] = {}
