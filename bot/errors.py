@@ -21,18 +21,22 @@ class PilebotError(Exception):
 
 class Refused(PilebotError):
     """A polite no: `text` is an English source sentence that is translated when shown; `options`
-    are ways on that can be tapped."""
+    are ways on that can be tapped. `again` names the slot whose value cannot be taken: its question
+    stays open, so that another value may simply be written."""
 
     def __init__(
         self,
         text: str,
         values: Mapping[str, Value] | None = None,
         options: Sequence[Option] = (),
+        *,
+        again: str = "",
     ) -> None:
         super().__init__(text)
         self.text = text
         self.values: Mapping[str, Value] = values or {}
         self.options = options
+        self.again = again
 
 
 class TryAgain(PilebotError):

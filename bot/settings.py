@@ -6,13 +6,14 @@ never disagree.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.domain.pay_methods import read_methods
+from bot.domain import setting_checks as checks
 from bot.errors import PilebotError
 
 
@@ -27,10 +28,14 @@ def setting(
     secret: bool = False,
     url: tuple[str, ...] = (),
     one_of: tuple[str, ...] = (),
+    check: checks.Check | None = None,
+    least: int = 0,
 ) -> Any:
     """A field of Settings: its documentation, its default (None: required), its URL schemes, the
-    values it may have."""
-    about = {"help": help_, "secret": secret, "url": url, "one_of": one_of}
+    values it may have, what tells whether a value with a form of its own is right, and the least
+    a number may be."""
+    about = {"help": help_, "secret": secret, "url": url, "one_of": one_of, "check": check}
+    about["least"] = least
     return field(metadata=about) if default is None else field(default=default, metadata=about)
 
 
@@ -67,23 +72,30 @@ class Settings:
         "all", one_of=("all", "managers", "off"),
     )  # fmt: skip
     brand: str = setting("Name riders see", "Pilebot")
-    default_country: str = setting("ISO 3166 code where no station tells the country", "FI")
+    default_country: str = setting(
+        "ISO 3166 code where no station tells the country", "FI", check=checks.country
+    )
     emergency_numbers: str = setting(
-        "Emergency number by country, as FI:112,GB:999", "FI:112,US:911,GB:999,CN:119,BR:193"
+        "Emergency number by country, as FI:112,GB:999",
+        "FI:112,US:911,GB:999,CN:119,BR:193",
+        check=checks.emergency_numbers,
     )
-    desk_tz: str = setting("Time zone of the support desk's opening hours", "Europe/Helsinki")
+    desk_tz: str = setting(
+        "Time zone of the support desk's opening hours", "Europe/Helsinki", check=checks.zone
+    )
     desk_assignment: str = setting(
-        "pull: people take riders from the queue; push: the desk offers them one by one", "pull"
-    )
+        "pull: people take riders from the queue; push: the desk offers them one by one",
+        "pull", one_of=("pull", "push"),
+    )  # fmt: skip
     page_on_call: str = setting(
         "Who is paged when danger is reported, with commas: whatsapp:+358401234567, "
         "sms:+358401234567, mailto:name@example.com, https://… (JSON by POST); besides staff who "
         "have an address for emergencies. Every minute until somebody acknowledges",
-        "", secret=True,
+        "", secret=True, check=checks.addresses,
     )  # fmt: skip
     page_managers: str = setting(
         "Who is paged as well when nobody has acknowledged for three minutes; as PAGE_ON_CALL",
-        "", secret=True,
+        "", secret=True, check=checks.addresses,
     )  # fmt: skip
     sms_from: str = setting(
         "Twilio number for emergency SMS to staff; empty: their numbers are paged by WhatsApp", ""
@@ -125,6 +137,7 @@ class Settings:
     twilio_templates: str = setting(
         "Approved templates for use outside the 24-hour window, as receipt:en=HX…,receipt:es=HX…",
         "",
+        check=checks.templates,
     )
 
     whatsapp_link_url: str = setting(
@@ -142,6 +155,7 @@ class Settings:
         "code: card,link;SGD:card,link,paynow,grabpay. Holds and deposits get those of them that "
         "can be captured later, wallets and plans all; the Stripe account must have them enabled",
         "card,link",
+        check=checks.methods,
     )
 
     nlu_url: str = setting(
@@ -157,50 +171,77 @@ class Settings:
     )  # fmt: skip
     transcriber_key: str = setting("Its bearer token, where it wants one", "", secret=True)
     transcriber_model: str = setting("Its model", "whisper-1")
-    transcriber_timeout_s: int = setting("How long a voice note may take to become text", 20)
+    transcriber_timeout_s: int = setting(
+        "How long a voice note may take to become text", 20, least=1
+    )
 
-    media_max_bytes: int = setting("Largest photo accepted from a rider", 16_000_000)
-    nlu_timeout_s: int = setting("How long a message waits for Rasa before keywords decide", 2)
+    media_max_bytes: int = setting("Largest photo accepted from a rider", 16_000_000, least=1)
+    nlu_timeout_s: int = setting(
+        "How long a message waits for Rasa before keywords decide", 2, least=1
+    )
     job_offer_s: int = setting(
-        "How long one technician may take to accept a job before the next one is asked", 600
+        "How long one technician may take to accept a job before the next one is asked",
+        600,
+        least=1,
     )
-    start_timeout_s: int = setting("How long a start may take until the meter moves", 60)
-    command_timeout_s: int = setting("How long a pile may take to answer a command, per try", 5)
-    plug_in_timeout_s: int = setting("How long after the yes a rider may take to plug in", 180)
-    silent_after_s: int = setting("A pile unheard for this long is shown as not confirmed", 300)
-    heartbeat_s: int = setting("Heartbeat interval told to piles at boot", 60)
-    no_energy_s: int = setting("A session without energy for this long ends free of charge", 300)
-    max_session_s: int = setting("Longest session", 43_200)
+    start_timeout_s: int = setting("How long a start may take until the meter moves", 60, least=1)
+    command_timeout_s: int = setting(
+        "How long a pile may take to answer a command, per try", 5, least=1
+    )
+    plug_in_timeout_s: int = setting(
+        "How long after the yes a rider may take to plug in", 180, least=1
+    )
+    silent_after_s: int = setting(
+        "A pile unheard for this long is shown as not confirmed", 300, least=1
+    )
+    heartbeat_s: int = setting("Heartbeat interval told to piles at boot", 60, least=1)
+    no_energy_s: int = setting(
+        "A session without energy for this long ends free of charge", 300, least=1
+    )
+    max_session_s: int = setting("Longest session", 43_200, least=1)
     queue_near_s: int = setting(
-        "How long a socket is held for whoever is next in line and at the station", 180
+        "How long a socket is held for whoever is next in line and at the station", 180, least=1
     )
-    queue_far_s: int = setting("The same for whoever is somewhere else", 900)
+    queue_far_s: int = setting("The same for whoever is somewhere else", 900, least=1)
     queue_snooze_s: int = setting("How long others in line go first after a snooze", 900)
-    queue_misses: int = setting("Offers in line let pass in silence that cost the place", 2)
+    queue_misses: int = setting(
+        "Offers in line let pass in silence that cost the place", 2, least=1
+    )
     bay_blocked_s: int = setting(
         "How long nobody in line is offered a bay that a rider found blocked", 1800
     )
     booking_ahead_min: str = setting(
         "How many minutes ahead riders may book; by country where it differs, as 20160,GB:60",
         "20160",
+        check=checks.minutes,
     )
-    booking_shortest_min: str = setting("Shortest booking in minutes; by country as above", "15")
-    booking_longest_min: str = setting("Longest booking in minutes; by country as above", "240")
+    booking_shortest_min: str = setting(
+        "Shortest booking in minutes; by country as above", "15", check=checks.minutes
+    )
+    booking_longest_min: str = setting(
+        "Longest booking in minutes; by country as above", "240", check=checks.minutes
+    )
     booking_late_min: str = setting(
-        "How many minutes a booked bay is kept for a late rider; by country as above", "10"
+        "How many minutes a booked bay is kept for a late rider; by country as above",
+        "10",
+        check=checks.minutes,
     )
     booking_cancel_min: str = setting(
         "Until how many minutes before the start cancelling a booking, or changing its start, "
         "costs nothing; by country as above",
         "15",
+        check=checks.minutes,
     )
     booking_early_min: str = setting(
-        "How many minutes before its start a booker may begin; by country as above", "10"
+        "How many minutes before its start a booker may begin; by country as above",
+        "10",
+        check=checks.minutes,
     )
     booking_no_show_fee: str = setting(
         "What is taken of a booking's deposit when its rider does not come, in units of the "
         "currency, by country as above; 0: bookings have no deposit",
         "5,CN:20,JP:500,IN:100,BR:15",
+        check=checks.amounts,
     )
     booking_no_shows: int = setting(
         "So many bookings without coming, and a rider may not book for a while; 0: never", 3
@@ -210,11 +251,14 @@ class Settings:
         "What staff may give back alone, by role, in whole units of the currency; above it a "
         "second person approves",
         "agent:20,finance:200,manager:200",
+        check=checks.role_limits,
     )
-    dispute_hours: int = setting("How long staff have to decide on a contested charge", 24)
+    dispute_hours: int = setting("How long staff have to decide on a contested charge", 24, least=1)
     not_me_s: int = setting('A charge that is "not me" within this time of its start is free', 600)
     outage_piles: int = setting(
-        "So many piles of a station that fall silent or fault within ten minutes are one outage", 3
+        "So many piles of a station that fall silent or fault within ten minutes are one outage",
+        3,
+        least=1,
     )
     dispute_refund_max: int = setting(
         "A bill that is disputed and undecided after its clock is given back by itself up to this "
@@ -230,6 +274,7 @@ class Settings:
         "What a top-up adds as bonus, by currency, in whole units, as EUR:50:5,EUR:100:20 (who "
         "tops up 100 or more gets 20); empty: nothing",
         "",
+        check=checks.bonuses,
     )
     terms_version: str = setting("Version of the terms shown to new riders", "2026-11")
     terms_url: str = setting("Where the terms can be read; empty: <PUBLIC_URL>/terms", "")
@@ -245,10 +290,14 @@ class Settings:
         "How invoice numbers of that legal entity begin; others are made in the console", "INV"
     )
     ocpi_party: str = setting(
-        "Three letters that name this operator in OCPI documents (party_id)", "PLB"
+        "Three letters that name this operator in OCPI documents (party_id)",
+        "PLB",
+        check=checks.party,
     )
     support_contact: str = setting("Help contact on receipts", "this chat, any time")
-    log_level: str = setting("DEBUG, INFO, WARNING or ERROR", "INFO")
+    log_level: str = setting(
+        "DEBUG, INFO, WARNING or ERROR", "INFO", one_of=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
 
     def secret_keys(self) -> tuple[str, ...]:
         """SECRET_KEY, and after it those that it replaced."""
@@ -257,6 +306,7 @@ class Settings:
 
 
 FIELDS = fields(Settings)
+_WHOLE = re.compile(r"[0-9]{1,12}")
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -285,21 +335,24 @@ def read(environ: Mapping[str, str]) -> Settings:
     console = urlsplit(values.get("console_url", "http://127.0.0.1")).hostname
     if values.get("second_factor") == "off" and console not in ("127.0.0.1", "localhost", "::1"):
         problems.append("SECOND_FACTOR may be off only where CONSOLE_URL is this machine (demos)")
-    try:
-        read_methods(values.get("payment_methods", ""))
-    except ValueError as error:
-        problems.append(f"PAYMENT_METHODS: {error}")
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**values)
+    settings = Settings(**values)
+    lengths = settings.booking_shortest_min, settings.booking_longest_min
+    if problems := [f"BOOKING_SHORTEST_MIN: {wrong}" for wrong in checks.booking_lengths(*lengths)]:
+        raise SettingsError("\n".join(problems))
+    return settings
 
 
 def _problem(name: str, raw: str, each: Field[Any]) -> str | None:
     schemes, one_of = each.metadata["url"], each.metadata["one_of"]
-    if each.type == "int" and not raw.strip().isdigit():
-        return f"{name} must be a whole number, not {raw!r}"
+    check, least = each.metadata["check"], each.metadata["least"]
+    if each.type == "int" and not (_WHOLE.fullmatch(raw.strip()) and int(raw) >= least):
+        return f"{name} must be a whole number{f' from {least}' if least else ''}, not {raw!r}"
     if schemes and raw and urlsplit(raw).scheme not in schemes:
         return f"{name} must begin with {' or '.join(f'{s}:' for s in schemes)}"
     if one_of and raw not in one_of:
         return f"{name} must be one of {', '.join(one_of)}, not {raw!r}"
+    if check is not None and (problem := check(raw)):
+        return f"{name}: {problem}"
     return None

@@ -16,8 +16,8 @@ from bot.domain.wallet import usual_amounts
 from bot.errors import Refused
 from bot.replies import Choose, Option, Replies, Reply, Say
 from bot.services import family, wallet
-from bot.store.riders import Rider
 from bot.store.wallet import WalletMember
+from handlers.family_limit import MEMBER, about
 
 _FAMILY = r"(?:family|familia|família|famille|familie|家庭|家人)"
 _NUMBER = r"\+[\d ()-]{7,20}"
@@ -47,7 +47,7 @@ def show(turn: Turn) -> Replies:
     wanted = turn.value("do") or _said(turn)
     run = {
         "ask": _ask_to_join, "join": _join, "decline": _decline, "leave": _ask_to_leave,
-        "left": _leave_now, "remove": _ask_to_remove, "removed": _remove_now,
+        "left": _leave_now, "member": _one, "remove": _ask_to_remove, "removed": _remove_now,
     }.get(wanted or "")  # fmt: skip
     return run(turn) if run is not None else _overview(turn)
 
@@ -77,20 +77,17 @@ def _overview(turn: Turn) -> Replies:
         return Choose(text, [Option("family_invite", Say("Invite somebody"))])
     options = [_row(turn, each) for each in people]
     options.append(Option("family_invite", Say("Invite somebody")))
-    text = Say("They may charge on your wallet. Tap a name to remove it.")
+    text = Say("They may charge on your wallet. Tap a name to change its limit or to remove it.")
     return Choose(text, options, list_button=Say("Choose"))
 
 
 def _row(turn: Turn, member: WalletMember) -> Option:
-    payload = f"family?{urlencode({'do': 'remove', 'member': member.id})}"
-    limit = family.limit_of(turn.work, member)
+    payload = f"family?{urlencode({'do': 'member', 'member': member.id})}"
+    values = about(turn, member)
+    detail = Say("{used} of {limit} this month", values)
     if member.rider_id is None:
-        about = Say("Invited; limit {limit} a month", {"limit": limit})
-        return Option(payload, Say("{text}", {"text": member.invited or member.code}), about)
-    used = Money(wallet.spent(turn.work, member), limit.currency)
-    about = Say("{used} of {limit} this month", {"used": used, "limit": limit})
-    name = family.name_of(turn.work.session.get_one(Rider, member.rider_id))
-    return Option(payload, Say("{text}", {"text": name}), about)
+        detail = Say("Invited; limit {limit} a month", {"limit": values["limit"]})
+    return Option(payload, Say("{text}", {"text": values["name"]}), detail)
 
 
 def _as_member(turn: Turn, member: WalletMember) -> Reply:
@@ -163,6 +160,22 @@ def _leave_now(turn: Turn) -> Replies:
 
 
 # --- the owner's side
+
+
+def _one(turn: Turn) -> Replies:
+    """Somebody of the family, and what can be done."""
+    number = turn.value("member") or ""
+    member = MEMBER.load(turn, number)
+    if member is None:
+        return Say("They are not in your family any more.")
+    return Choose(
+        Say("{name}: {used} of {limit} used this month.", about(turn, member)),
+        [
+            Option(f"family_limit?member={member.id}", Say("Change the limit")),
+            Option(f"family?{urlencode({'do': 'remove', 'member': member.id})}", Say("Remove")),
+            Option("family", Say("Family")),
+        ],
+    )
 
 
 def _ask_to_remove(turn: Turn) -> Replies:
@@ -243,6 +256,7 @@ def ask_limit(turn: Turn, slots: Mapping[str, Any]) -> Replies:
 
 def ask_invitation(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """What an invitation means, before there is one."""
+    family.refuse_limit(turn.work, turn.rider, slots["limit"])
     who = slots["number"] or Say("whoever uses the code first")
     return Choose(
         Say(

@@ -29,7 +29,7 @@ INTERNAL = {
     "unclear", "unsupported", "photo_unread",
     "buy_plan", "check_meter", "plans", "return_plan", "not_me", "photo_choice", "web_login",
     "queue", "queue_accept", "queue_blocked", "queue_leave", "queue_snooze",
-    "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite",
+    "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite", "family_limit",
     "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
     "feedback_comment", "order_details",

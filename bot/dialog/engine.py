@@ -108,8 +108,10 @@ class Engine:
         slot = next(each for each in intent.slots if each.name == state.asking)
         if self.takes_anything(turn.conversation.dialog) and _is_free(turn):
             return self._said_freely(turn, intent, slot, state)
+        earlier = self._earlier(turn, intent, slot)
         same = (
             heard == state.intent
+            or earlier is not None
             or self._corrects(turn, intent, slot, heard)
             or slot.claims(turn)  # a bare code, a bare time: the answer, whatever else it may be
         )
@@ -119,7 +121,7 @@ class Engine:
             turn.conversation.dialog = {}
             return [Say("All right, I have dropped that. Nothing was changed.")]
         try:
-            said = self._take(turn, intent, asking=slot.name if not same else None)
+            said = self._take(turn, intent, asking=earlier or (slot.name if not same else None))
             if same and not said:
                 said = self._take(turn, intent, asking=slot.name)
                 if not said and slot.kind is AGREED:
@@ -159,6 +161,13 @@ class Engine:
         state.slots |= said
         turn.conversation.fallbacks = 0
         return self._advance(turn, intent, state)
+
+    def _earlier(self, turn: Turn, intent: Intent, asked: Slot) -> str | None:
+        """ "30" to "Top up €20?": the slot answered before that the whole message is a value of."""
+        if asked.claims(turn):
+            return None
+        before = intent.slots[: intent.slots.index(asked)]
+        return next((each.name for each in reversed(before) if each.claims(turn)), None)
 
     def _corrects(self, turn: Turn, intent: Intent, asked: Slot, heard: str) -> bool:
         """ "no, 1023-27" and "wait, it is 1023-27": a slot other than the one asked for."""
@@ -215,7 +224,7 @@ class Engine:
         try:
             state.slots |= self._take(turn, intent, asking=None)
         except Refused as refused:
-            return [_no(refused)]
+            return self._refused(turn, intent, state, refused)
         return self._advance(turn, intent, state)
 
     # -- filling and running ------------------------------------------------------------------
@@ -240,7 +249,7 @@ class Engine:
             value = slot.kind.load(turn, raw) if raw is not None else None
             if value is None and slot.prompt is not None:
                 state.slots.pop(slot.name, None)
-                asked = self._ask(turn, state, slot, values)
+                asked = self._ask(turn, intent, state, slot, values)
                 if asked is not None:
                     return asked
             values[slot.name] = value
@@ -249,22 +258,34 @@ class Engine:
         return self._run(turn, intent, intent.wish(**values))
 
     def _ask(
-        self, turn: Turn, state: State, slot: Slot, values: Mapping[str, Any]
+        self, turn: Turn, intent: Intent, state: State, slot: Slot, values: Mapping[str, Any]
     ) -> list[Reply] | None:
         """The question; None when the prompt finds that it need not be asked."""
         assert slot.prompt is not None
         try:
             prompt = Say(slot.prompt) if isinstance(slot.prompt, str) else slot.prompt(turn, values)
         except Refused as refused:
-            turn.conversation.dialog = {}
-            return [_no(refused)]
+            return self._refused(turn, intent, state, refused)
         if prompt is None:
             return None
-        state.asking = slot.name
-        state.at = turn.now.isoformat()
         state.slots |= turn.keep
-        turn.conversation.dialog = state.dump()
+        self._keep(turn, state, slot.name)
         return [_tagged(reply, state.tag) for reply in as_sequence(prompt)]
+
+    def _keep(self, turn: Turn, state: State, asking: str) -> None:
+        """The dialog is open, with this question."""
+        state.asking, state.at = asking, turn.now.isoformat()
+        turn.conversation.dialog = state.dump()
+
+    def _refused(self, turn: Turn, intent: Intent, state: State, refused: Refused) -> list[Reply]:
+        """Why it cannot be; the dialog ends unless another value may be written at once."""
+        turn.conversation.dialog = {}
+        names = [each.name for each in intent.slots]
+        if refused.again in names:
+            before = names[: names.index(refused.again)]
+            state.slots = {name: raw for name, raw in state.slots.items() if name in before}
+            self._keep(turn, state, refused.again)
+        return [_no(refused)]
 
     def _ask_again(self, turn: Turn, state: State | None) -> list[Reply]:
         if state is None or state.asking is None:

@@ -13,9 +13,11 @@ from bot.errors import Refused
 from bot.services import wallet
 
 _IN_TEXT: Final = re.compile(
-    r"(?:[a-z]{1,2}\$|[$€£¥])?\s*(?<![\d-])\d[\d.,]*(?![\d-])(?:\s*[^\W\d_]+|\s*[$€£¥])?",
+    r"(?:[a-z]{1,2}\$|[$€£¥])?\s*(?<![\d-])\d[\d.,]*(?![\d-])(?:\s*[^\W\d_]+|\s*[$€£¥])?(?!\w)",
     re.IGNORECASE,
 )
+
+_FIGURES: Final = re.compile(r"[-+]?\d[\d., ]*")  # no amount, perhaps, but meant as one
 
 
 class AmountKind:
@@ -30,21 +32,27 @@ class AmountKind:
             return None
         text = turn.heard.text.strip()
         found = _IN_TEXT.search(text)
-        if found is None:
+        rest = text if found is None else text[: found.start()] + text[found.end() :]
+        if found is None or re.search(r"\d", rest):  # "-20", "1e9", "1 000": no one amount
+            if asked and re.search(r"\d", text):
+                raise Refused("Please write the amount in figures, like 20 or 20.50.", again=name)
             return None
-        currency = _currency(turn)
+        currency = self.currency(turn)
         amount = heard_amount(text if asked else found[0], currency)
         if amount is None:  # "for 20 please": what stands after the figures is no currency
             figures = re.sub(r"[^\W\d_]+$", "", found[0]).strip()
             amount = heard_amount(figures, currency)
         if amount is None:
-            raise Refused("Please write the amount in figures, like 20 or 20.50.")
+            raise Refused("Please write the amount in figures, like 20 or 20.50.", again=name)
         return amount
 
     def claims(self, turn: Turn) -> bool:
         """Figures alone, where the question was how much."""
-        typed = turn.heard.payload is None
-        return typed and heard_amount(turn.heard.text, _currency(turn)) is not None
+        if turn.heard.payload is not None:
+            return False
+        text = turn.heard.text.strip()
+        figures = _FIGURES.fullmatch(text) is not None
+        return figures or heard_amount(text, self.currency(turn)) is not None
 
     def dump(self, value: Money) -> str:
         """ "2000:EUR"."""
@@ -53,16 +61,16 @@ class AmountKind:
     def load(self, turn: Turn, raw: str) -> Money | None:
         """The amount again; a bare figure is one in the rider's currency."""
         minor, _, currency = raw.partition(":")
-        if not minor.isdigit() or len(minor) > 10:
+        if not (minor.isascii() and minor.isdigit()) or len(minor) > 13:
             return None
-        return Money(int(minor), currency or _currency(turn))
+        return Money(int(minor), currency or self.currency(turn))
 
-
-def _currency(turn: Turn) -> str:
-    currency = wallet.currency_of(turn.work, turn.rider.id)
-    if currency is None:
-        raise Refused("There is no station yet, so there is nothing to pay for.")
-    return currency
+    def currency(self, turn: Turn) -> str:
+        """What figures without a currency are in."""
+        currency = wallet.currency_of(turn.work, turn.rider.id)
+        if currency is None:
+            raise Refused("There is no station yet, so there is nothing to pay for.")
+        return currency
 
 
 AMOUNT = AmountKind()

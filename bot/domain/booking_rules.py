@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bot.domain.money import Money, exponent
-from bot.domain.staff_actions import read_amount
+from bot.domain.staff_actions import of_setting
 
 CELL_S: Final = 300  # bookings begin and end on these; a cell belongs to one booking
 HOLD_AHEAD: Final = timedelta(days=4)  # a card's hold lasts a week: later bookings save the card
@@ -33,7 +33,7 @@ class Rules:
 
     def fee(self, currency: str) -> Money:
         """What staying away costs, in a currency."""
-        return read_amount(self.fee_major, currency) or Money(0, currency)
+        return of_setting(self.fee_major, currency)
 
 
 def for_market(setting: str, country: str) -> str:

@@ -66,8 +66,18 @@ def read_amount(text: str, currency: str) -> Money | None:
     return Money(int(minor), currency) if minor == minor.to_integral_value() else None
 
 
+def of_setting(text: str, currency: str) -> Money:
+    """An amount of a setting for several currencies: what a currency has no coins for is left
+    off; nothing where it is none."""
+    try:
+        minor = Decimal(text).scaleb(exponent(currency))
+    except InvalidOperation:
+        return Money(0, currency)
+    return Money(int(minor) if minor.is_finite() and minor > 0 else 0, currency)
+
+
 def refund_limit(limits: str, role: str, currency: str) -> Money:
     """How much a role may give back alone, of a setting "agent:20,finance:200" in whole units."""
     pairs = (pair.split(":", 1) for pair in limits.split(",") if ":" in pair)
     by_role = {name.strip(): amount.strip() for name, amount in pairs}
-    return read_amount(by_role.get(role, "0"), currency) or Money(0, currency)
+    return of_setting(by_role.get(role, "0"), currency)

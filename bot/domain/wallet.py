@@ -23,6 +23,7 @@ from bot.domain.money import Money, exponent
 _USUAL: Final = (10, 20, 50)  # amounts to tap, in "about one euro"
 _LEAST: Final = 5
 _MOST: Final = 500
+_MOST_TOP_UPS: Final = 20
 AUTO_CAP_AMOUNTS: Final = 3  # without a cap of the rider's own: this many top-ups a month
 
 
@@ -124,6 +125,11 @@ def least_top_up(currency: str) -> Money:
 def most_top_up(currency: str) -> Money:
     """Above this a top-up is refused."""
     return Money(_round(_MOST, currency), currency)
+
+
+def most_limit(currency: str) -> Money:
+    """Above this nobody is let use a wallet in a month."""
+    return Money(_MOST_TOP_UPS * most_top_up(currency).amount_minor, currency)
 
 
 def _round(about: int, currency: str) -> int:

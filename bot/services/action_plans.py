@@ -20,6 +20,7 @@ from bot.services import (
     coupon_templates,
     coupons,
     payouts,
+    refund_words,
     refunds,
     session_effects,
     wallet,
@@ -194,12 +195,10 @@ def _refund(asked: _Asked) -> Plan:
     facts += [("Can be given back", plain(left)), ("You alone, up to", plain(limit))]
     if not left.amount_minor:
         raise NotPossible("Everything that was taken for this charge has been given back.")
-    rider = asked.work.session.get_one(Rider, session.rider_id)
     return asked.plan(
         f"Charge {session.id} at {asked.at()}",
-        f"The money goes back to {rider.card_label or 'the card it came from'}; the bank may take "
-        "5 to 10 days to show it. The rider is told when it is on its way. "
-        f"Above {plain(limit)} a second person approves it first.",
+        f"{refund_words.for_staff(asked.work, hold)} The rider is told with amount, reason and "
+        f"date. Above {plain(limit)} a second person approves it first.",
         *facts,
         hold=hold,
         left=left,
@@ -253,8 +252,9 @@ def _waive_idle(asked: _Asked) -> Plan:
         )
     return asked.plan(
         refund.subject,
-        f"{plain(amount)} for staying plugged in goes back to where it came from; the rider is "
-        "told with amount, reason and date.",
+        f"{plain(amount)} for staying plugged in. "
+        f"{refund_words.for_staff(asked.work, refund.hold)} The rider is told with amount, reason "
+        "and date.",
         ("Idle fee", plain(Money(fee, amount.currency))),
         *refund.facts,
         hold=refund.hold,

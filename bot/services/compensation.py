@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlalchemy import select
 
-from bot.domain.money import Money, exponent
+from bot.domain.money import exponent
 from bot.replies import Say
-from bot.services import case_talk, cases, coupons, refunds
+from bot.services import case_talk, cases, coupons, refund_words, refunds
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
@@ -74,14 +74,10 @@ def decide_for_rider(work: UnitOfWork, settings: Settings, case: Case) -> None:
     cases.link(work, case, "refund", str(refund.id), quiet=True)
     cases.entry(work, case, "money", "Undecided in time: decided for the rider, all given back")
     if case.rider_id is not None:
-        amount = Money(refund.amount_minor, refund.currency)
-        tell_rider(
-            work, case.rider_id,
-            Say(
-                "We did not decide about your bill within the time we promised, so it is decided "
-                "for you: {amount} goes back to your card. Your bank may take 5 to 10 days. This "
-                "is case {case}.",
-                {"amount": amount, "case": case.id},
-            ),
-            key=f"case:{case.id}:decided",
-        )  # fmt: skip
+        why = Say(
+            "We did not decide about your bill within the time we promised, so it is decided for "
+            "you (case {case}).",
+            {"case": case.id},
+        )
+        said = refund_words.told(work, refund, why)
+        tell_rider(work, case.rider_id, said, key=f"case:{case.id}:decided")

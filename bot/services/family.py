@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.money import Money
-from bot.domain.wallet import Parts
+from bot.domain.wallet import Parts, least_top_up, most_limit
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Say
 from bot.services import wallet
@@ -36,6 +36,7 @@ def invite(
 ) -> WalletMember:
     """An invitation by code; with a number only that number may accept it, and is asked when we
     know it. Whether we do is not told."""
+    refuse_limit(work, owner, limit)
     mine = wallet.lock(work, wallet.open_wallet(work, owner.id, currency).id)
     if len(members(work, mine.id)) >= MOST_MEMBERS:
         raise Refused(
@@ -161,10 +162,8 @@ def leave(work: UnitOfWork, rider: Rider) -> bool:
 
 def remove(work: UnitOfWork, owner: Rider, member_id: int) -> WalletMember | None:
     """The owner removes a member or takes an invitation back; None when it is no longer theirs."""
-    member = work.session.get(WalletMember, member_id)
-    if member is None or member.state not in {"invited", "active"}:
-        return None
-    if owner_of(work, member).id != owner.id:
+    member = find(work, owner, member_id)
+    if member is None:
         return None
     wallet.lock(work, member.wallet_id)
     work.session.refresh(member)
@@ -176,6 +175,60 @@ def remove(work: UnitOfWork, owner: Rider, member_id: int) -> WalletMember | Non
             {"name": name_of(owner)},
         )
         tell_rider(work, member.rider_id, text, key=f"family:{member.id}:removed")
+    return member
+
+
+def refuse_limit(work: UnitOfWork, owner: Rider, limit: Money) -> None:
+    """Raises Refused for a month's limit that cannot be one."""
+    if limit.currency not in wallet.currencies(work):
+        raise Refused(
+            "No pile of ours charges in {currency}. Please write the limit in {ours}.",
+            {"currency": limit.currency, "ours": wallet.currency_of(work, owner.id) or ""},
+            again="limit",
+        )
+    least, most = least_top_up(limit.currency), most_limit(limit.currency)
+    if not least <= limit <= most:
+        raise Refused(
+            "A limit is between {least} and {most} a month. Please write another one.",
+            {"least": least, "most": most},
+            again="limit",
+        )
+
+
+def find(work: UnitOfWork, owner: Rider, member_id: int) -> WalletMember | None:
+    """A member or an open invitation of the owner's; None when it is no longer theirs."""
+    member = work.session.get(WalletMember, member_id)
+    if member is None or member.state not in {"invited", "active"}:
+        return None
+    return member if owner_of(work, member).id == owner.id else None
+
+
+def set_limit(
+    work: UnitOfWork, owner: Rider, member_id: int, limit: Money, *, key: str
+) -> WalletMember | None:
+    """Another limit from now on; the member is told. None when they are no longer the owner's."""
+    member = find(work, owner, member_id)
+    if member is None:
+        return None
+    refuse_limit(work, owner, limit)
+    wallet.lock(work, member.wallet_id)
+    work.session.refresh(member)
+    if member.state not in {"invited", "active"}:  # they left at this moment
+        return None
+    if limit.currency != limit_of(work, member).currency:
+        raise Refused(
+            "That wallet is in {currency}. Please write the limit in {currency}.",
+            {"currency": limit_of(work, member).currency},
+            again="limit",
+        )
+    member.limit_minor = limit.amount_minor
+    if member.state == "active" and member.rider_id is not None:
+        text = Say(
+            "{name} has changed how much you may charge on their wallet: up to {limit} a month "
+            "from now on.",
+            {"name": name_of(owner), "limit": limit},
+        )
+        tell_rider(work, member.rider_id, text, key=f"family:{member.id}:limit:{key}")
     return member
 
 
@@ -207,6 +260,14 @@ def limit_of(work: UnitOfWork, member: WalletMember) -> Money:
 def name_of(rider: Rider) -> str | Say:
     """What others see of a rider: the name, never the number."""
     return rider.name or Say("A rider")
+
+
+def shown(work: UnitOfWork, member: WalletMember) -> str | Say:
+    """What the owner sees of somebody: their name, else the number or code they were invited by."""
+    if member.rider_id is None:
+        return member.invited or member.code
+    rider = work.session.get_one(Rider, member.rider_id)
+    return rider.name or member.invited or Say("A rider")
 
 
 def tell_owner(work: UnitOfWork, session: ChargingSession, owned: Wallet, taken: Parts) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.domain.money import Money
+from bot.domain.staff_actions import plain
 from bot.replies import Moment, Say, Value
 from bot.services import wallet
 from bot.store.charging import ChargingSession, Hold, Refund
@@ -69,6 +70,25 @@ def method(work: UnitOfWork, hold: Hold) -> Say | str:
         return Say("your wallet") if ours else Say("the family wallet that paid")
     label = work.session.get_one(Rider, hold.rider_id).card_label
     return label or Say("the card you paid with")
+
+
+def for_staff(work: UnitOfWork, hold: Hold) -> str:
+    """Where money of a payment goes and how soon it is there, before it is given back."""
+    rider = work.session.get_one(Rider, hold.rider_id)
+    if hold.method != "wallet":
+        to = rider.card_label or "the card or account that paid"
+        return f"The money goes back to {to}; the bank may take 5 to 10 days to show it."
+    owned = wallet.wallet_behind(work, f"hold:{hold.id}")
+    whose = "the rider's wallet"
+    if owned is not None and owned.rider_id != hold.rider_id:
+        name = work.session.get_one(Rider, owned.rider_id).name or "a rider without a name"
+        whose = f"the family wallet of {name}, which paid,"
+    left = wallet.parts_left(work, hold.id)
+    cash, bonus = (Money(each, hold.currency) for each in (left.cash_minor, left.bonus_minor))
+    as_what = f"as {'cash' if left.cash_minor else 'bonus'}"
+    if left.cash_minor and left.bonus_minor:
+        as_what = f"up to {plain(cash)} as cash, the rest (up to {plain(bonus)}) as bonus"
+    return f"The money is in {whose} at once, {as_what}."
 
 
 def _values(work: UnitOfWork, refund: Refund, hold: Hold) -> dict[str, Value]:

@@ -70,6 +70,7 @@ def refuse(work: UnitOfWork, settings: Settings, rider: Rider, money: Money) -> 
             "amounts?",
             {"currency": money.currency},
             amount_options(ours),
+            again="amount",
         )
     least, most = least_top_up(money.currency), most_top_up(money.currency)
     if money < least:
@@ -77,12 +78,14 @@ def refuse(work: UnitOfWork, settings: Settings, rider: Rider, money: Money) -> 
             "The smallest top-up is {least}. Please write a larger amount, or tap one.",
             {"least": least},
             amount_options(money.currency),
+            again="amount",
         )
     if money > most:
         raise Refused(
             "The largest top-up is {most}. Please write a smaller amount, or tap one.",
             {"most": most},
             amount_options(money.currency),
+            again="amount",
         )
 
 

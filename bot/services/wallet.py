@@ -334,6 +334,11 @@ def parts_taken(work: UnitOfWork, source: str) -> Parts:
     return Parts(-entry.cash_held_minor, -entry.bonus_held_minor) if entry else Parts()
 
 
+def parts_left(work: UnitOfWork, hold_id: int) -> Parts:
+    """What a hold took and has not given back: what can return as cash, and what as bonus."""
+    return parts_taken(work, f"hold:{hold_id}") - _given_back(work, hold_id)
+
+
 def entries(work: UnitOfWork, wallet_id: int, *, limit: int) -> Sequence[WalletEntry]:
     """The last movements, newest first."""
     return work.session.scalars(

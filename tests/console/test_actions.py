@@ -87,6 +87,7 @@ def test_a_refund_within_the_limit_goes_out_and_the_rider_is_told(world: World, 
     chat = taken_over(world, PHONE, anna.staff_id)
     preview = anna.get(f"/actions/refund?conversation={chat}&session={session_id}").text
     assert "3.00 EUR" in preview
+    assert "the bank may take 5 to 10 days" in preview
     answer = order(anna, "refund", conversation=chat, session=session_id, amount="1,50")
     assert answer.status_code == 303
     world.bot_says(PHONE, "€1.50 of your charge at 1023-27 goes back to")

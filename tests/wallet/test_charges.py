@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from bot.errors import Refused
 from bot.gateways.receipts import summary
 from bot.gateways.translate import say
-from bot.services import charging, refunds, wallet
+from bot.services import charging, refund_words, refunds, wallet
 from bot.services.billing import bill_view
 from bot.store.charging import ChargingSession, Hold
 from bot.store.riders import Rider
@@ -49,6 +49,12 @@ def receipt(world: World) -> str:
     assert bill is not None
     with world.work() as work:
         return say("en", summary(bill_view(work, bill.id)))
+
+
+def way_back(world: World) -> str:
+    """What staff read of a refund before they give it."""
+    with world.work() as work:
+        return refund_words.for_staff(work, work.session.get_one(Hold, world.hold().id))
 
 
 def test_reserved_settled_and_the_rest_free_without_any_effect_at_stripe(world: World) -> None:
@@ -134,12 +140,17 @@ def test_refunds_go_back_cash_first_then_bonus(world: World) -> None:
     charge(world, session)
     hold, before = world.hold(), stands(world)
     total = hold.captured_minor or 0
+    assert way_back(world) == (
+        "The money is in the rider's wallet at once, up to 3.00 EUR as cash, the rest (up to 2.00 "
+        "EUR) as bonus."
+    )
     with world.work() as work:
         refunds.give_back(work, hold.id, 250, reason="staff action 1")
         refunds.give_back(work, hold.id, 100, reason="staff action 2")
     world.drain()
     assert stands(world).cash_minor == 300
     assert stands(world).bonus_minor == before.bonus_minor + 50
+    assert way_back(world) == "The money is in the rider's wallet at once, as bonus."
     with world.work() as work, pytest.raises(refunds.TooMuch):
         refunds.give_back(work, hold.id, total - 349, reason="staff action 3")
     assert world.effects("payment.refund") == []
@@ -219,6 +230,9 @@ def test_a_member_charges_on_the_owners_wallet_and_the_owner_is_told(world: Worl
     assert len(told) == 1
     assert "Rider 2 has charged at Kamppi" in told[0]
     assert "Paid from the wallet of Rider 1" in receipt(world)
+    assert way_back(world) == (
+        "The money is in the family wallet of Rider 1, which paid, at once, as cash."
+    )
     with world.work() as work:
         member = work.session.scalars(select(WalletMember)).one()
         assert wallet.spent(work, member) == bill.total_minor

@@ -39,7 +39,14 @@ DIALOG = Dialog(collect(handlers))
         ("leave family", "family"), ("salir de la familia", "family"),
         ("sair da família", "family"), ("退出家庭", "family"), ("quitter la famille", "family"),
         ("Familie verlassen", "family"), ("family invite +358 40 123 4567", "family_invite"),
-        ("stop", None), ("charge 1023-27", None),
+        ("family limit", "family_limit"), ("change limit", "family_limit"),
+        ("change my family limit to 80", "family_limit"), ("cambiar el límite", "family_limit"),
+        ("límite familia", "family_limit"), ("mudar limite da família", "family_limit"),
+        ("alterar o limite para 50", "family_limit"), ("修改家庭额度", "family_limit"),
+        ("家庭限额", "family_limit"), ("modifier la limite", "family_limit"),
+        ("limite famille 80 €", "family_limit"), ("Familienlimit ändern", "family_limit"),
+        ("Limit auf 80 ändern", "family_limit"), ("Limit ändern", "family_limit"),
+        ("stop", None), ("charge 1023-27", None), ("change", None),
     ],
 )  # fmt: skip
 def test_commands_in_six_languages(text: str, intent: str | None) -> None:

@@ -15,7 +15,7 @@ from bot.console.pages.actions import back
 from bot.console.view import shown_name, shown_phones
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
-from bot.services import actions, reach, refunds, wallet
+from bot.services import actions, reach, refund_words, refunds, wallet
 from bot.services.action_plans import NotPossible
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -142,7 +142,7 @@ def _case(console: Console, work: UnitOfWork, asked: Asked) -> Case:
             ("Taken", plain(Money(stands.captured_minor, stands.currency))),
             ("Given back before", plain(Money(stands.refunded_minor, stands.currency))),
             ("Left", plain(stands.left)),
-            ("Card", rider.card_label or "not saved"),
+            ("Way back", refund_words.for_staff(work, hold)),
         ]
     number = asked.conversation_id or 0
     near = reach.may_read(work, console.me().actor(), number)
