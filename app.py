@@ -365,7 +365,15 @@ def run_clock(_: argparse.Namespace) -> int:
     """Wakes due work, looks after payments, throws away what is past its time."""
     from bot.gateways import inbound, stripe_events
     from bot.jobs import clock
-    from bot.services import desk, desk_figures, hours, housekeeping, station_figures, usual
+    from bot.services import (
+        desk,
+        desk_figures,
+        hours,
+        housekeeping,
+        questions,
+        station_figures,
+        usual,
+    )
 
     settings = _settings("clock")
     stop = threading.Event()
@@ -379,6 +387,7 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("hours", timedelta(minutes=10), lambda: hours.keep_books(store)),
         clock.Chore("usual", timedelta(minutes=5), lambda: usual.warn_all(store, settings)),
         clock.Chore("figures", timedelta(minutes=5), lambda: station_figures.keep(store)),
+        clock.Chore("questions", timedelta(minutes=10), lambda: questions.keep(store, settings)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]

@@ -32,7 +32,7 @@ INTERNAL = {
     "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite", "family_limit",
     "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
-    "feedback_comment", "order_details",
+    "feedback_comment", "order_details", "faq", "knowledge",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {
@@ -45,7 +45,7 @@ SHOWN_IN = {
     "usual_off": "usual", "thanks_bye": "greet", "my_cases": "case_status",
     "case_answer": "case_status", "my_bookings": "cancel_booking", "on_my_way": "book_pile",
     "my_invoices": "invoice", "correct_invoice": "invoice", "invoice_details": "invoice",
-    "feedback_comment": "rate_or_feedback",
+    "feedback_comment": "rate_or_feedback", "faq": "knowledge",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from bot.demo.photos import Style
 from bot.domain import codes
-from bot.services import case_work, charging
+from bot.services import case_work, charging, knowledge
 from bot.services.audit import Actor
 from bot.services.riders import rider_for
 from bot.store.charging import ChargingSession
@@ -342,6 +342,20 @@ def puts(world: World, case: str, status: str) -> None:
     with world.store.begin() as work:
         case_work.move(work, world.settings, technician(work), int(case), status)
     world.settle()
+
+
+@step(r"staff answer (.+) in (\w+) with (.+)")
+def answered(world: World, question: str, lang: str, answer: str) -> None:
+    """Proposed by one, approved by another."""
+    with world.store.begin() as work:
+        writer = technician(work)
+        chief = Staff(login=f"chief {question}", name="Chief", role="manager", created_at=work.now)
+        work.session.add(chief)
+        work.session.flush()
+        proposed = knowledge.propose(
+            work, writer, lang=lang, question=question, phrasings=(), answer=answer
+        )
+        knowledge.approve(work, Actor(chief.id, chief.role, chief.name), proposed.id)
 
 
 def technician(work: UnitOfWork) -> Actor:

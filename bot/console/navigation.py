@@ -84,6 +84,14 @@ SECTIONS: Final = (
     Section("Figures", "chart-line", "figures_page", "figures.read", group="Results"),
     Section("Promises", "clock", "promises_page", "promise.read", group="Results"),
     Section("Feedback", "star", "feedback_page", "feedback.read", group="Results"),
+    Section(
+        "Questions",
+        "circle-help",
+        "questions_page",
+        "knowledge.read",
+        group="Quality",
+        also=("knowledge",),
+    ),
     Section("Canned replies", "reply", "canned_page", "canned.edit", group="Setup"),
     Section("Partners", "key-round", "partners_page", "partner.manage", group="Setup"),
     Section("Team", "users", "team_page", "team.manage", group="Setup"),
@@ -94,6 +102,7 @@ GROUPS: Final = {
     "Network": "network",
     "Money": "coins",
     "Results": "chart-pie",
+    "Quality": "check-check",
     "Setup": "settings",
 }
 

@@ -81,6 +81,9 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "figures.export": frozenset({"finance", "manager", "admin"}),
     "invoice.read": frozenset({"finance", "manager", "admin"}),
     "entity.edit": frozenset({"manager"}),  # who sells: name, tax number, stations
+    "knowledge.read": frozenset({"agent", "manager", "admin"}),  # riders' questions, answers
+    "knowledge.propose": _DESK,
+    "knowledge.approve": frozenset({"manager"}),  # never what they wrote themselves
     "feedback.read": frozenset({"agent", "manager", "admin"}),
     "audit.read": frozenset({"finance", "admin"}),
 }

@@ -15,6 +15,7 @@ from bot.dialog.engine import Engine
 from bot.dialog.turn import Heard, Turn
 from bot.domain.codes import PileCode, parse
 from bot.domain.handoff_rules import call_person, is_dispute
+from bot.domain.knowledge import may_answer
 from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.media import media_url, new_file, store_file
@@ -23,7 +24,7 @@ from bot.jobs import evidence
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
-from bot.services import desk, disputes, handoff, later, riders, threads
+from bot.services import desk, disputes, handoff, knowledge, later, riders, threads
 from bot.services import understood as kept
 from bot.services.booked import live_of
 from bot.services.handoff_signals import signals
@@ -301,6 +302,7 @@ class Serving:
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
             kept.note(work, rider, line, heard.understanding, guess=heard.understanding.secondary)
+            turn = _from_knowledge(turn)
             replies = [
                 *self._welcome(turn),
                 *_as_heard(incoming.transcript, heard),
@@ -449,6 +451,26 @@ def _pass_on(turn: Turn) -> list[Reply]:
             {"wait": wait},
         )
     ]
+
+
+def _from_knowledge(turn: Turn) -> Turn:
+    """The turn as one that the knowledge base answers, where nothing surer was understood and an
+    entry fits; else as it is."""
+    heard, dialog = turn.heard, turn.conversation.dialog
+    understood = heard.understanding
+    typed = heard.payload is None and heard.place is None and not understood.also
+    if not typed or not may_answer(understood.intent, understood.confidence, understood.engine):
+        return turn
+    waits = bool(dialog and dialog.get("asking"))
+    found = knowledge.find(turn.work, heard.text, turn.lang, aside=waits)
+    if found is None:
+        return turn
+    entities = (
+        Entity("entry", str(found.version_id)),
+        Entity("likeness", str(round(found.score * 1000))),
+    )
+    meant = replace(understood, intent="knowledge", entities=entities)
+    return replace(turn, heard=replace(heard, understanding=meant))
 
 
 def _serves_itself(heard: Heard) -> bool:

@@ -32,6 +32,7 @@ from bot.store.feedback import Feedback, FeedbackWish
 from bot.store.figures import StaffHour, StationHour
 from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
 from bot.store.jobs import Job, JobEntry
+from bot.store.knowledge import AnswerGiven, Article, ArticleVersion, Question
 from bot.store.limits import RateWindow
 from bot.store.messaging import ContentTemplate
 from bot.store.offers import (
@@ -42,6 +43,15 @@ from bot.store.offers import (
     PlanOffer,
     PlanUse,
     RefundRequest,
+)
+from bot.store.quality import (
+    CaseCause,
+    CauseAction,
+    MonthReport,
+    QualityRun,
+    Review,
+    RootCause,
+    ScoreSheet,
 )
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress, WebLogin, WebSession
@@ -62,19 +72,19 @@ from bot.store.waiting import (
 from bot.store.wallet import AutoTopUp, Payout, TopUp, Wallet, WalletEntry, WalletMember
 
 __all__ = [
-    "Audit", "AutoTopUp", "Base", "Bill", "BlockedBay", "Booking", "BookingCell", "BookingChange",
-    "BookingRules", "Buyer", "CannedReply", "Case", "CaseEntry", "CaseLink", "CaseRoute",
-    "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
-    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
-    "CouponTemplate", "CreditNote", "Evse", "EvseSample", "Feedback", "FeedbackWish",
-    "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry",
-    "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart", "LedgerEntry",
-    "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "OpeningHours", "Outage",
-    "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer",
-    "PlanUse",
-    "PowerShare", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
-    "RefundRequest", "Rider", "RiderAddress", "SavedView", "SensorAlarm", "SensorLimit", "Series",
-    "Staff", "StaffAction", "StaffHour", "StaffSession", "Station", "StationHour", "Tariff",
-    "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Waiter", "Wallet",
-    "WalletEntry", "WalletMember", "WebLogin", "WebSession",
+    "AnswerGiven", "Article", "ArticleVersion", "Audit", "AutoTopUp", "Base", "Bill", "BlockedBay",
+    "Booking", "BookingCell", "BookingChange", "BookingRules", "Buyer", "CannedReply", "Case",
+    "CaseCause", "CaseEntry", "CaseLink", "CaseRoute", "CauseAction", "ChargingSession", "Clock",
+    "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent", "ContentTemplate", "Conversation",
+    "ConversationLabel", "ConversationMark", "Coupon", "CouponTemplate", "CreditNote", "Evse",
+    "EvseSample", "Feedback", "FeedbackWish", "FreeEstimate", "Habit", "Hold", "HourForecast",
+    "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job",
+    "JobEntry", "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message",
+    "MeterCheck", "MonthReport", "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey",
+    "Payout", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare", "QualityRun",
+    "Question", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
+    "RefundRequest", "Review", "Rider", "RiderAddress", "RootCause", "SavedView", "ScoreSheet",
+    "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour", "StaffSession",
+    "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood",
+    "Viewer", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

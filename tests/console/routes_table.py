@@ -76,6 +76,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "agent manager": """
         actions_start actions_start_form bookings_move bookings_cancel waiting_front waiting_remove
+        questions_dismiss knowledge_propose
     """,
     # A second person for money, never an admin.
     "finance manager": """
@@ -90,8 +91,10 @@ WHO: Final[dict[str, str]] = {
     "finance admin": "audit_page audit_check audit_export",
     "agent manager admin": """
         canned_page canned_new canned_edit canned_save canned_delete feedback_page feedback_export
+        questions_page questions_one knowledge_page knowledge_new knowledge_one
     """,
     "manager": """
+        knowledge_approve knowledge_reject knowledge_withdraw
         invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change jobs_assign jobs_cancel
         takeover_force incidents_close stations_edit stations_save stations_cap
