@@ -167,6 +167,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         site,
         site_news,
         waiting,
+        wear_news,
     )
 
     def fact(serve_: Callable[[Any, Settings, Any], None]) -> Route:
@@ -181,10 +182,10 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "payment.result": fact(payment_results.on_payment_result),
         "payment.timer": fact(payment_results.on_timer),
         auto_top_ups.KIND: fact(auto_top_ups.on_settled),
-        "command.result": fact(charging.on_command_result),
+        "command.result": fact(wear_news.on_command_result),
         "pile.transaction": fact(charging.on_transaction),
         "pile.status": fact(faults.on_pile_status),
-        "pile.presence": fact(charging.on_pile_presence),
+        "pile.presence": fact(wear_news.on_presence),
         "pile.alarm": fact(faults.on_alarm),
         "session.timer": fact(charging.on_timer),
         "dispute.timer": fact(disputes.on_timer),
@@ -370,6 +371,7 @@ def run_clock(_: argparse.Namespace) -> int:
         desk_figures,
         hours,
         housekeeping,
+        prediction,
         questions,
         station_figures,
         usual,
@@ -389,6 +391,7 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("figures", timedelta(minutes=5), lambda: station_figures.keep(store)),
         clock.Chore("questions", timedelta(minutes=10), lambda: questions.keep(store, settings)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
+        clock.Chore("prediction", prediction.EVERY, lambda: prediction.run(store, settings)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]
     clock.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)
@@ -512,6 +515,33 @@ def run_tariff_import(options: argparse.Namespace) -> int:
         sys.exit(f"{options.file}: nothing was changed.")
     except (OSError, UnicodeDecodeError, NotPossible) as error:
         sys.exit(f"{options.file}: {error} Nothing was changed.")
+    return 0
+
+
+@command(
+    "fit-predictions",
+    argument("--use", action="store_true", help="score by the new weights from now on"),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
+)
+def run_fit_predictions(options: argparse.Namespace) -> int:
+    """Fits the weights of failure predictions to recorded outcomes, and prints them."""
+    from bot.services import prediction, risk_fitting
+
+    settings = _settings_or_demos("fit-predictions", options.demo)
+    try:
+        with open_store(settings).begin() as work:
+            before, found = prediction.weights(work), risk_fitting.fit_now(work, settings)
+            if options.use:
+                risk_fitting.use(work, found)
+    except risk_fitting.TooFew as why:
+        sys.exit(f"{why} Nothing was changed.")
+    for name, value in found.weights.items():
+        print(f"{name:14} {before[name]:8.3f} -> {value:8.3f}")
+    print(
+        f"{found.examples} examples, {found.failures} failures; surprise "
+        f"{found.loss_before:.4f} -> {found.loss_after:.4f}. "
+        + ("In use from now on." if options.use else "Nothing was changed; --use puts it in use.")
+    )
     return 0
 
 

@@ -260,6 +260,17 @@ class Settings:
         3,
         least=1,
     )
+    predict_risk_percent: int = setting(
+        "A socket at least this likely to fail soon gets a preventive visit; see Predictions in "
+        "the console for how often such warnings come true",
+        50,
+    )
+    predict_days: int = setting(
+        "How many days ahead such a failure is expected at most; as long a socket is left alone "
+        "after a prediction came to its end",
+        14,
+    )
+    predict_per_day: int = setting("At most so many preventive visits are called for in a day", 5)
     dispute_refund_max: int = setting(
         "A bill that is disputed and undecided after its clock is given back by itself up to this "
         "many whole units of the currency; above it a supervisor decides",

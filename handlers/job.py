@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from bot.dialog.intents import ask, intent, wish
+from bot.dialog.intents import ask, intent, maybe, wish
 from bot.dialog.kinds import CHOICE, Words
 from bot.dialog.turn import Turn
 from bot.errors import Refused
@@ -18,6 +18,7 @@ from bot.store.jobs import Job
 from bot.store.staff import Staff
 from bot.store.stations import Pile
 
+NOTHING: Final = "Nothing found"  # kept in the file, in the language of staff
 _MANY = (
     "jobs", "my jobs", "mis trabajos", "trabajos", "meus trabalhos", "trabalhos", "我的任务",
     "任务", "mes interventions", "interventions", "meine einsätze", "einsätze",
@@ -141,15 +142,37 @@ class Finish:
     id: str = ask("Which job?", CHOICE)
     cause: str = ask("What was it? Please describe the cause in a few words.", Words(500))
     fix: str = ask("What did you do? Name parts, too.", Words(500))
+    wear: str | None = maybe(CHOICE)  # of a preventive visit: there was something to prevent
 
 
 @intent("job_done")
 def finish(turn: Turn, want: Finish) -> Replies:
     """The pile goes back into service, and the rider hears of it."""
-    staff, found = _technician(turn), _job(turn, want.id)
+    wear = True if want.wear == "yes" else None
+    return _done(turn, want.id, cause=want.cause, fix=want.fix, found_wear=wear)
+
+
+@wish
+class Nothing:
+    """A preventive visit that found nothing, and what was looked at."""
+
+    id: str = ask("Which job?", CHOICE)
+    checked: str = ask("What did you check?", Words(500))
+
+
+@intent("job_nothing")
+def nothing(turn: Turn, want: Nothing) -> Replies:
+    """There was nothing to prevent: the prediction learns it."""
+    return _done(turn, want.id, cause=NOTHING, fix=want.checked, found_wear=False)
+
+
+def _done(turn: Turn, number: str, *, cause: str, fix: str, found_wear: bool | None) -> Replies:
+    staff, found = _technician(turn), _job(turn, number)
     actor = Actor(staff.id, staff.role, staff.name)
     try:
-        found = jobs.done(turn.work, turn.settings, actor, found.id, cause=want.cause, fix=want.fix)
+        found = jobs.done(
+            turn.work, turn.settings, actor, found.id, cause=cause, fix=fix, found_wear=found_wear
+        )
     except jobs.NotPossible:
         return _card(turn, staff, jobs.locked(turn.work, found.id))
     pile = turn.work.session.get_one(Pile, found.pile_id)
@@ -192,12 +215,21 @@ def _card(turn: Turn, staff: Staff, found: Job) -> Reply:
         case "on_way":
             return Choose(Say("Job {job}, on the way: {about}", values), [check_in_, back])
         case "arrived":
-            done = Option(f"job_done?id={found.id}", Say("Done"))
-            return Choose(Say("Job {job}, on site: {about}", values), [done, back])
+            return Choose(Say("Job {job}, on site: {about}", values), [*_ends(found), back])
         case "done":
             return Say("Job {job} is done.", values)
         case _:
             return Say("Job {job} is cancelled: nobody has to go there any more.", values)
+
+
+def _ends(found: Job) -> list[Option]:
+    """How a job on site can end: a preventive one also tells whether there was a reason for it."""
+    if found.kind != "preventive":
+        return [Option(f"job_done?id={found.id}", Say("Done"))]
+    return [
+        Option(f"job_done?id={found.id}&wear=yes", Say("Found wear")),
+        Option(f"job_nothing?id={found.id}", Say("Nothing found")),
+    ]
 
 
 def _place(turn: Turn, found: Job) -> Say:

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
 # What needs staff beside the rider: tests/console/test_actions.py and test_jobs.py.
-BESIDE = {"agree_start", "job", "job_check_in", "job_done", "my_jobs", "rate_visit"}
+BESIDE = {
+    "agree_start", "job", "job_check_in", "job_done", "job_nothing", "my_jobs", "rate_visit",
+}  # fmt: skip
 # Not said by riders: the engine or the message job name these themselves.
 INTERNAL = {
     *BESIDE, "answer", "appeal_no_show", "bay_blocked", "my_bookings", "on_my_way",

@@ -38,6 +38,7 @@ from bot.services import (
     session_effects,
     site_news,
     waiting,
+    wear,
 )
 from bot.services.offers import (
     Agreed,
@@ -660,6 +661,7 @@ def _keep_books(
 def _went_well(work: UnitOfWork, session: ChargingSession) -> None:
     evse = work.session.get_one(Evse, session.evse_id)
     evse.failed_starts, evse.last_good_at = 0, work.now
+    wear.count(work, evse.id, cycles=1)
 
 
 __all__ = [

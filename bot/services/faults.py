@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from bot.domain import jobs as rules
-from bot.services import cases, charging, fault_words, jobs, safety
+from bot.services import cases, charging, fault_words, jobs, prediction, safety, wear
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
 from bot.store import inbox
@@ -23,6 +23,7 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     """Inbox kind "pile.status": charges hear of it, and a fault is looked into a minute later."""
     charging.on_pile_status(work, settings, body)
     if body["status"] == FAULTED:
+        wear.tripped(work, body["pile_id"], body["evse_number"])
         code = str(body.get("code") or FAULTED)
         noticed(work, body["pile_id"], body["evse_number"], code, str(body["at"]))
 
@@ -32,6 +33,7 @@ def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     safety.on_alarm(work, settings, body)
     if not body.get("cleared"):
         code, number = str(body.get("code") or FAULTED), body.get("evse_number")
+        wear.tripped(work, body["pile_id"], number)
         noticed(work, body["pile_id"], number, code, str(body["at"]))
 
 
@@ -59,10 +61,11 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     if not rules.calls_out(still_faulted=stays, times_today=times):
         return
     case = _case(work, pile, evse, code, str(body["at"]))
-    jobs.open_job(
+    job = jobs.open_job(
         work, kind="repair", pile=pile, evse=evse, case=case, fault_code=code,
         text=_told(code, times), key=f"fault:{pile.id}:{number or 0}:{body['at']}",
     )  # fmt: skip
+    prediction.fault_confirmed(work, pile=pile, evse=evse, code=code, job=job)
 
 
 def _best(code: str, evses: Sequence[Evse]) -> str:

@@ -10,6 +10,7 @@ from bot.services import login_throttle, understood
 from bot.store.database import Store
 from bot.store.devices import PileEvent
 from bot.store.limits import forget_old
+from bot.store.prediction import EvseDay
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Media, WebLogin, WebSession
 from bot.store.sensing import EvseSample
@@ -19,6 +20,7 @@ from bot.store.staff import StaffSession
 QUEUES_KEPT = timedelta(days=30)
 STAFF_SESSIONS_KEPT = timedelta(days=90)  # tells a known account from its very first login
 SAMPLES_KEPT = timedelta(days=90)  # what sockets measured, by the minute
+DAYS_KEPT = timedelta(days=1100)  # counters of sockets, which predictions are fitted to
 PILE_EVENTS_KEPT = timedelta(days=400)  # a disputed bill is recomputed from these
 
 
@@ -37,6 +39,7 @@ def tidy(store: Store) -> None:
         delete(Outbox).where(Outbox.state.in_(("done", "dropped")), Outbox.done_at < queues),
         delete(PileEvent).where(PileEvent.received_at < events),
         delete(EvseSample).where(EvseSample.minute < now - SAMPLES_KEPT),
+        delete(EvseDay).where(EvseDay.day < (now - DAYS_KEPT).date()),
         delete(Media).where(Media.expires_at < now),
         delete(WebLogin).where(WebLogin.expires_at < now),
         delete(WebSession).where(WebSession.expires_at < now),

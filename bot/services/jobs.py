@@ -194,8 +194,10 @@ def arrive(work: UnitOfWork, actor: Actor, job_id: int, *, distance_m: int | Non
     job = _mine(work, actor, job_id, "arrived", arrived_at=work.now, arrived_m=distance_m)
     told = "without a location" if distance_m is None else f"{distance_m} m from the station"
     _note(work, actor, job, "arrived", f"Arrived, {told}")
+    event = f"{actor.name} arrived"[:80]
     if job.case_id is not None:
-        clocks.stop(work, "on_site", cases.subject(job.case_id), event=f"{actor.name} arrived"[:80])
+        clocks.stop(work, "on_site", cases.subject(job.case_id), event=event)
+    clocks.stop(work, "preventive", subject(job.id), event=event)
     return job
 
 
@@ -218,18 +220,33 @@ def add_photo(work: UnitOfWork, actor: Actor, job_id: int, media_id: int) -> Job
 
 
 def done(
-    work: UnitOfWork, settings: Settings, actor: Actor, job_id: int, *, cause: str, fix: str
+    work: UnitOfWork,
+    settings: Settings,
+    actor: Actor,
+    job_id: int,
+    *,
+    cause: str,
+    fix: str,
+    found_wear: bool | None = None,
 ) -> Job:
-    """What it was and what was done; the pile goes back into service and the case is solved."""
+    """What it was and what was done; the pile goes back into service and the case is solved.
+
+    After a preventive visit `found_wear` tells whether the prediction was right.
+    """
     cause, fix = cause.strip()[:TEXT_MAX], fix.strip()[:TEXT_MAX]
     if not cause or not fix:
         raise NotPossible("Say what it was and what you did.")
+    if locked(work, job_id).kind != "preventive":
+        found_wear = None
+    elif found_wear is None:
+        raise NotPossible("Say whether you found wear: predictions are judged by it.")
     job = _mine(
-        work, actor, job_id, "done", done_at=work.now, cause=cause, fix=fix, open_key=None
+        work, actor, job_id, "done", done_at=work.now, cause=cause, fix=fix, open_key=None,
+        found_wear=found_wear,
     )  # fmt: skip
     _note(work, actor, job, "done", f"Cause: {cause} Done: {fix}")
     pile = work.session.get_one(Pile, job.pile_id)
-    if job.kind == "repair":
+    if job.kind == "repair" or found_wear:
         _works_again(work, actor, job, pile)
     case = work.session.get(Case, job.case_id) if job.case_id else None
     if case is not None and case.status in ("new", "assigned", "waiting_rider", "waiting_site"):
@@ -292,6 +309,7 @@ def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
     job = _move(work, job_id, "cancelled", open_key=None, offered_to=None, offered_until=None)
     entry(work, job, "cancelled", why[:TEXT_MAX], actor.staff_id if actor else None)
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    clocks.drop(work, subject(job.id), event="the job was cancelled")
     if actor is not None:
         audit.record(work, actor, "job.cancelled", f"job:{job.id}", reason=why)
     staff = work.session.get(Staff, before) if before else None
@@ -354,6 +372,11 @@ def last_visit(work: UnitOfWork, pile_id: str) -> datetime | None:
     return work.session.scalar(
         select(func.max(Job.done_at)).where(Job.pile_id == pile_id, Job.state == "done")
     )
+
+
+def subject(job_id: int) -> str:
+    """How clocks name a job."""
+    return f"job:{job_id}"
 
 
 def entry(

@@ -22,6 +22,7 @@ from bot.services import (
     refund_words,
     refunds,
     wallet_method,
+    wear,
 )
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import conversation_of, tell_rider
@@ -168,6 +169,7 @@ class _Effects:
 
     def mark_suspect(self, _command: on.MarkSuspect) -> None:
         self.evse.failed_starts += 1
+        wear.count(self.work, self.evse.id, failed_starts=1)
 
     def tell(self, command: on.Tell) -> None:
         reply = notice(

@@ -47,6 +47,7 @@ class Job(Base):
     fix: Mapped[str] = mapped_column(Text, default="")
     parts: Mapped[list[Any]] = mapped_column(default=list)  # of text, "Contactor 63 A"
     stars: Mapped[int | None]  # by the rider, 1 to 5
+    found_wear: Mapped[bool | None]  # of a preventive visit: was there anything to prevent
 
     __table_args__ = (Index("ix_job_technician_id_state", "technician_id", "state"),)
 

@@ -30,10 +30,11 @@ from bot.store.desk import (
 from bot.store.devices import Command, PileEvent
 from bot.store.feedback import Feedback, FeedbackWish
 from bot.store.figures import StaffHour, StationHour
-from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
+from bot.store.invoices import Buyer, Invoice, InvoiceFile, InvoicedOrder, LegalEntity, ReceiptWatch
 from bot.store.jobs import Job, JobEntry
 from bot.store.knowledge import AnswerGiven, Article, ArticleVersion, Question
 from bot.store.limits import RateWindow
+from bot.store.maintenance import StaleStatus, Visit, VisitPlan
 from bot.store.messaging import ContentTemplate
 from bot.store.offers import (
     Coupon,
@@ -44,6 +45,7 @@ from bot.store.offers import (
     PlanUse,
     RefundRequest,
 )
+from bot.store.prediction import EvseDay, EvseRisk, FaultSeen, Prediction, RiskModel
 from bot.store.quality import (
     CaseCause,
     CauseAction,
@@ -77,14 +79,15 @@ __all__ = [
     "CaseCause", "CaseEntry", "CaseLink", "CaseRoute", "CauseAction", "ChargingSession", "Clock",
     "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent", "ContentTemplate", "Conversation",
     "ConversationLabel", "ConversationMark", "Coupon", "CouponTemplate", "CreditNote", "Evse",
-    "EvseSample", "Feedback", "FeedbackWish", "FreeEstimate", "Habit", "Hold", "HourForecast",
-    "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job",
-    "JobEntry", "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message",
-    "MeterCheck", "MonthReport", "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey",
-    "Payout", "Pile", "PileEvent", "Plan", "PlanOffer", "PlanUse", "PowerShare", "QualityRun",
-    "Question", "QueueEvent", "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund",
-    "RefundRequest", "Review", "Rider", "RiderAddress", "RootCause", "SavedView", "ScoreSheet",
-    "SensorAlarm", "SensorLimit", "Series", "Staff", "StaffAction", "StaffHour", "StaffSession",
-    "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood",
-    "Viewer", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
+    "EvseDay", "EvseRisk", "EvseSample", "FaultSeen", "Feedback", "FeedbackWish", "FreeEstimate",
+    "Habit", "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice",
+    "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart", "LedgerEntry", "LegalEntity",
+    "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport", "OpeningHours", "Outage",
+    "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer",
+    "PlanUse", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow",
+    "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress",
+    "RiskModel", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit", "Series",
+    "Staff", "StaffAction", "StaffHour", "StaffSession", "StaleStatus", "Station", "StationHour",
+    "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Visit",
+    "VisitPlan", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

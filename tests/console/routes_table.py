@@ -66,7 +66,8 @@ WHO: Final[dict[str, str]] = {
         actions_out_of_service actions_out_of_service_form ticket_review jobs_create
     """,
     "agent technician manager admin": """
-        incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo
+        incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo jobs_technicians
+        predictions_page
     """,
     "technician finance manager": "meters_page",
     "technician manager": """

@@ -14,7 +14,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.uploads import IMAGES, NotAPicture, kept_photo
 from bot.domain.jobs import KINDS, LIVE, STATES
-from bot.services import fault_words, jobs
+from bot.services import fault_words, jobs, technicians
 from bot.services.audit import Actor
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
@@ -63,6 +63,12 @@ def _add_pages(routes: Routes, console: Console) -> None:
             found = select(func.count()).where(Job.state == "open")
             return str(work.session.scalar(found) or "")
 
+    @routes.page("/jobs/technicians", right="job.read")
+    def technicians_() -> Any:
+        with console.store.read() as work:
+            rows = technicians.scores(work)
+        return console.page("jobs_technicians", rows=rows, days=technicians.SHOWN.days)
+
     @routes.page("/jobs/<int:job_id>", right="job.read")
     def one(job_id: int) -> Any:
         me = console.me()
@@ -100,9 +106,12 @@ def _add_steps(routes: Routes, console: Console) -> None:
     @routes.action("/jobs/<int:job_id>/done", right="job.work")
     def done(job_id: int) -> Any:
         cause, fix = request.form.get("cause", ""), request.form.get("fix", "")
+        wear = {"yes": True, "no": False}.get(request.form.get("wear", ""))
 
         def act(work: UnitOfWork) -> str:
-            jobs.done(work, console.settings, _me(console), job_id, cause=cause, fix=fix)
+            jobs.done(
+                work, console.settings, _me(console), job_id, cause=cause, fix=fix, found_wear=wear
+            )
             return "Done. The pile is offered to riders again."
 
         return _do(console, job_id, act)
