@@ -30,7 +30,7 @@ from bot.store.desk import (
 from bot.store.devices import Command, PileEvent
 from bot.store.feedback import Feedback, FeedbackWish
 from bot.store.figures import StaffHour, StationHour
-from bot.store.invoices import Buyer, Invoice, InvoiceFile, InvoicedOrder, LegalEntity, ReceiptWatch
+from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
 from bot.store.jobs import Job, JobEntry
 from bot.store.knowledge import AnswerGiven, Article, ArticleVersion, Question
 from bot.store.limits import RateWindow
