@@ -373,6 +373,7 @@ def run_clock(_: argparse.Namespace) -> int:
         housekeeping,
         prediction,
         questions,
+        reviews,
         station_figures,
         usual,
     )
@@ -390,6 +391,7 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("usual", timedelta(minutes=5), lambda: usual.warn_all(store, settings)),
         clock.Chore("figures", timedelta(minutes=5), lambda: station_figures.keep(store)),
         clock.Chore("questions", timedelta(minutes=10), lambda: questions.keep(store, settings)),
+        clock.Chore("reviews", timedelta(minutes=10), lambda: reviews.keep(store, settings)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("prediction", prediction.EVERY, lambda: prediction.run(store, settings)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),

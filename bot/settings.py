@@ -276,6 +276,13 @@ class Settings:
         "many whole units of the currency; above it a supervisor decides",
         30,
     )
+    review_percent: int = setting(
+        "Share of each person's finished work of a week, and of the bot's conversations, that is "
+        "drawn at random for a review",
+        5,
+    )
+    review_least: int = setting("How many of each are drawn at least", 2)
+    review_most: int = setting("How many of each are drawn at most", 20)
     wallet: str = setting(
         "Prepaid wallets for riders. Keeping riders' money may need a licence where you are: off "
         "takes no new money and pays no new charge with it; what is there can be paid out",

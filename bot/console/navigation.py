@@ -86,6 +86,16 @@ SECTIONS: Final = (
     Section("Promises", "clock", "promises_page", "promise.read", group="Results"),
     Section("Feedback", "star", "feedback_page", "feedback.read", group="Results"),
     Section(
+        "Reviews",
+        "eye",
+        "reviews_page",
+        "review.read",
+        False,
+        "review",
+        "reviews_count",
+        group="Quality",
+    ),
+    Section(
         "Questions",
         "circle-help",
         "questions_page",

@@ -81,6 +81,9 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "figures.export": frozenset({"finance", "manager", "admin"}),
     "invoice.read": frozenset({"finance", "manager", "admin"}),
     "entity.edit": frozenset({"manager"}),  # who sells: name, tax number, stations
+    "review.read": _ALL,  # one's own; those who score read all
+    "review.score": frozenset({"manager"}),  # never their own
+    "review.answer": frozenset({"agent", "technician", "finance", "manager"}),
     "knowledge.read": frozenset({"agent", "manager", "admin"}),  # riders' questions, answers
     "knowledge.propose": _DESK,
     "knowledge.approve": frozenset({"manager"}),  # never what they wrote themselves

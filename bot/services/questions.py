@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
 from bot.domain import questions as rules
 from bot.domain.questions import Asked
-from bot.services import knowledge
+from bot.services import knowledge, weeks
 from bot.settings import Settings
 from bot.store.changes import touched
 from bot.store.database import Store, UnitOfWork
 from bot.store.knowledge import AnswerGiven, Question
-from bot.store.quality import QualityRun
 from bot.store.riders import Conversation, Message, Rider
-from bot.store.upsert import insert
 
 LIVE: Final = "question"
-WEEK: Final = timedelta(days=7)
+KIND: Final = "questions"
 KEPT: Final = timedelta(days=365)
 MOST: Final = 5_000  # questions of a week that are looked at
 SHORTEST, LONGEST = 4, 300  # characters: "ok?" asks nothing, an essay many things
@@ -35,44 +32,20 @@ def keep(store: Store, settings: Settings) -> None:
     """Group the questions of the last whole week, once; harmless at any moment and in two
     processes at once."""
     with store.read() as work:
-        week = last_week(work.now, settings.desk_tz)
-        if work.session.get(QualityRun, ("questions", week)) is not None:
+        week = weeks.last_week(work.now, settings.desk_tz)
+        if weeks.is_done(work, KIND, week):
             return
     with store.begin() as work:
-        if begun(work, "questions", week):
+        if weeks.begun(work, KIND, week):
             group(work, week, settings.desk_tz)
             work.session.execute(delete(Question).where(Question.week < (work.now - KEPT).date()))
-
-
-def begun(work: UnitOfWork, kind: str, week: date) -> bool:
-    """Whether this transaction is the one that does a week's work."""
-    first = work.session.execute(
-        insert(work, QualityRun)
-        .values(kind=kind, week=week, at=work.now, body={})
-        .on_conflict_do_nothing(index_elements=["kind", "week"])
-    )
-    return bool(first.rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
-
-
-def last_week(now: datetime, tz: str) -> date:
-    """The Monday of the last week that is over in a zone."""
-    today = now.astimezone(ZoneInfo(tz)).date()
-    return today - timedelta(days=today.weekday()) - WEEK
-
-
-def span(week: date, tz: str) -> tuple[datetime, datetime]:
-    """A week's first moment and the first one after it."""
-    begin, end = (
-        datetime.combine(day, time(), ZoneInfo(tz)).astimezone(UTC) for day in (week, week + WEEK)
-    )
-    return begin, end
 
 
 def group(work: UnitOfWork, week: date, tz: str) -> list[Question]:
     """The week's questions by language, as rows; what the knowledge base answers by now is left
     out."""
     by_lang: dict[str, list[Asked]] = defaultdict(list)
-    for text, lang, rider_id in _asked(work, *span(week, tz)):
+    for text, lang, rider_id in _asked(work, *weeks.span(week, tz)):
         by_lang[lang].append(Asked(text, rider_id))
     made = []
     for lang, asked in sorted(by_lang.items()):
@@ -127,12 +100,6 @@ def of_week(work: UnitOfWork, week: date) -> list[Question]:
     """A week's list, what most asked first."""
     rows = select(Question).where(Question.week == week)
     return list(work.session.scalars(rows.order_by(Question.count.desc(), Question.id)))
-
-
-def weeks(work: UnitOfWork) -> list[date]:
-    """The weeks that were looked at, newest first."""
-    rows = select(QualityRun.week).where(QualityRun.kind == "questions")
-    return list(work.session.scalars(rows.order_by(QualityRun.week.desc()).limit(53)))
 
 
 def dismiss(work: UnitOfWork, question_id: int) -> None:

@@ -11,7 +11,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.view import language_name
 from bot.domain.knowledge import ANSWER_MAX, QUESTION_MAX
-from bot.services import knowledge, questions
+from bot.services import knowledge, questions, weeks
 from bot.store.knowledge import Question
 
 
@@ -21,8 +21,8 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.page("/questions", right="knowledge.read")
     def page() -> Any:
         with console.store.read() as work:
-            weeks = questions.weeks(work)
-            week = _week(request.args.get("week", ""), weeks)
+            found_weeks = weeks.done(work, questions.KIND)
+            week = _week(request.args.get("week", ""), found_weeks)
             found = questions.of_week(work, week) if week is not None else []
         lang = request.args.get("lang", "")
         langs = sorted({each.lang for each in found})
@@ -30,7 +30,7 @@ def add_routes(routes: Routes, console: Console) -> None:
         name = "questions_list" if console.wants_fragment() else "questions"
         return console.page(
             name, groups=_by_lang(shown), week=week, lang=lang,
-            weeks=[(each.isoformat(), f"Week of {each:%-d %b %Y}") for each in weeks],
+            weeks=[(each.isoformat(), f"Week of {each:%-d %b %Y}") for each in found_weeks],
             langs=[(each, language_name(each)) for each in langs],
             total=sum(each.count for each in shown), here=request.full_path.rstrip("?"),
         )  # fmt: skip
@@ -55,8 +55,8 @@ def add_routes(routes: Routes, console: Console) -> None:
         return redirect(url_for("console.questions_page"), 303)
 
 
-def _week(raw: str, weeks: list[date]) -> date | None:
-    return next((each for each in weeks if each.isoformat() == raw), weeks[0] if weeks else None)
+def _week(raw: str, found: list[date]) -> date | None:
+    return next((each for each in found if each.isoformat() == raw), found[0] if found else None)
 
 
 def _by_lang(found: list[Question]) -> list[tuple[str, list[Question]]]:
