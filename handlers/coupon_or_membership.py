@@ -9,7 +9,7 @@ from bot.dialog.intents import intent
 from bot.dialog.kinds import EVSE
 from bot.dialog.turn import Turn
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import coupons
+from bot.services import coupon_codes, coupons
 from bot.services.offers import stack
 from bot.store.offers import Coupon
 from bot.store.stations import Evse
@@ -45,7 +45,7 @@ def coupon(turn: Turn) -> Replies | None:
     typed = _typed(turn.heard.text)
     if typed is None:
         return listed(turn) if _PLANS.search(turn.heard.text) else _shown(turn)
-    row = coupons.claim(turn.work, turn.rider.id, typed)
+    row = coupon_codes.claim(turn.work, turn.rider.id, typed)
     evse = _offered(turn)
     if evse is not None and (why := coupons.why_not(turn.work, row, evse)):
         return Say(

@@ -19,27 +19,23 @@ from bot.domain.discounts import (
     best,
     load_rules,
     make_code,
-    mistyped,
-    plain_code,
     unfit,
 )
 from bot.domain.holds import planned_wh
 from bot.domain.money import Money
 from bot.domain.pricing import Bill, planned, price
 from bot.domain.tariffs import Tariff
-from bot.errors import Refused
 from bot.replies import Amount, Choose, Moment, Option, Say, Value
 from bot.services.outbound import tell_rider
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
-from bot.store.limits import allow
 from bot.store.offers import Coupon as CouponRow
 from bot.store.offers import CouponTemplate
 from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
 
-WRONG_CODES: Final = 10  # an hour: codes are not to be guessed
-GRACE: Final = timedelta(days=7)  # a coupon given back is good for this long at least
+AGAIN: Final = timedelta(days=7)  # one of a charge refunded in full is good for this long at least
+GRACE: Final = timedelta(days=1)  # once: for one that lapsed during a charge that came to nothing
 WHY_NOT: Final = {
     "expired": Say("It has expired."),
     "market": Say("It does not count in this country."),
@@ -177,70 +173,6 @@ def _fresh_code(work: UnitOfWork) -> str:
             return code
 
 
-# --- typed codes
-
-
-def claim(work: UnitOfWork, rider_id: int, typed: str) -> CouponRow:
-    """The coupon behind a typed code: of a campaign, or one the rider has. Raises Refused."""
-    values: dict[str, Value] = {"code": typed.strip().upper()}
-    plain = plain_code(typed)
-    template = (
-        plain
-        and work.session.scalars(
-            select(CouponTemplate).where(CouponTemplate.plain_code == plain)
-        ).first()
-    )
-    if template and template.state != "draft":
-        return _claim_campaign(work, rider_id, template, values)
-    coupon = (
-        plain
-        and work.session.scalars(select(CouponRow).where(CouponRow.plain_code == plain)).first()
-    )
-    if coupon:
-        return _claim_own(work, rider_id, coupon, values)
-    if not allow(work, f"coupon:{rider_id}", limit=WRONG_CODES, window=timedelta(hours=1)):
-        raise Refused("That were many codes I do not know. Please try again in an hour.")
-    if plain and mistyped(plain):
-        raise Refused("One character of {code} seems wrong. Please check it.", values)
-    raise Refused(
-        "I do not know the code {code}. Please check each character; 0 and O are the same to me, "
-        "and so are 1, I and L.",
-        values,
-    )
-
-
-def _claim_campaign(
-    work: UnitOfWork, rider_id: int, template: CouponTemplate, values: dict[str, Value]
-) -> CouponRow:
-    values = {**values, "code": template.code or ""}
-    if template.state == "ended" or (template.ends_at and template.ends_at <= work.now):
-        raise Refused("{code} has ended. Write COUPONS to see what you have.", values)
-    cause = f"code:{template.id}:{rider_id}"
-    before = work.session.scalars(select(CouponRow).where(CouponRow.cause == cause)).first()
-    if before is not None:
-        return _claim_own(work, rider_id, before, values)
-    coupon = issue_of(work, rider_id, template.id, cause=cause, key=cause)
-    if coupon is None:
-        raise Refused("All coupons of {code} are taken.", values)
-    return coupon
-
-
-def _claim_own(
-    work: UnitOfWork, rider_id: int, coupon: CouponRow, values: dict[str, Value]
-) -> CouponRow:
-    if coupon.rider_id != rider_id:
-        raise Refused("{code} is another rider's coupon, so it cannot be used here.", values)
-    if coupon.state == "used":
-        raise Refused("You have used {code} already.", values)
-    if coupon.state == "reserved":
-        raise Refused("{code} counts for the charge that is running.", values)
-    if coupon.expires_at <= work.now:
-        tz = _zone(work, coupon)
-        values["date"] = Moment(coupon.expires_at, tz, "date")
-        raise Refused("{code} was good until {date}. It cannot be used any more.", values)
-    return coupon
-
-
 # --- what a rider has
 
 
@@ -265,7 +197,7 @@ def describe(work: UnitOfWork, row: CouponRow) -> Say:
         {
             "code": row.code,
             "worth": worth_of(rules),
-            "date": Moment(row.expires_at, _zone(work, row), "date"),
+            "date": Moment(row.expires_at, zone(work, row), "date"),
         },
     )
     for condition in _conditions(work, rules):
@@ -301,7 +233,8 @@ def _conditions(work: UnitOfWork, rules: CouponRules) -> list[Say]:
     return found
 
 
-def _zone(work: UnitOfWork, row: CouponRow) -> str:
+def zone(work: UnitOfWork, row: CouponRow) -> str:
+    """The time zone of a coupon's market, for its dates."""
     country = load_rules(row.rules).country
     found = select(Station.tz).where(Station.country == country).order_by(Station.id).limit(1)
     return work.session.scalars(found).first() or "UTC"
@@ -379,9 +312,24 @@ def settle(work: UnitOfWork, session_id: int, bill: Bill | None) -> None:
             row.state, row.used_at = "used", work.now
             row.used_minor = -sum(each.gross_minor for each in lines)
         else:
-            _free(work, row)
+            _free(row)
+            if row.expires_at <= work.now and row.graced_at is None:
+                row.expires_at, row.graced_at = work.now + GRACE, work.now
     if rows:
         work.session.flush()
+
+
+def corrected(work: UnitOfWork, session_id: int, bill: Bill) -> None:
+    """A charge that has its bill comes to less: a coupon took off less, or is not needed at all."""
+    for row in _pinned(work, session_id, "used"):
+        saved = -sum(
+            x.gross_minor for x in bill.lines if x.what == "coupon" and x.window == row.code
+        )
+        if saved:
+            row.used_minor = min(row.used_minor or 0, saved)
+        else:
+            _good_again(work, row, session_id)
+    work.session.flush()
 
 
 def count_late(work: UnitOfWork, coupon_id: int, *, session_id: int, saves: int) -> bool:
@@ -399,10 +347,15 @@ def count_late(work: UnitOfWork, coupon_id: int, *, session_id: int, saves: int)
 def give_back(work: UnitOfWork, session_id: int) -> None:
     """The charge was refunded in full: its coupons are good again."""
     for row in _pinned(work, session_id, "used"):
-        _free(work, row)
-        said = Say("Your coupon is good again: {coupon}.", {"coupon": describe(work, row)})
-        tell_rider(work, row.rider_id, said, key=f"coupon:{row.id}:back:{session_id}")
+        _good_again(work, row, session_id)
     work.session.flush()
+
+
+def _good_again(work: UnitOfWork, row: CouponRow, session_id: int) -> None:
+    _free(row)
+    row.expires_at = max(row.expires_at, work.now + AGAIN)
+    said = Say("Your coupon is good again: {coupon}.", {"coupon": describe(work, row)})
+    tell_rider(work, row.rider_id, said, key=f"coupon:{row.id}:back:{session_id}")
 
 
 def _pinned(work: UnitOfWork, session_id: int, state: str) -> Sequence[CouponRow]:
@@ -414,6 +367,5 @@ def _pinned(work: UnitOfWork, session_id: int, state: str) -> Sequence[CouponRow
     ).all()
 
 
-def _free(work: UnitOfWork, row: CouponRow) -> None:
+def _free(row: CouponRow) -> None:
     row.state, row.session_id, row.used_at, row.used_minor = "open", None, None, None
-    row.expires_at = max(row.expires_at, work.now + GRACE)

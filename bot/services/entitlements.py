@@ -10,7 +10,7 @@ from bot.domain.discounts import Discount
 from bot.domain.pricing import load_bill
 from bot.domain.session import SessionFacts
 from bot.errors import Refused
-from bot.services import coupons, plans
+from bot.services import coupons, plan_returns, plans
 from bot.services.failed_refunds import in_wallet
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
@@ -43,14 +43,27 @@ def follow(
     used up."""
     if not now.terms.discounts:
         return
-    if now.bill_minor is not None and before.bill_minor is None:
+    if before.bill_minor is not None:
+        _corrected(work, session, before, now)
+    elif now.bill_minor is not None:
         row = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).one()
         bill = load_bill(row.body)
         coupons.settle(work, session.id, bill)
         plans.settle(work, session.id, now, bill)
-    elif now.bill_minor is None and now.state in {"releasing", "void", "failed", "settled"}:
+    elif now.state in {"releasing", "void", "failed", "settled"}:
         coupons.settle(work, session.id, None)
         plans.settle(work, session.id, now, None)
+
+
+def _corrected(
+    work: UnitOfWork, session: ChargingSession, before: SessionFacts, now: SessionFacts
+) -> None:
+    """The meter ended lower than billed: less was used up."""
+    if now.readings == before.readings:
+        return
+    bill = now.bill()
+    coupons.corrected(work, session.id, bill)
+    plan_returns.corrected(work, session.id, now, bill)
 
 
 def refunded(work: UnitOfWork, refund: Refund) -> None:
@@ -66,3 +79,4 @@ def refunded(work: UnitOfWork, refund: Refund) -> None:
     )
     if hold.session_id is not None and taken and (back or 0) >= taken:
         coupons.give_back(work, hold.session_id)
+        plan_returns.refunded(work, hold.session_id)

@@ -25,18 +25,20 @@ def earned(work: UnitOfWork) -> dict[tuple[str, str], int]:
         elif plan.state != "active":
             found[source, "ended"] = -plans.unearned(work, plan)
     for use in work.session.scalars(select(PlanUse)):
-        found[f"plan:{use.plan_id}", f"used:{use.session_id}"] = -use.earned_minor
+        source = f"plan:{use.plan_id}"
+        found[source, use.key] = -use.earned_minor
+        if use.key.startswith(plans.LATE):
+            plan = work.session.get_one(Plan, use.plan_id)
+            found[source, f"tax:{use.key}"] = plans.tax_on(plan, -use.earned_minor)
     return found
 
 
 def open_sides(work: UnitOfWork) -> dict[tuple[str, str], int]:
-    """What is paid for plans and not earned, by plan."""
+    """What is paid for plans and not earned, and what is on its way back, by plan."""
     sides: dict[tuple[str, str], int] = defaultdict(int)
-    for plan in work.session.scalars(select(Plan).where(Plan.state.in_(("active", "refunded")))):
-        owed = plans.unearned(work, plan)
-        if plan.state == "refunded":
-            owed = plan.price_minor - _back(work, plan)
-        sides[f"plan {plan.id}", plan.currency] -= owed
+    for plan in work.session.scalars(select(Plan).where(Plan.state.in_(_SOLD))):
+        owed = plans.unearned(work, plan) if plan.state == "active" else 0
+        sides[f"plan {plan.id}", plan.currency] -= owed + _going_back(work, plan)
     return sides
 
 
@@ -46,10 +48,11 @@ def side_of(account: str) -> str | None:
     return f"plan {number}" if family == "plan" and number.isdigit() else None
 
 
-def _back(work: UnitOfWork, plan: Plan) -> int:
-    done = (
+def _going_back(work: UnitOfWork, plan: Plan) -> int:
+    """What the provider has not given back yet, or could not."""
+    waiting = (
         select(func.sum(Refund.amount_minor))
         .join(Hold, Hold.id == Refund.hold_id)
-        .where(Hold.subject == f"plan:{plan.id}", Refund.state == "done")
+        .where(Hold.subject == f"plan:{plan.id}", Refund.reason == "plan", Refund.state != "done")
     )
-    return int(work.session.scalar(done) or 0)
+    return int(work.session.scalar(waiting) or 0)

@@ -34,6 +34,7 @@ from bot.store.upsert import insert
 
 WARN_BEFORE: Final = timedelta(days=3)
 RETURN_WITHIN: Final = timedelta(days=14)
+LATE: Final = "late:"  # begins the keys of what came back after the end of its plan
 
 
 def offers(work: UnitOfWork, rider_id: int) -> Sequence[PlanOffer]:
@@ -227,38 +228,48 @@ def _over(work: UnitOfWork, plan: Plan) -> bool:
     return plan.ends_at is not None and plan.ends_at <= work.now
 
 
-def _pack(plan: Plan) -> Pack:
+def pack(plan: Plan) -> Pack:
+    """A plan as the pure rules know it."""
     return Pack(plan.size, plan.used, plan.price_minor - plan.tax_minor)
 
 
 def _use(work: UnitOfWork, plan: Plan, session_id: int, amount: int, saved: int) -> None:
-    before, after = _pack(plan), _pack(plan).use(amount)
+    before, after = pack(plan), pack(plan).use(amount)
     earned = after.earned_minor() - before.earned_minor()
+    key = f"used:{session_id}"
     work.session.add(
         PlanUse(
-            plan_id=plan.id, session_id=session_id, amount=amount, saved_minor=saved,
+            plan_id=plan.id, session_id=session_id, key=key, amount=amount, saved_minor=saved,
             earned_minor=earned, at=work.now,
         )
     )  # fmt: skip
     plan.used = after.used
-    _earn(work, plan, f"used:{session_id}", earned)
+    earn(work, plan, key, earned)
 
 
-def _earn(work: UnitOfWork, plan: Plan, kind: str, amount: int) -> None:
+def earn(work: UnitOfWork, plan: Plan, kind: str, amount: int) -> None:
+    """So much of what was paid ahead is revenue by now; negative: no more."""
     amounts = {_subject(plan): amount, REVENUE: -amount}
     post(work, source=_subject(plan), kind=kind, currency=plan.currency, amounts=amounts)
 
 
 def unearned(work: UnitOfWork, plan: Plan) -> int:
-    """What of a plan's net price no use has earned."""
-    used = select(func.sum(PlanUse.earned_minor)).where(PlanUse.plan_id == plan.id)
+    """What of a plan's net price no use had earned until its end."""
+    used = select(func.sum(PlanUse.earned_minor)).where(
+        PlanUse.plan_id == plan.id, ~PlanUse.key.startswith(LATE)
+    )
     return plan.price_minor - plan.tax_minor - int(work.session.scalar(used) or 0)
+
+
+def tax_on(plan: Plan, net_minor: int) -> int:
+    """The part of a plan's tax that belongs to a part of its net price."""
+    return net_minor * plan.tax_minor // (plan.price_minor - plan.tax_minor)
 
 
 def _end(work: UnitOfWork, plan: Plan, state: str) -> None:
     plan.state = state
     work.session.flush()
-    _earn(work, plan, "ended", unearned(work, plan))
+    earn(work, plan, "ended", unearned(work, plan))
     if state == "expired":
         said = Say(
             "Your plan {plan} has ended; {left} were not used.",

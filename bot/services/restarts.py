@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from bot.domain.pricing import carried
+from bot.domain.pricing import carried, load_bill
 from bot.domain.session import load_facts
 from bot.domain.tariffs import Tariff, load_tariff
 from bot.domain.usage import Carry
@@ -34,7 +34,8 @@ class Earlier:
 
 def earlier(work: UnitOfWork, rider_id: int, evse: Evse) -> Earlier | None:
     """The rider's last charge, if one here now would be the same session: it ended less than
-    WITHIN ago at this pile by the same tariff, not by our fault, and was paid for."""
+    WITHIN ago at this pile by the same tariff, not by our fault, and was paid for, be it by a plan
+    or a coupon."""
     row = work.session.execute(
         select(ChargingSession, Evse, Bill)
         .join(Evse, Evse.id == ChargingSession.evse_id)
@@ -51,6 +52,12 @@ def earlier(work: UnitOfWork, rider_id: int, evse: Evse) -> Earlier | None:
         return None
     tariff = load_tariff(session.tariff)
     facts = load_facts(session.facts, tariff)
-    if facts.fault or bill.total_minor == 0 or work.now - ended > WITHIN:
+    if facts.fault or not _cost_something(bill) or work.now - ended > WITHIN:
         return None
     return Earlier(tariff, carried(tariff, facts.usage()), ended)
+
+
+def _cost_something(bill: Bill) -> bool:
+    """Whether anything was charged before plans and coupons took their part off."""
+    lines = load_bill(bill.body).lines
+    return sum(each.gross_minor for each in lines if each.what not in {"plan", "coupon"}) > 0

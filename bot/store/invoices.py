@@ -93,6 +93,7 @@ class ReceiptWatch(Base):
     bill_id: Mapped[int] = mapped_column(ForeignKey("bill.id"), primary_key=True)
     stopped_at: Mapped[datetime]
     billed_at: Mapped[datetime] = mapped_column(index=True)
+    heard_at: Mapped[datetime | None]  # when the pile's stop record reached us
     accepted_at: Mapped[datetime | None]  # by the channel
     late_at: Mapped[datetime | None] = mapped_column(index=True)  # accepted, but too late
 

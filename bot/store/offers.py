@@ -64,6 +64,7 @@ class Coupon(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     used_minor: Mapped[int | None]
+    graced_at: Mapped[datetime | None]  # it lapsed during a charge that came to nothing: once
 
     __table_args__ = (Index("ix_coupon_rider_id", "rider_id", "state"),)
 
@@ -120,13 +121,17 @@ class Plan(Base):
 
 
 class PlanUse(Base):
-    """What one charge took of a plan: its usage ledger."""
+    """What one charge took of a plan, or (negative) gave back to it: its usage ledger.
+
+    `key` is what called for it: "used:12", "returned:12", "meter:12:1800".
+    """
 
     __tablename__ = "plan_use"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
-    session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), unique=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("charging_session.id"), index=True)
+    key: Mapped[str] = mapped_column(String(80), unique=True)
     amount: Mapped[int]
     saved_minor: Mapped[int]  # what it took off the bill
     earned_minor: Mapped[int]  # of the plan's price, recognised with it

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from bot.errors import Refused
-from bot.services import charging, coupons, payment_results, refunds
+from bot.services import charging, coupon_codes, coupons, payment_results, refunds
 from bot.store.offers import Coupon, CouponTemplate
 from bot.store.riders import Rider
 from bot.store.stations import Evse
@@ -101,6 +101,56 @@ def test_a_full_refund_gives_the_coupon_back_and_a_part_does_not(sqlite_world: W
         assert states(world) == [state]
     assert all_of(world)[0].expires_at >= world.now + timedelta(days=6), "good for a while again"
     assert any("good again" in each for each in world.heard())
+
+
+def test_cancelled_starts_do_not_lengthen_a_coupon(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    add_template(world.store, valid_days=2)
+    give(world)
+    good_until = all_of(world)[0].expires_at
+
+    def comes_to_nothing(number: int) -> None:
+        session = world.says_yes(key=f"yes-{number}")
+        if number > 3:
+            ahead = all_of(world)[0].expires_at + timedelta(hours=1) - world.now
+            world.passes(ahead.total_seconds())
+        world.pays(session, "failed", reason="card_declined")
+
+    for number in (1, 2, 3):
+        comes_to_nothing(number)
+        assert all_of(world)[0].expires_at == good_until, "as it was"
+    comes_to_nothing(4)  # it lapsed while it was reserved: a day more, once
+    assert all_of(world)[0].expires_at == world.now + timedelta(days=1)
+    comes_to_nothing(5)
+    assert all_of(world)[0].expires_at < world.now
+    assert world.offer()["discounts"] == []
+
+
+def test_a_lowered_meter_lowers_what_a_coupon_cost(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    add_template(world.store, percent=Decimal(50), most_minor=500)
+    give(world)
+    session = frozen_then_lowered(world, 5_000, 3_000)
+    bill = world.bill(session)
+    assert bill is not None
+    assert (bill.total_minor, all_of(world)[0].used_minor) == (150, 110)
+    assert world.credit_notes() == [("C-000001", 40)]
+
+
+def frozen_then_lowered(world: World, frozen_wh: int, final_wh: int) -> int:
+    """A charge billed at the rider's stop while the pile was away, whose meter ended lower."""
+    session = world.says_yes()
+    world.charges(session)
+    world.reports("Updated", 1_000 + frozen_wh)
+    world.presence(online=False)
+    world.says_stop(session)
+    world.passes(60)
+    world.pays(session, "captured")
+    world.presence(online=True)
+    world.reports("Ended", 1_000 + final_wh, reason="Remote")
+    return session
 
 
 def test_a_coupon_can_be_kept_for_later(sqlite_world: World) -> None:
@@ -233,7 +283,7 @@ def typed(world: World, code: str, rider: int = 1) -> str:
     """What claiming a code says."""
     with world.work() as work:
         try:
-            return coupons.claim(work, rider, code).code
+            return coupon_codes.claim(work, rider, code).code
         except Refused as error:
             return error.text
 
@@ -254,7 +304,7 @@ def test_codes_are_answered_clearly(sqlite_world: World) -> None:
     world.now = ends + timedelta(hours=1)
     assert "has ended" in typed(world, "RAIN5")
     assert "was good until" in typed(world, own)
-    for _ in range(coupons.WRONG_CODES + 1):
+    for _ in range(coupon_codes.WRONG_CODES + 1):
         said = typed(world, "GUESS1")
     assert "many codes" in said
 

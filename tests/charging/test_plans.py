@@ -9,11 +9,12 @@ from sqlalchemy import Engine, select
 
 from bot.domain.discounts import Discount
 from bot.errors import Refused
-from bot.services import books, payment_results, plans
-from bot.store.charging import Hold
+from bot.services import books, payment_results, plans, refunds, restarts
+from bot.store.charging import Hold, Refund
 from bot.store.offers import Plan, PlanUse
 from bot.store.queues import Inbox
-from tests.charging.test_coupons import charge
+from bot.store.stations import Evse, TariffVersion
+from tests.charging.test_coupons import charge, frozen_then_lowered
 from tests.charging.test_parallel import together
 from tests.charging.world import SETTINGS, World
 from tests.offers import add_plan_offer
@@ -77,6 +78,97 @@ def test_a_plan_is_earned_as_it_is_used(sqlite_world: World) -> None:
         assert [each.amount for each in uses] == [5_000, 3_000]
         assert sum(each.earned_minor for each in uses) == 398
         assert [fault for fault in books.audit(work) if "plan" in fault] == []
+
+
+def give_back(world: World, session: int, amount: int) -> None:
+    """A refund that the provider has carried out."""
+    with world.work() as work:
+        refund = refunds.give_back(work, world.hold(session).id, amount, reason="quality")
+        assert refund is not None
+        body = {"refund_id": refund.id, "outcome": "refunded"}
+        payment_results.on_payment_result(work, SETTINGS, body)
+
+
+def faults(world: World) -> list[str]:
+    with world.work() as work:
+        return books.audit(work)
+
+
+@pytest.mark.parametrize("size", [20_000, 5_000])  # the second is used up by the charge
+def test_units_come_back_when_all_of_a_charge_is_refunded(sqlite_world: World, size: int) -> None:
+    world = sqlite_world
+    world.rider()
+    bought(world, size=size)
+    session = charge(world)  # 1.00 for the start, 5 kWh by the plan
+    world.pays(session, "captured")
+    give_back(world, session, 40)
+    assert row(world).used == 5_000, "a part of the money brings none back"
+    give_back(world, session, 60)
+    assert (row(world).used, row(world).state) == (0, "active")
+    assert (world.balance("plan:1"), world.balance("revenue")) == (-398, 0 - 80)
+    assert any("are yours again" in each for each in world.heard())
+    world.status("Available")
+    world.passes(3600)
+    again = world.bill(charge(world, key="yes-2"))
+    assert again is not None
+    assert again.total_minor == 100, "they count once more"
+    world.pays(again.session_id, "captured")
+    assert faults(world) == []
+
+
+def test_units_of_a_plan_that_has_ended_are_paid_back(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    bought(world)  # 20 kWh for 5.00
+    session = charge(world)
+    world.pays(session, "captured")
+    fires(world, "end")
+    for _ in range(2):
+        give_back(world, session, 50)
+    assert (row(world).state, row(world).used) == ("expired", 5_000)
+    with world.work() as work:
+        back = work.session.scalars(select(Refund).where(Refund.reason == "plan")).one()
+        assert back.amount_minor == 125, "a quarter of its price"
+    assert faults(world) == []
+    assert any("has ended meanwhile" in each for each in world.heard())
+    with world.work() as work:
+        body = {"refund_id": back.id, "outcome": "refunded"}
+        payment_results.on_payment_result(work, SETTINGS, body)
+    assert (world.balance("plan:1"), faults(world)) == (0, [])
+
+
+@pytest.mark.parametrize(("unit", "size", "used"), [("wh", 20_000, 3_000), ("wh", 2_000, 2_000)])
+def test_a_lowered_meter_takes_less_of_a_plan(
+    sqlite_world: World, unit: str, size: int, used: int
+) -> None:
+    world = sqlite_world
+    world.rider()
+    bought(world, unit=unit, size=size)
+    frozen_then_lowered(world, 5_000, 3_000)
+    assert row(world).used == used
+    assert faults(world) == []
+
+
+def test_a_start_that_a_plan_paid_goes_on_within_ten_minutes(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    bought(world)
+    with world.work() as work:  # no start fee, so that the plan pays all of it
+        energy = {"kind": "energy", "price": "0.40", "per": "kwh"}
+        work.session.scalars(select(TariffVersion)).one().body = {"elements": [energy]}
+    first = world.bill(charge(world))
+    assert first is not None
+    assert first.total_minor == 0
+    world.status("Available")
+
+    def goes_on() -> bool:
+        with world.work() as work:
+            return restarts.earlier(work, 1, work.session.get_one(Evse, 1)) is not None
+
+    world.passes(300)
+    assert goes_on()
+    world.passes(301)
+    assert not goes_on()
 
 
 def test_hours_cover_energy_and_time(sqlite_world: World) -> None:
