@@ -294,6 +294,13 @@ class Settings:
         "",
         check=checks.bonuses,
     )
+    pile_files_url: str = setting(
+        "Where piles send logs and fetch firmware, as they reach this server; empty: PUBLIC_URL",
+        "", url=("http", "https"),
+    )  # fmt: skip
+    pile_log_max_bytes: int = setting("Largest log accepted from a pile", 5_000_000)
+    pile_log_kept_days: int = setting("How many days a pile's log is kept", 90)
+    firmware_max_bytes: int = setting("Largest firmware that staff may add", 15_000_000)
     terms_version: str = setting("Version of the terms shown to new riders", "2026-11")
     terms_url: str = setting("Where the terms can be read; empty: <PUBLIC_URL>/terms", "")
     seller_name: str = setting("Legal name on receipts", "Pilebot Demo Oy")

@@ -158,6 +158,47 @@ def set_profile(command: Command) -> Payload:
     return {"evseId": _evse(command), "chargingProfile": profile}
 
 
+@_action("get_log", "GetLog", retry_safe=True)
+def get_log(command: Command) -> Payload:
+    """Have the pile upload a log; its reports carry the command id as requestId."""
+    return {
+        "logType": command.body["log_type"],
+        "requestId": command.id,
+        "log": {"remoteLocation": command.body["location"]},
+    }
+
+
+@_action("get_variables", "GetVariables", retry_safe=True)
+def get_variables(command: Command) -> Payload:
+    """Read settings of the pile."""
+    asked = [_variable(each) for each in command.body["variables"]]
+    return {"getVariableData": asked}
+
+
+@_action("set_variable", "SetVariables", retry_safe=True)
+def set_variable(command: Command) -> Payload:
+    """Change one setting of the pile."""
+    wanted = {"attributeValue": command.body["value"], **_variable(command.body["variable"])}
+    return {"setVariableData": [wanted]}
+
+
+@_action("update_firmware", "UpdateFirmware", retry_safe=True)
+def update_firmware(command: Command) -> Payload:
+    """Have the pile fetch a firmware and install it when it is idle."""
+    image: Payload = {
+        "location": command.body["location"],
+        "retrieveDateTime": command.body["at"],
+        "customData": {"vendorId": VENDOR, "sha256": command.body["sha256"]},
+    }
+    return {"requestId": command.id, "retries": 2, "retryInterval": 30, "firmware": image}
+
+
+def _variable(name: str) -> Payload:
+    """ "TxCtrlr.EVConnectionTimeOut" as OCPP writes it."""
+    component, _, variable = name.partition(".")
+    return {"component": {"name": component}, "variable": {"name": variable}}
+
+
 def _evse(command: Command) -> int:
     if command.evse_number is None:
         raise KeyError("evse_number")

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from bot.services import action_results, sensing
-from bot.services.pile_facts import AlarmFact, StatusFact, TransactionFact
+from bot.services import action_results, pile_results, sensing
+from bot.services.pile_facts import AlarmFact, RemoteFact, StatusFact, TransactionFact
 from bot.services.sensing import Sample, Seen
 from bot.settings import Settings
 from bot.store import inbox
@@ -138,6 +138,7 @@ def boot_notification(report: Report) -> Payload:
         report.pile.firmware = station.get("firmwareVersion", report.pile.firmware)
         report.commands.connected(report.work, report.pile.id, f"boot:{report.key}")
         action_results.booted(report.work, report.pile.id)
+        pile_results.booted(report.work, report.pile.id)
         # A clock that jumped must not silence the pile: its next status counts as it is.
         numbers = report.work.session.scalars(
             select(Evse.number).where(Evse.pile_id == report.pile.id)
@@ -276,9 +277,30 @@ def data_transfer(report: Report) -> Payload:
     return {"status": "UnknownVendorId"}
 
 
-@_on("SecurityEventNotification")
 @_on("LogStatusNotification")
+def log_status(report: Report) -> Payload:
+    return _remote_work(report, "pile.log")
+
+
 @_on("FirmwareStatusNotification")
+def firmware_status(report: Report) -> Payload:
+    return _remote_work(report, "pile.firmware")
+
+
+def _remote_work(report: Report, kind: str) -> Payload:
+    """How far an upload or an installation is; one that nobody asked for carries no requestId."""
+    fact: RemoteFact = {
+        "pile_id": report.pile.id,
+        "request_id": report.payload.get("requestId"),
+        "status": report.payload["status"],
+        "at": iso(report.received_at),
+    }
+    if report.new:
+        report.put(kind, fact)
+    return {}
+
+
+@_on("SecurityEventNotification")
 @_on("NotifyReport")
 @_on("NotifyMonitoringReport")
 def noted(report: Report) -> Payload:

@@ -19,7 +19,7 @@ from bot.store import outbox
 from bot.store.database import UnitOfWork
 from bot.store.devices import Command
 from bot.store.queues import Outbox
-from bot.store.stations import Pile
+from bot.store.stations import Evse, Pile
 from devices import actions, frames, lifecycle, topics
 
 LANE: Final = "piles"
@@ -121,6 +121,17 @@ class Commands:
                 work,
                 key=f"out-of-service:{pile_id}:{conn}",
                 pile_id=pile_id,
+                kind="change_availability",
+                body={"status": "Inoperative"},
+                ttl_s=HOLD_S,
+            )
+        out = select(Evse.number).where(Evse.pile_id == pile_id, ~Evse.in_service)
+        for number in work.session.scalars(out.order_by(Evse.number)):
+            piles.command(
+                work,
+                key=f"out-of-service:{pile_id}:{number}:{conn}",
+                pile_id=pile_id,
+                evse_number=number,
                 kind="change_availability",
                 body={"status": "Inoperative"},
                 ttl_s=HOLD_S,

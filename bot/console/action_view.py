@@ -118,9 +118,11 @@ def _asked(
 
 
 def _about(work: UnitOfWork, action: StaffAction) -> str:
-    if action.kind == "unlock":
+    if action.body.get("evse_id") and KINDS[action.kind].subject == "evse":
         evse = work.session.get(Evse, action.body.get("evse_id"))
         return evse.code if evse is not None else ""
+    if action.kind == "set_setting":
+        return f"{action.body.get('variable')} = {action.body.get('value')}"
     if KINDS[action.kind].subject == "pile" and action.pile_id:
         return f"Pile {action.pile_id.lstrip('P').lstrip('0')}"
     return f"Charge {action.session_id}" if action.session_id else ""

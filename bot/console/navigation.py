@@ -75,6 +75,7 @@ SECTIONS: Final = (
     Section("Lines", "hourglass", "waiting_page", "station.read", group="Network"),
     Section("Forecasts", "trending-up", "forecasts_page", "station.read", group="Network"),
     Section("Predictions", "thermometer", "predictions_page", "job.read", group="Network"),
+    Section("Firmware", "download", "firmware_page", "pile.log", group="Network"),
     Section("Meter checks", "gauge", "meters_page", "meter.read", group="Network"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read", group="Money"),
     Section("Coupons", "gift", "coupons_page", "coupon.read", group="Money"),

@@ -200,7 +200,12 @@ def _socket(
 ) -> Socket:
     pile = evse.pile
     facts = EvseFacts(
-        pile.in_service, pile.online, pile.seen_at, evse.status, running is not None, kept
+        pile.in_service and evse.in_service,
+        pile.online,
+        pile.seen_at,
+        evse.status,
+        running is not None,
+        kept,
     )
     state = availability(facts, work.now, settings.silent_after_s)
     session, chat = running if running else (None, None)

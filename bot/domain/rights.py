@@ -50,6 +50,13 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "pile.hard_restart": _FIELD,
     "pile.unlock": _FIELD,
     "pile.limits": _FIELD,
+    "pile.log": _FIELD,  # logs and settings, to read
+    "pile.configure": _FIELD,
+    "pile.firmware": _FIELD,  # of one pile
+    "pile.force": _FIELD,  # although somebody charges there
+    "firmware.manage": frozenset({"manager"}),  # files, roll-outs to a whole model
+    "policy.read": frozenset({"technician", "finance", "manager", "admin"}),
+    "policy.approve": frozenset({"manager", "admin"}),  # never their own proposals
     "job.read": frozenset({"agent", "technician", "manager", "admin"}),
     "job.open": frozenset({"agent", "technician", "manager"}),
     "job.work": _FIELD,  # those that are theirs, or offered to them

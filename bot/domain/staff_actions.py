@@ -45,6 +45,13 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("hard_restart", "Restart now", "pile.hard_restart", "pile", "rotate-ccw", danger=True),
         Kind("out_of_service", "Take out of service", "pile.out_of_service", "pile", "lock", True),
         Kind("in_service", "Put into service", "pile.in_service", "pile", "circle-check"),
+        Kind("socket_out", "Take the socket out", "pile.out_of_service", "evse", "lock", True),
+        Kind("socket_in", "Put the socket back", "pile.in_service", "evse", "circle-check"),
+        Kind("get_log", "Fetch the log", "pile.log", "pile", "file-text"),
+        Kind("read_settings", "Read the settings", "pile.log", "pile", "refresh-cw"),
+        Kind("set_setting", "Change a setting", "pile.configure", "pile", "settings"),
+        Kind("firmware", "Update the firmware", "pile.firmware", "pile", "download", danger=True),
+        Kind("ask_firmware", "Ask for the firmware's state", "pile.log", "pile", "info"),
     )
 }
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -13,13 +12,12 @@ from bot.domain.money import Money
 from bot.domain.pricing import load_bill
 from bot.domain.staff_actions import KINDS, Kind, plain, refund_limit
 from bot.domain.wallet import most_top_up
-from bot.errors import PilebotError
-from bot.replies import Reply
 from bot.services import (
     charging,
     coupon_templates,
     coupons,
     payouts,
+    pile_plans,
     refund_words,
     refunds,
     session_effects,
@@ -27,102 +25,17 @@ from bot.services import (
 )
 from bot.services.audit import Actor
 from bot.services.notices import notice
-from bot.services.offers import Offer
-from bot.services.outbound import conversation_of
+from bot.services.plan_parts import CREDIT_AS, Asked, NotPossible, Plan, Target
 from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession, Hold
 from bot.store.database import UnitOfWork
-from bot.store.desk import Incident, StaffAction
+from bot.store.desk import StaffAction
 from bot.store.riders import Conversation, Rider
-from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile
 
+__all__ = ["CREDIT_AS", "NotPossible", "Plan", "Target", "make_plan", "waiting_minor"]
+
 T = TypeVar("T")
-
-SOON: Final = timedelta(minutes=10)  # the same order again within this is a second thought
-
-
-class NotPossible(PilebotError):
-    """Why an action cannot be done now, in words for staff."""
-
-
-CREDIT_AS: Final = {1: "Bonus, for charging only", 2: "Cash, can be paid out"}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What an action is done to, as forms name it."""
-
-    conversation_id: int | None = None
-    session_id: int | None = None
-    pile_id: str | None = None
-    evse_id: int | None = None
-    template_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """An action that may be done now. `facts` are shown before the order is given."""
-
-    kind: Kind
-    subject: str
-    consequence: str
-    facts: tuple[tuple[str, str | datetime], ...] = ()
-    conversation: Conversation | None = None
-    rider_id: int | None = None
-    session: ChargingSession | None = None
-    pile: Pile | None = None
-    evse: Evse | None = None
-    hold: Hold | None = None
-    left: Money | None = None  # of a refund: what could be given,
-    limit: Money | None = None  # and what this person may give alone
-    offer: Offer | None = None
-    pay_page: Reply | None = None
-    templates: Sequence[tuple[int, str]] = ()  # of coupons, to pick from
-    pick: str = "Template"  # what they are called
-    amount: Money | None = None  # where it is not the person's to choose
-    body: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What plans draw on."""
-
-    work: UnitOfWork
-    settings: Settings
-    actor: Actor
-    kind: Kind
-    conversation: Conversation | None
-    session: ChargingSession | None
-    pile: Pile | None
-    evse: Evse | None
-    deciding: bool
-    template_id: int | None = None
-
-    def plan(self, subject: str, consequence: str, *facts: tuple[str, Any], **more: Any) -> Plan:
-        conversation, rider_id = self.conversation, None
-        if conversation is not None:
-            rider_id = conversation.rider_id
-        elif self.session is not None:  # asked for from the pile: the rider's chat tells of it
-            rider_id = self.session.rider_id
-            conversation = conversation_of(self.work, rider_id)
-        pile = self.pile or (self.evse.pile if self.evse else None)
-        given = {"session": self.session, "pile": pile, "evse": self.evse, **more}
-        return Plan(self.kind, subject, consequence, tuple(facts), conversation, rider_id, **given)
-
-    def charge(self) -> ChargingSession:
-        if self.session is None:
-            raise NotPossible("There is no such charge.")
-        return self.session
-
-    def the_pile(self) -> Pile:
-        if self.pile is None:
-            raise NotPossible("There is no such pile.")
-        return self.pile
-
-    def at(self) -> str:
-        assert self.evse is not None
-        return f"{self.evse.code}, {self.evse.pile.station.name}"
 
 
 def make_plan(
@@ -147,9 +60,8 @@ def make_plan(
     if conversation is not None and session is not None and session.rider_id != rider_id:
         raise NotPossible("This charge is not this rider's.")
     _is_theirs(work, actor, kind, conversation)
-    asked = _Asked(
-        work, settings, actor, kind, conversation, session, pile, evse, deciding,
-        target.template_id,
+    asked = Asked(
+        work, settings, actor, kind, conversation, session, pile, evse, deciding, target,
     )  # fmt: skip
     return _PLANS[kind.name](asked)
 
@@ -175,7 +87,7 @@ def _is_theirs(
 # --- money
 
 
-def _refund(asked: _Asked) -> Plan:
+def _refund(asked: Asked) -> Plan:
     session = asked.charge()
     hold = refunds.hold_with_money(asked.work, session.id)
     if hold is None:
@@ -230,7 +142,7 @@ def waiting_minor(work: UnitOfWork, hold_id: int) -> int:
     return int(work.session.scalar(asked) or 0)
 
 
-def _waive_idle(asked: _Asked) -> Plan:
+def _waive_idle(asked: Asked) -> Plan:
     """The idle lines of a paid bill go back, as a refund of theirs."""
     refund = _refund(asked)
     session = asked.charge()
@@ -263,7 +175,7 @@ def _waive_idle(asked: _Asked) -> Plan:
     )
 
 
-def _coupon(asked: _Asked) -> Plan:
+def _coupon(asked: Asked) -> Plan:
     if asked.conversation is None:
         raise NotPossible("Open the rider's conversation to do this.")
     work, rider_id = asked.work, asked.conversation.rider_id
@@ -274,7 +186,7 @@ def _coupon(asked: _Asked) -> Plan:
     for row in found:
         left = Money(coupons.room(work, row, rider_id), row.currency)
         facts.append((row.name, f"{plain(left)} left" if left.amount_minor else "none left"))
-    chosen = next((each for each in found if each.id == asked.template_id), None)
+    chosen = next((each for each in found if each.id == asked.target.template_id), None)
     if asked.deciding and chosen is None:
         raise NotPossible("Please pick a template.")
     if asked.deciding and chosen is not None and not coupons.room(work, chosen, rider_id):
@@ -288,7 +200,7 @@ def _coupon(asked: _Asked) -> Plan:
     )
 
 
-def _payment_link(asked: _Asked) -> Plan:
+def _payment_link(asked: Asked) -> Plan:
     session = asked.charge()
     progress = charging.progress(asked.work, session)
     if session.state not in {"holding", "debt"}:
@@ -318,7 +230,7 @@ def _asked_of(progress: charging.Progress) -> Money:
     return progress.cost if progress.state == "debt" else progress.hold
 
 
-def _receipt(asked: _Asked) -> Plan:
+def _receipt(asked: Asked) -> Plan:
     session = asked.charge()
     bill = asked.work.session.scalars(select(Bill).where(Bill.session_id == session.id)).first()
     if bill is None:
@@ -335,7 +247,7 @@ def _receipt(asked: _Asked) -> Plan:
 # --- charging
 
 
-def _stop(asked: _Asked) -> Plan:
+def _stop(asked: Asked) -> Plan:
     session = asked.charge()
     if not session.open or session.state == "stopping":
         raise NotPossible(
@@ -360,7 +272,7 @@ def _stop(asked: _Asked) -> Plan:
     return asked.plan(f"Charge {session.id} at {asked.at()}", told, *facts)
 
 
-def _start(asked: _Asked) -> Plan:
+def _start(asked: Asked) -> Plan:
     if asked.conversation is None:
         raise NotPossible("Open the rider's conversation to do this.")
     rider = asked.work.session.get_one(Rider, asked.conversation.rider_id)
@@ -386,116 +298,7 @@ def _start(asked: _Asked) -> Plan:
     )
 
 
-# --- piles
-
-
-def _unlock(asked: _Asked) -> Plan:
-    evse = asked.evse
-    if evse is None:
-        raise NotPossible("There is no such connector.")
-    if any(each.evse_id == evse.id for each in charging.open_sessions_at(asked.work, evse.pile_id)):
-        raise NotPossible("A charge is running at this connector. Stop it first.")
-    _reachable(asked, evse.pile)
-    _once(asked, StaffAction.body["evse_id"].as_integer() == evse.id)
-    return asked.plan(
-        f"Connector {evse.code}, {evse.pile.station.name}",
-        "The lock opens so that the cable can be pulled out. Tell the rider to pull now.",
-        *_state(evse.pile),
-        body={"evse_id": evse.id},
-    )
-
-
-def _restart(asked: _Asked) -> Plan:
-    pile, hard = asked.the_pile(), asked.kind.name == "hard_restart"
-    mine = asked.conversation.rider_id if asked.conversation else None
-    running = charging.open_sessions_at(asked.work, pile.id)
-    if others := [each for each in running if each.rider_id != mine]:
-        raise NotPossible(
-            f"Somebody else is charging at this pile (charge {others[0].id}), so it cannot be "
-            "restarted now."
-        )
-    if hard and running:
-        raise NotPossible("A charge is running at this pile. Stop it first, or restart when idle.")
-    _reachable(asked, pile)
-    _once(asked, StaffAction.pile_id == pile.id)
-    when = "at once" if hard else "as soon as nothing charges there"
-    return asked.plan(
-        _named(pile),
-        f"The pile restarts {when} and is away for a minute or two. It is done when the pile "
-        "reports that it has booted.",
-        *_state(pile),
-        body={"type": "Immediate" if hard else "OnIdle"},
-    )
-
-
-def _out_of_service(asked: _Asked) -> Plan:
-    pile = asked.the_pile()
-    if not pile.in_service:
-        raise NotPossible("This pile is out of service already.")
-    _once(asked, StaffAction.pile_id == pile.id)
-    running = len(charging.open_sessions_at(asked.work, pile.id))
-    told = "Riders are no longer offered this pile, from now on. "
-    told += "The charge that runs there goes on. " if running else ""
-    told += "" if pile.online else "The pile is out of contact: it is told when it is back."
-    return asked.plan(_named(pile), told.strip(), *_state(pile), body={"status": "Inoperative"})
-
-
-def _in_service(asked: _Asked) -> Plan:
-    pile = asked.the_pile()
-    if pile.in_service:
-        raise NotPossible("This pile is in service already.")
-    incident = select(Incident.id).where(Incident.pile_id == pile.id, Incident.state != "closed")
-    if (number := asked.work.session.scalars(incident).first()) is not None:
-        raise NotPossible(f"Incident {number} about this pile is not closed yet.")
-    _reachable(asked, pile)
-    _once(asked, StaffAction.pile_id == pile.id)
-    return asked.plan(
-        _named(pile),
-        "Riders are offered this pile again as soon as it has said yes.",
-        *_state(pile),
-        body={"status": "Operative"},
-    )
-
-
-def _named(pile: Pile) -> str:
-    return f"Pile {pile.number}, {pile.station.name}"
-
-
-def _state(pile: Pile) -> tuple[tuple[str, str | datetime], ...]:
-    heard: str | datetime = pile.seen_at if pile.seen_at is not None else "never"
-    plugs = ", ".join(f"{each.code} {each.status.lower() or 'unknown'}" for each in pile.evses)
-    return (
-        ("Contact", "online" if pile.online else "offline"),
-        ("Last heard", heard),
-        ("Connectors", plugs),
-    )
-
-
-def _reachable(asked: _Asked, pile: Pile) -> None:
-    if not pile.online:
-        raise NotPossible("This pile is out of contact, so it cannot be told anything now.")
-
-
-def _once(asked: _Asked, same: Any) -> None:
-    """The same order is not given twice while the first is on its way."""
-    if asked.deciding and asked.pile is not None:
-        asked.work.session.get_one(Pile, asked.pile.id, with_for_update={"key_share": True})
-    row = asked.work.session.execute(
-        select(StaffAction.asked_at, Staff.name)
-        .join(Staff, Staff.id == StaffAction.asked_by)
-        .where(
-            same,
-            StaffAction.kind == asked.kind.name,
-            StaffAction.state == "running",
-            StaffAction.asked_at > asked.work.now - SOON,
-        )
-        .order_by(StaffAction.id.desc())
-    ).first()
-    if row is not None:
-        raise NotPossible(f"{row[1]} asked for this at {row[0]:%H:%M} UTC; it is on its way.")
-
-
-def _credit(asked: _Asked) -> Plan:
+def _credit(asked: Asked) -> Plan:
     """Money of good will into the wallet; what one person gives a rider in a day adds up."""
     if asked.conversation is None:
         raise NotPossible("Open the rider's conversation to do this.")
@@ -503,7 +306,7 @@ def _credit(asked: _Asked) -> Plan:
     currency = wallet.currency_of(work, rider_id)
     if asked.settings.wallet == "off" or currency is None:
         raise NotPossible("Wallets are switched off in this installation.")
-    if asked.deciding and asked.template_id not in CREDIT_AS:
+    if asked.deciding and asked.target.template_id not in CREDIT_AS:
         raise NotPossible("Please say whether it is bonus or cash.")
     alone = refund_limit(asked.settings.refund_limits, asked.actor.role, currency)
     given = select(func.sum(StaffAction.amount_minor)).where(
@@ -527,11 +330,11 @@ def _credit(asked: _Asked) -> Plan:
         limit=Money(left, currency),
         templates=list(CREDIT_AS.items()),
         pick="As",
-        body={"bonus": asked.template_id == 1},
+        body={"bonus": asked.target.template_id == 1},
     )
 
 
-def _payout_sent(asked: _Asked) -> Plan:
+def _payout_sent(asked: Asked) -> Plan:
     if asked.conversation is None:
         raise NotPossible("Open the rider's conversation to do this.")
     for owned in wallet.wallets_of(asked.work, asked.conversation.rider_id):
@@ -547,11 +350,10 @@ def _payout_sent(asked: _Asked) -> Plan:
     raise NotPossible("No pay-out of this rider waits to be sent by hand.")
 
 
-_PLANS: Final[Mapping[str, Callable[[_Asked], Plan]]] = {
+_PLANS: Final[Mapping[str, Callable[[Asked], Plan]]] = {
     "refund": _refund, "stop": _stop, "start": _start, "payment_link": _payment_link,
     "receipt": _receipt, "waive_idle": _waive_idle, "coupon": _coupon, "credit": _credit,
     "payout_sent": _payout_sent,
-    "unlock": _unlock, "soft_restart": _restart, "hard_restart": _restart,
-    "out_of_service": _out_of_service, "in_service": _in_service,
+    **pile_plans.PLANS,
 }  # fmt: skip
 assert set(_PLANS) == set(KINDS)

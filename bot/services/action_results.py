@@ -25,6 +25,7 @@ from bot.store.stations import Evse, Pile
 REPORT_WITHIN: Final = timedelta(minutes=10)  # a pile that said yes shows it within this
 _RESTARTS: Final = ("soft_restart", "hard_restart")
 _SERVICE: Final = {"out_of_service": False, "in_service": True}
+_SOCKET: Final = {"socket_out": False, "socket_in": True}
 _WHY: Final = {
     "rejected": "The pile refused", "error": "The pile answered with an error",
     "timeout": "The pile did not answer", "expired": "The pile could not be told in time",
@@ -61,26 +62,37 @@ def command_answered(work: UnitOfWork, command: Command, body: Mapping[str, Any]
 
 
 def _accepted(work: UnitOfWork, action: StaffAction, *, scheduled: bool) -> None:
+    if action.state == "done":  # its effect was heard before its answer
+        return
     action.state = "running"  # also after a time-out: the answer came late
     if action.kind == "unlock":
         finish(work, action, "done", "The connector is unlocked.")
         return
     action.outcome = "Accepted, waiting for a charge to end" if scheduled else "Accepted"
     pile = work.session.get_one(Pile, action.pile_id)
-    if action.kind in _SERVICE:
-        pile.in_service = _SERVICE[action.kind]
-        site_news.changed(work, pile.station_id)
-        work.session.flush()
-        pile_reported(work, pile.id)
-    elif pile.booted_at is not None and pile.booted_at >= action.asked_at:
+    if action.kind in _SERVICE or action.kind in _SOCKET:
+        _serves(work, action, pile)
+    elif action.kind in _RESTARTS and pile.booted_at and pile.booted_at >= action.asked_at:
         finish(work, action, "done", "The pile has restarted.")
     if action.state == "running" and not scheduled:
         _look_later(work, action)
 
 
+def _serves(work: UnitOfWork, action: StaffAction, pile: Pile) -> None:
+    """The pile has said yes: from now on it, or one socket, is offered or is not."""
+    if action.kind in _SERVICE:
+        pile.in_service = _SERVICE[action.kind]
+    else:
+        evse = work.session.get_one(Evse, int(action.body["evse_id"]))
+        evse.in_service = _SOCKET[action.kind]
+    site_news.changed(work, pile.station_id)
+    work.session.flush()
+    pile_reported(work, pile.id)
+
+
 def _refused(work: UnitOfWork, action: StaffAction, outcome: str, reason: str) -> None:
     told = _WHY[outcome] + (f" ({reason})." if reason and outcome in {"rejected", "error"} else ".")
-    if action.kind == "out_of_service":
+    if action.kind in {"out_of_service", "socket_out"}:
         if outcome in {"offline", "expired"}:  # told at its next greeting: devices/commands.py
             action.outcome = f"{told} Riders are not offered it; it is told when it is back."
             return
@@ -109,17 +121,23 @@ def booted(work: UnitOfWork, pile_id: str) -> None:
 
 def pile_reported(work: UnitOfWork, pile_id: str) -> None:
     """A connector's state changed: what was to go out of service, or into it, may have."""
-    running = _running(work, StaffAction.pile_id == pile_id, *_SERVICE)
+    running = _running(work, StaffAction.pile_id == pile_id, *_SERVICE, *_SOCKET)
     if not running:
         return
-    statuses = set(work.session.scalars(select(Evse.status).where(Evse.pile_id == pile_id)))
+    rows = select(Evse.id, Evse.status).where(Evse.pile_id == pile_id)
+    told = dict(work.session.execute(rows).all())
     for action in running:
         command = work.session.get(Command, action.command_id)
         heard = command is not None and command.state == "accepted"
-        if action.kind == "out_of_service" and statuses <= {"Unavailable", "Faulted"}:
-            finish(work, action, "done", "All connectors are out of service.")
-        elif action.kind == "in_service" and heard and "Unavailable" not in statuses:
-            finish(work, action, "done", "The connectors are in service.")
+        one = action.kind in _SOCKET
+        statuses = {told.get(int(action.body["evse_id"]), "")} if one else set(told.values())
+        out = action.kind in {"out_of_service", "socket_out"}
+        if out and statuses <= {"Unavailable", "Faulted"}:
+            what = "The connector is" if one else "All connectors are"
+            finish(work, action, "done", f"{what} out of service.")
+        elif not out and heard and "Unavailable" not in statuses:
+            what = "The connector is" if one else "The connectors are"
+            finish(work, action, "done", f"{what} in service.")
 
 
 def refund_settled(work: UnitOfWork, refund: Refund, *, reason: str = "") -> None:

@@ -20,16 +20,14 @@ from bot.replies import Choose, Option, Receipt, Say
 from bot.services import (
     action_results,
     audit,
-    bookings,
     charging,
     coupons,
     disputes,
     marks,
     payouts,
-    piles,
+    pile_orders,
     recalculation,
     refunds,
-    site_news,
     wallet,
 )
 from bot.services.action_plans import NotPossible, Plan, Target, make_plan
@@ -44,8 +42,6 @@ from bot.store.riders import Rider
 from bot.store.staff import Staff
 from bot.store.stations import Evse
 
-COMMAND_TTL_S: Final = 120  # an order staff wait for is not carried out much later
-ABSENT_TTL_S: Final = 600  # as in bot/services/safety.py: told when the pile is back
 REASON_MAX: Final = 500
 
 
@@ -209,7 +205,9 @@ def _figures(action: StaffAction) -> dict[str, str | int | None]:
     told = {
         "kind": action.kind, "state": action.state, "session": action.session_id,
         "pile": action.pile_id, "amount_minor": action.amount_minor, "currency": action.currency,
-        "asked_by": action.asked_by,
+        "asked_by": action.asked_by, "forced": action.body.get("forced"),
+        "setting": action.body.get("variable"), "value": action.body.get("value"),
+        "was": action.body.get("before"), "firmware": action.body.get("firmware_id"),
     }  # fmt: skip
     return {name: value for name, value in told.items() if value is not None}
 
@@ -345,36 +343,11 @@ def _coupon(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Pla
     action_results.finish(work, action, "done", f"Coupon {coupon.code} is in the rider's chat.")
 
 
-def _device(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -> None:
-    assert plan.pile is not None
-    kind, ttl_s = _COMMANDS[action.kind], COMMAND_TTL_S
-    if action.kind == "out_of_service":
-        plan.pile.in_service = False
-        site_news.changed(work, plan.pile.station_id)
-        ttl_s = ABSENT_TTL_S
-    command = piles.command(
-        work,
-        key=f"action:{action.id}",
-        pile_id=plan.pile.id,
-        kind=kind,
-        evse_number=plan.evse.number if plan.evse and action.kind == "unlock" else None,
-        body={name: plan.body[name] for name in ("type", "status") if name in plan.body},
-        ttl_s=ttl_s,
-    )
-    action.command_id = command.id
-    action.outcome = "Told the pile"
-    bookings.recheck(work, settings, plan.pile.id)
-
-
-_COMMANDS: Final[Mapping[str, str]] = {
-    "unlock": "unlock", "soft_restart": "reset", "hard_restart": "reset",
-    "out_of_service": "change_availability", "in_service": "change_availability",
-}  # fmt: skip
 _RUNS: Final[Mapping[str, Callable[[UnitOfWork, Settings, StaffAction, Plan], None]]] = {
     "refund": _refund, "waive_idle": _refund, "coupon": _coupon, "credit": _credit,
     "payout_sent": _payout_sent,
     "stop": _stop, "start": _start, "payment_link": _payment_link,
-    "receipt": _receipt, **dict.fromkeys(_COMMANDS, _device),
+    "receipt": _receipt, **dict.fromkeys(pile_orders.COMMANDS, pile_orders.run),
 }  # fmt: skip
 assert set(_RUNS) == set(KINDS)
 

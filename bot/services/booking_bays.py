@@ -47,7 +47,7 @@ def why_blocked(work: UnitOfWork, settings: Settings, booking: Booking) -> str:
         return "busy"
     evse = work.session.get_one(Evse, booking.evse_id)
     pile = evse.pile
-    if not pile.in_service or evse.status == "Unavailable":
+    if not (pile.in_service and evse.in_service) or evse.status == "Unavailable":
         return "out_of_service"
     if evse.status == "Faulted":
         return "fault"
@@ -80,7 +80,8 @@ def free_at(
 
 def _works(evse: Evse, *, soon: bool) -> bool:
     broken = evse.status in {"Faulted", "Unavailable"}
-    return evse.pile.in_service and not broken and (evse.pile.online or not soon)
+    in_service = evse.pile.in_service and evse.in_service
+    return in_service and not broken and (evse.pile.online or not soon)
 
 
 def _charging(work: UnitOfWork, evse_ids: Sequence[int]) -> set[int]:

@@ -34,6 +34,7 @@ from bot.services import (
     outages,
     paying,
     payments,
+    pile_results,
     power,
     session_effects,
     site_news,
@@ -353,6 +354,7 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
     if command is None:
         return
     action_results.command_answered(work, command, body)
+    pile_results.command_answered(work, command, body)
     incidents.command_answered(work, command, body)
     booking_news.command_answered(work, command, body)
     if command.kind == "unlock":

@@ -264,6 +264,7 @@ def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
     for evse in pile.evses:
         if job.evse_id in (None, evse.id):
             evse.failed_starts = 0
+            _socket_back(work, job, evse)
     if pile.in_service:
         return
     pile.in_service = True
@@ -271,6 +272,17 @@ def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
     piles.command(
         work, key=f"job:{job.id}:in", pile_id=pile.id, kind="change_availability",
         body={"status": "Operative"}, ttl_s=COMMAND_TTL_S,
+    )  # fmt: skip
+
+
+def _socket_back(work: UnitOfWork, job: Job, evse: Evse) -> None:
+    """A socket that was taken out by itself is offered again, too."""
+    if evse.in_service:
+        return
+    evse.in_service = True
+    piles.command(
+        work, key=f"job:{job.id}:in:{evse.number}", pile_id=evse.pile_id, evse_number=evse.number,
+        kind="change_availability", body={"status": "Operative"}, ttl_s=COMMAND_TTL_S,
     )  # fmt: skip
 
 

@@ -64,3 +64,12 @@ class AlarmFact(TypedDict):
     value: str
     cleared: bool
     at: str
+
+
+class RemoteFact(TypedDict):
+    """Kinds "pile.log" and "pile.firmware": OCPP's status of an upload or an installation."""
+
+    pile_id: str
+    request_id: int | None  # our command id
+    status: str
+    at: str  # when we heard it

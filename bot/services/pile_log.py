@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,17 +30,50 @@ def newest_events(work: UnitOfWork, pile_id: str, limit: int) -> Sequence[PileEv
     ).all()
 
 
-def newest_commands(work: UnitOfWork, pile_id: str, limit: int) -> list[tuple[Command, str]]:
-    """What the pile was told last, newest first, and by whom of the staff ("": by the bot)."""
-    rows = work.session.execute(
-        select(Command, Staff.name)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An order to a pile; `by` is "" for the bot, `action` what staff asked for."""
+
+    command: Command
+    by: str
+    action: StaffAction | None
+
+
+# Outcome of the filter -> the states of a command.
+OUTCOMES: Final = {
+    "taken": ("accepted", "confirmed"), "failed": ("rejected", "error", "timeout", "expired"),
+    "open": ("new", "sent", "unknown"),
+}  # fmt: skip
+
+
+def commands(
+    work: UnitOfWork,
+    pile_id: str,
+    limit: int,
+    *,
+    kind: str = "",
+    by: str = "",
+    outcome: str = "",
+    before: int | None = None,
+) -> list[Told]:
+    """What the pile was told, newest first; `by` is "staff" or "bot", `before` a command's id."""
+    query = (
+        select(Command, Staff.name, StaffAction)
         .outerjoin(StaffAction, StaffAction.command_id == Command.id)
         .outerjoin(Staff, Staff.id == StaffAction.asked_by)
         .where(Command.pile_id == pile_id)
-        .order_by(Command.id.desc())
-        .limit(limit)
     )
-    return [(command, name or "") for command, name in rows]
+    if kind:
+        query = query.where(Command.kind == kind)
+    if outcome in OUTCOMES:
+        query = query.where(Command.state.in_(OUTCOMES[outcome]))
+    if by in {"staff", "bot"}:
+        asked = StaffAction.id.is_not(None)
+        query = query.where(asked if by == "staff" else ~asked)
+    if before is not None:
+        query = query.where(Command.id < before)
+    rows = work.session.execute(query.order_by(Command.id.desc()).limit(limit))
+    return [Told(command, name or "", action) for command, name, action in rows]
 
 
 def uptime(work: UnitOfWork, pile: Pile) -> float | None:

@@ -144,7 +144,12 @@ def _view(
 ) -> EvseView:
     fence, pile = kept.get(evse.id), evse.pile
     facts = EvseFacts(
-        pile.in_service, pile.online, pile.seen_at, evse.status, in_session, fence is not None
+        pile.in_service and evse.in_service,
+        pile.online,
+        pile.seen_at,
+        evse.status,
+        in_session,
+        fence is not None,
     )
     return EvseView(
         evse,

@@ -131,6 +131,34 @@ class ClockPolicy(Base):
     __table_args__ = (UniqueConstraint("name", "version"),)
 
 
+class PolicyChange(Base):
+    """A change of a rule that one person proposes and another lets count, from a moment on.
+
+    `kind`: "clock" (`subject` is its name) or "limits" ("<model>|<kind of value>"). `state`:
+    waiting → approved (→ `applied_at`) | rejected | withdrawn; `open_key` is unique while it waits
+    or is yet to count, so that nobody decides on what is no longer true.
+    """
+
+    __tablename__ = "policy_change"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(160), unique=True)
+    open_key: Mapped[str | None] = mapped_column(String(120), unique=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    subject: Mapped[str] = mapped_column(String(80))
+    state: Mapped[str] = mapped_column(String(12), default="waiting", index=True)
+    before: Mapped[dict[str, Any]]
+    body: Mapped[dict[str, Any]]
+    valid_from: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text, default="")
+    asked_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    decided_at: Mapped[datetime | None]
+    decision: Mapped[str] = mapped_column(Text, default="")
+    applied_at: Mapped[datetime | None]
+
+
 class Clock(Base):
     """One promise at work; `policy` is what it began with, bot/domain/clocks.py's.
 

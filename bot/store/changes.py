@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, String, cast, event, func, ins
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from bot.store.bookings import Booking, BookingChange
-from bot.store.cases import Case, CaseEntry, CaseLink, Clock
+from bot.store.cases import Case, CaseEntry, CaseLink, Clock, PolicyChange
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import UnitOfWork, WritingSession
 from bot.store.desk import (
@@ -26,6 +26,7 @@ from bot.store.desk import (
     StaffAction,
 )
 from bot.store.devices import Command
+from bot.store.remote import FirmwareUpdate, PileLog, PileVariable, Rollout
 from bot.store.riders import Conversation, Message, Rider
 from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile
@@ -94,6 +95,15 @@ def _refs(row: Any) -> Iterator[str]:
                 yield f"rider:{row.rider_id}"
             if row.pile_id is not None:
                 yield f"pile:{row.pile_id}"
+        case PileVariable() | PileLog():
+            yield f"pile:{row.pile_id}"
+        case FirmwareUpdate():
+            yield f"pile:{row.pile_id}"
+            yield f"rollout:{row.rollout_id or 0}"
+        case Rollout():
+            yield f"rollout:{row.id}"
+        case PolicyChange():
+            yield f"policy:{row.id}"
         case Waiter():
             yield f"queue:{row.station_id}"
             yield f"rider:{row.rider_id}"

@@ -27,6 +27,10 @@ class Command(Base):
                                 else "reservation_id": one that is moved to another time
         cancel_reservation      {"reservation_id": id of the reserve command}
         set_profile             {"limit_w", "transaction_id": … | None} and `evse_number`
+        get_log                 {"log_type": "DiagnosticsLog" | "SecurityLog", "location"}
+        get_variables           {"variables": ["TxCtrlr.EVConnectionTimeOut", …]}
+        set_variable            {"variable", "value"}
+        update_firmware         {"location", "sha256", "at": ISO time}
 
     `state`: new → sent → accepted → confirmed | rejected | error | unknown → timeout | expired.
     """

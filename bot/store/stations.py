@@ -78,6 +78,7 @@ class Evse(Base):
     connector_type: Mapped[str] = mapped_column(String(24))  # OCPI standard, or "schuko"
     max_power_w: Mapped[int]
     tariff_id: Mapped[int] = mapped_column(ForeignKey("tariff.id"))
+    in_service: Mapped[bool] = mapped_column(default=True)  # staff may take one socket out
     status: Mapped[str] = mapped_column(String(16), default="")
     status_at: Mapped[datetime | None]  # the device's time
     fault_code: Mapped[str | None] = mapped_column(String(60))

@@ -13,6 +13,7 @@ from bot.store.cases import (
     Outage,
     OutageRider,
     PartnerKey,
+    PolicyChange,
 )
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry, Refund, Series
 from bot.store.desk import (
@@ -56,6 +57,7 @@ from bot.store.quality import (
     ScoreSheet,
 )
 from bot.store.queues import Inbox, Outbox
+from bot.store.remote import Firmware, FirmwareUpdate, PileLog, PileVariable, Rollout
 from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress, WebLogin, WebSession
 from bot.store.sensing import EvseSample, SensorAlarm, SensorLimit
 from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
@@ -79,14 +81,15 @@ __all__ = [
     "CaseCause", "CaseEntry", "CaseLink", "CaseRoute", "CauseAction", "ChargingSession", "Clock",
     "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent", "ContentTemplate", "Conversation",
     "ConversationLabel", "ConversationMark", "Coupon", "CouponTemplate", "CreditNote", "Evse",
-    "EvseDay", "EvseRisk", "EvseSample", "FaultSeen", "Feedback", "FeedbackWish", "FreeEstimate",
-    "Habit", "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice",
-    "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart", "LedgerEntry", "LegalEntity",
-    "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport", "OpeningHours", "Outage",
-    "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent", "Plan", "PlanOffer",
-    "PlanUse", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow",
-    "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress",
-    "RiskModel", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit", "Series",
+    "EvseDay", "EvseRisk", "EvseSample", "FaultSeen", "Feedback", "FeedbackWish", "Firmware",
+    "FirmwareUpdate", "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident",
+    "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart",
+    "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport",
+    "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent",
+    "PileLog", "PileVariable", "Plan", "PlanOffer", "PlanUse", "PolicyChange", "PowerShare",
+    "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow", "ReceiptWatch",
+    "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress", "RiskModel",
+    "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit", "Series",
     "Staff", "StaffAction", "StaffHour", "StaffSession", "StaleStatus", "Station", "StationHour",
     "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Visit",
     "VisitPlan", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",

@@ -15,6 +15,9 @@
     POST /piles/P001023/misbehave            {"replies": "ok" | "lost" | "late" | "double",
                                               "late_s": 8, "dedupe": true,
                                               "plug_in_timeout_s": 180}, all optional
+    POST /piles/P001023/remote               {"fail": ["log", "log_silent", "settings", "download",
+                                              "signature", "install", "firmware_silent"]}: what of
+                                              remote work goes wrong from now on
 
 Answers are JSON: the pile's state, or {"error"} with 400, 404 or 405.
 """
@@ -30,6 +33,7 @@ from typing import Any, Final
 from devices.simulator.evse import FAULTS, Payload
 from devices.simulator.line import REPLIES, Line
 from devices.simulator.pile import UnknownEvseError, now
+from devices.simulator.remote import FAILS
 
 _MAX_BODY: Final = 65_536
 _TIMEOUT_S: Final = 10
@@ -127,6 +131,11 @@ def _at_pile(line: Line, what: str, body: Payload) -> None:
             pile = line.pile
             pile.dedupe = bool(body.get("dedupe", pile.dedupe))
             pile.plug_in_timeout_s = float(body.get("plug_in_timeout_s", pile.plug_in_timeout_s))
+        case "remote":
+            wanted = body.get("fail")
+            if not isinstance(wanted, list) or not set(map(str, wanted)) <= FAILS:
+                raise RequestError(400, f"fail is a list of {', '.join(sorted(FAILS))}")
+            line.pile.remote.failing = set(wanted)
         case _:
             raise RequestError(404, "no such address")
 

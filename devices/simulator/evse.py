@@ -73,6 +73,7 @@ class Evse:
     faults: list[str] = field(default_factory=list)
     codes: dict[str, str] = field(default_factory=dict)  # fault -> the maker's own code
     operative: bool = True
+    installing: bool = False
     reservation: Payload | None = None  # {"id", "id_token", "until"}
     limit_w: float | None = None
     power_w: float = 0.0
@@ -133,7 +134,7 @@ class Evse:
         """Why a start would be refused: OCPP's reasonCode, or None."""
         if any(kind in _BLOCKS for kind in self.faults):
             return "Faulted"
-        if not self.operative:
+        if not self.operative or self.installing:
             return "Unavailable"
         if self.transaction is not None:
             return "Occupied"
@@ -172,6 +173,11 @@ class Evse:
         if self.reservation is None or _time(self.reservation["until"]) <= now:
             return None
         return self.reservation
+
+    def set_installing(self, now: datetime, installing: bool) -> None:
+        """A firmware is being installed, or no longer."""
+        self.installing = installing
+        self.tell_status(now)
 
     def set_operative(self, now: datetime, operative: bool) -> None:
         """In service or not."""
@@ -233,7 +239,7 @@ class Evse:
         """OCPP's ConnectorStatus."""
         if any(kind in _BLOCKS for kind in self.faults):
             return "Faulted"
-        if not self.operative:
+        if not self.operative or self.installing:
             return "Unavailable"
         if self.vehicle is not None:
             return "Occupied"

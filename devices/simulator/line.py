@@ -15,6 +15,7 @@ from devices import frames, topics
 from devices.simulator.evse import iso
 from devices.simulator.mqtt import Connection, Login
 from devices.simulator.pile import Outgoing, Pile, now
+from devices.simulator.remote import Job
 
 log = structlog.get_logger()
 
@@ -39,7 +40,9 @@ class Line:
         self._more = asyncio.Event()
         self._answered = asyncio.Event()
         self._connection: Connection | None = None
+        self._jobs: set[asyncio.Task[None]] = set()
         pile.on_more = self._more.set
+        pile.on_reboot = self._drop
 
     def cut(self) -> None:
         """The line breaks; the broker tells the last will."""
@@ -75,7 +78,7 @@ class Line:
 
     async def _serve(self) -> None:
         pile_id, conn = self.pile.spec.pile_id, uuid.uuid4().hex[:16]
-        will = _availability("offline", conn)
+        will = _availability("offline", conn, self.pile.remote.firmware)
         login = Login(pile_id, self.pile.spec.secret, topics.up(pile_id, topics.CONN), will)
         connection = await Connection.open(self._url, login)
         self._connection = connection
@@ -83,7 +86,8 @@ class Line:
             await connection.subscribe(topics.all_down(pile_id))
             if not self._wanted.is_set():
                 return  # cut while it was being built
-            connection.publish(login.will_topic, _availability("online", conn), retain=True)
+            fw = self.pile.remote.firmware
+            connection.publish(login.will_topic, _availability("online", conn, fw), retain=True)
             self.pile.connected()
             async with asyncio.TaskGroup() as tasks:
                 sending = tasks.create_task(self._send(connection))
@@ -119,7 +123,9 @@ class Line:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._heartbeat_s * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
+            told = self.pile.remote.values.get("OCPPCommCtrlr.HeartbeatInterval")
+            every_s = float(told) if told is not None else self._heartbeat_s
+            await asyncio.sleep(every_s * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
             self.pile.heartbeat()
 
     def _take(self, connection: Connection, topic: str, payload: bytes) -> None:
@@ -131,12 +137,27 @@ class Line:
         match frame:
             case frames.Call():
                 self._reply(connection, frames.write(self.pile.take(frame)))
+                self._start_jobs()
                 if self.pile.reset_asked:
                     self.pile.reset_asked = False
                     asyncio.get_running_loop().call_later(0.5, self._drop)
             case frames.Result() | frames.Error():
                 if self.pile.answered(frame):
                     self._answered.set()
+
+    def _start_jobs(self) -> None:
+        """What takes time runs beside the frames, and goes on when the line breaks."""
+        while self.pile.remote.jobs:
+            task = asyncio.ensure_future(self._job(self.pile.remote.jobs.pop(0)))
+            self._jobs.add(task)
+            task.add_done_callback(self._jobs.discard)
+
+    async def _job(self, job: Job) -> None:
+        try:
+            await job()
+        except Exception:
+            log.exception("remote_work_fell_over", pile=self.pile.spec.pile_id)
+        self.pile.touch()
 
     def _reply(self, connection: Connection, raw: bytes) -> None:
         topic = topics.up(self.pile.spec.pile_id, topics.RESULT)
@@ -156,8 +177,8 @@ class Line:
             self._connection.cut()
 
 
-def _availability(state: str, conn: str) -> bytes:
-    said = {"state": state, "conn": conn, "proto": "ocpp2.0.1", "fw": "1.4.2", "ts": iso(now())}
+def _availability(state: str, conn: str, fw: str) -> bytes:
+    said = {"state": state, "conn": conn, "proto": "ocpp2.0.1", "fw": fw, "ts": iso(now())}
     return json.dumps(said).encode()
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from devices import frames
 from devices.frames import Call, Error, Frame, Result
 from devices.simulator.evse import Evse, Payload
+from devices.simulator.remote import Remote, settings_of
 from devices.simulator.spec import PileSpec
 
 RING: Final = 64  # answers remembered, as docs/protocol.md asks of firmware
@@ -55,7 +56,15 @@ class Pile:
         self.booted = False
         self.powered = True
         self.reset_asked = False
+        self.boot_reason = "PowerUp"
+        self.reset_waiting = False  # until nothing charges any more
         self.online = False
+        kind = spec.evses[0].kind if spec.evses else "ac"
+        self.remote = Remote(
+            self._tell, self.is_busy, self._set_installing, self.reboot, spec.pile_id,
+            settings_of(kind),
+        )  # fmt: skip
+        self.on_reboot: Callable[[], None] = lambda: None  # the line must break for a moment
         self._answers: dict[str, Frame] = {}
         self._journal = journal
         self._dirty = False
@@ -78,6 +87,9 @@ class Pile:
             self._tell("BootNotification", self._boot())
         for evse in self.evses.values():
             evse.tell_status(now(), always=True)
+        if not self.booted:
+            self.remote.booted()
+            self._apply_settings()
         self.outgoing += [each for each in waiting if each.durable]
         self.on_more()
 
@@ -95,6 +107,7 @@ class Pile:
         done = self.outgoing.pop(0)
         if done.action == "BootNotification":
             self.booted = isinstance(answer, Result) and answer.payload["status"] == "Accepted"
+        self.remote.answered(done.action, done.payload)
         self._dirty = self._dirty or done.durable
         self.save()
         return True
@@ -121,6 +134,31 @@ class Pile:
                 evse.end(now(), "AbnormalCondition", "PowerLoss")
         self.touch()
 
+    def reboot(self, reason: str) -> None:
+        """Start anew: the line breaks, and the boot tells the reason."""
+        self.booted, self.boot_reason = False, reason
+        self.on_reboot()
+
+    # -- remote work
+
+    def is_busy(self) -> bool:
+        """Whether somebody charges here."""
+        return any(evse.transaction is not None for evse in self.evses.values())
+
+    def _set_installing(self, installing: bool) -> None:
+        for evse in self.evses.values():
+            evse.set_installing(now(), installing)
+        self._dirty = True
+
+    def _apply_settings(self) -> None:
+        """What settings change in this pile's behaviour, once somebody has changed them."""
+        values = self.remote.values
+        if (wait := values.get("TxCtrlr.EVConnectionTimeOut")) is not None:
+            self.plug_in_timeout_s = float(wait)
+        if (every := values.get("SampledDataCtrlr.TxUpdatedInterval")) is not None:
+            for evse in self.evses.values():
+                evse.meter_every_s = float(every)
+
     # -- time and orders
 
     def tick(self, elapsed_s: float) -> None:
@@ -129,6 +167,9 @@ class Pile:
             return
         for evse in self.evses.values():
             evse.tick(now(), elapsed_s)
+        if self.reset_waiting and not self.is_busy():
+            self.reset_waiting, self._dirty = False, True
+            self.reboot("ScheduledReset")
         self.save()
 
     def take(self, call: Call) -> Frame:
@@ -136,6 +177,7 @@ class Pile:
         if self.dedupe and call.message_id in self._answers:
             return self._answers[call.message_id]
         answer = self._carry_out(call)
+        self.remote.note(now(), f"{call.action} {type(answer).__name__}")
         self._answers[call.message_id] = answer
         while len(self._answers) > RING:
             self._answers.pop(next(iter(self._answers)))
@@ -166,6 +208,8 @@ class Pile:
 
     def _tell(self, action: str, payload: Payload) -> None:
         frames.check_request(action, payload)
+        if action != "Heartbeat":
+            self.remote.note(now(), f"{action} {_gist(payload)}")
         message = Outgoing(str(uuid.uuid4()), action, payload)
         if not message.durable and not self.online:
             return
@@ -178,9 +222,9 @@ class Pile:
             "model": self.spec.model[:20],
             "vendorName": "Pilebot",
             "serialNumber": self.spec.pile_id[:25],
-            "firmwareVersion": "1.4.2",
+            "firmwareVersion": self.remote.firmware,
         }
-        return {"reason": "PowerUp", "chargingStation": station}
+        return {"reason": self.boot_reason, "chargingStation": station}
 
     # -- the journal
 
@@ -198,6 +242,8 @@ class Pile:
             "answers": [frames.write(each).decode() for each in self._answers.values()],
             "booted": self.booted,
             "powered": self.powered,
+            "remote": self.remote.state(),
+            "reset_waiting": self.reset_waiting,
         }
         fresh = self._journal.with_suffix(".new")
         fresh.write_text(json.dumps(state), encoding="utf-8")
@@ -222,6 +268,10 @@ class Pile:
             self._answers[answer.message_id] = answer
         self.booted = state["booted"]
         self.powered = state["powered"]
+        self.reset_waiting = state.get("reset_waiting", False)
+        if "remote" in state:
+            self.remote.restore(state["remote"])
+            self._apply_settings()
 
     def view(self) -> Payload:
         """The state that GET /piles shows."""
@@ -230,6 +280,8 @@ class Pile:
             "online": self.online,
             "powered": self.powered,
             "waiting_events": len(self.outgoing),
+            "firmware": self.remote.firmware,
+            "failing": sorted(self.remote.failing),
             "evses": [_view(each) for each in self.evses.values()],
         }
 
@@ -254,6 +306,17 @@ def _view(evse: Evse) -> Payload:
 def now() -> datetime:
     """The pile's clock."""
     return datetime.now(UTC)
+
+
+def _gist(payload: Payload) -> str:
+    """A message as a line of the log."""
+    info = payload.get("transactionInfo", {})
+    parts = [
+        payload.get("connectorStatus"), payload.get("status"), payload.get("eventType"),
+        payload.get("triggerReason"), info.get("chargingState"), info.get("stoppedReason"),
+        *(each.get("techCode") for each in payload.get("eventData", ())),
+    ]  # fmt: skip
+    return " ".join(str(each) for each in parts if each)
 
 
 def _no(reason: str) -> Payload:
@@ -299,10 +362,11 @@ def _unlock(pile: Pile, order: Payload) -> Payload:
 def _reset(pile: Pile, order: Payload) -> Payload:
     busy = [evse for evse in pile.evses.values() if evse.transaction is not None]
     if order["type"] == "OnIdle" and busy:
+        pile.reset_waiting = True
         return {"status": "Scheduled"}
     for evse in busy:
         evse.end(now(), "ResetCommand", "ImmediateReset")
-    pile.booted, pile.reset_asked = False, True
+    pile.booted, pile.reset_asked, pile.boot_reason = False, True, "RemoteReset"
     return {"status": "Accepted"}
 
 
@@ -336,6 +400,8 @@ def _trigger(pile: Pile, order: Payload) -> Payload:
             evse.tell_status(now(), always=True)
     elif wanted == "Heartbeat":
         pile.heartbeat()
+    elif wanted == "FirmwareStatusNotification":
+        pile._tell("FirmwareStatusNotification", {"status": "Idle"})
     else:
         return {"status": "NotImplemented"}
     return {"status": "Accepted"}
@@ -370,6 +436,12 @@ def _set_profile(pile: Pile, order: Payload) -> Payload:
     return {"status": "Accepted"}
 
 
+def _set_variables(pile: Pile, order: Payload) -> Payload:
+    answer = pile.remote.set_variables(order)
+    pile._apply_settings()
+    return answer
+
+
 def _data_transfer(pile: Pile, order: Payload) -> Payload:
     return {"status": "UnknownVendorId"}
 
@@ -385,5 +457,9 @@ ORDERS: Final[dict[str, Callable[[Pile, Payload], Payload]]] = {
     "ReserveNow": _reserve,
     "CancelReservation": _cancel_reservation,
     "SetChargingProfile": _set_profile,
+    "GetLog": lambda pile, order: pile.remote.get_log(order),
+    "GetVariables": lambda pile, order: pile.remote.get_variables(order),
+    "SetVariables": _set_variables,
+    "UpdateFirmware": lambda pile, order: pile.remote.update_firmware(order),
     "DataTransfer": _data_transfer,
 }

@@ -31,7 +31,7 @@ WHO: Final[dict[str, str]] = {
         incidents_page incidents_one incidents_photo incidents_note
         tickets_page tickets_count tickets_urgent ticket_one ticket_photo ticket_printable
         ticket_note
-        piles_page piles_one piles_streets piles_labels
+        piles_page piles_one piles_streets piles_labels remote_page remote_history
         bookings_page bookings_no_shows bookings_one
         waiting_page forecasts_page forecasts_one
         stations_page stations_one stations_photo tariffs_page tariffs_one_page
@@ -65,7 +65,8 @@ WHO: Final[dict[str, str]] = {
     # Piles: agents may make them safe, technicians and managers bring them back.
     "agent technician manager": """
         actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
-        actions_out_of_service actions_out_of_service_form ticket_review jobs_create
+        actions_out_of_service actions_out_of_service_form
+        actions_socket_out actions_socket_out_form ticket_review jobs_create
     """,
     "agent technician manager admin": """
         incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo jobs_technicians
@@ -76,6 +77,10 @@ WHO: Final[dict[str, str]] = {
         meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
+        actions_socket_in actions_socket_in_form actions_get_log actions_get_log_form
+        actions_read_settings actions_read_settings_form
+        actions_set_setting actions_set_setting_form actions_firmware actions_firmware_form
+        actions_ask_firmware actions_ask_firmware_form remote_log firmware_page firmware_one
     """,
     "agent manager": """
         actions_start actions_start_form bookings_move bookings_cancel waiting_front waiting_remove
@@ -101,6 +106,7 @@ WHO: Final[dict[str, str]] = {
         reviews_score reviews_sheet reviews_save_sheet
         invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change jobs_assign jobs_cancel
+        firmware_begin firmware_add firmware_withdraw firmware_start firmware_confirm firmware_stop
         takeover_force incidents_close stations_edit stations_save stations_cap
         coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import

@@ -20,6 +20,12 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "trigger": [{"message": "StatusNotification"}, {"message": "Heartbeat"}],
     "reserve": [{"id_token": "rider:7", "until": "2026-11-20T10:00:00Z"}],
     "cancel_reservation": [{"reservation_id": 12}],
+    "get_log": [{"log_type": "DiagnosticsLog", "location": "https://x.example/pile-files/a.b"}],
+    "get_variables": [{"variables": ["TxCtrlr.EVConnectionTimeOut"]}],
+    "set_variable": [{"variable": "TxCtrlr.EVConnectionTimeOut", "value": "90"}],
+    "update_firmware": [
+        {"location": "https://x.example/f", "sha256": "ab", "at": "2026-11-20T10:00:00Z"}
+    ],
     "set_profile": [
         {"limit_w": 3700, "transaction_id": None},
         {"limit_w": 0, "transaction_id": "t"},

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from bot.console.action_view import recent
 from bot.console.addresses import inside
 from bot.console.context import Console
-from bot.console.guard import Routes
+from bot.console.guard import Me, Routes
 from bot.domain import codes
 from bot.domain.money import Money
 from bot.domain.staff_actions import KINDS, Kind, read_amount
@@ -27,6 +27,7 @@ from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation
 from bot.store.stations import Evse, Pile
 
+_AT_ONLINE = ("soft_restart", "hard_restart", "get_log")  # what a pile in contact can be told
 _SAID = {
     "waiting": "A second person has to approve this; you will see it here.",
     "running": "It is on its way; how it goes is shown here.",
@@ -56,19 +57,29 @@ def _pile(console: Console, pile_id: str) -> Markup:
         pile = work.session.get(Pile, pile_id)
         if pile is None:
             return Markup("")
-        switch = "out_of_service" if pile.in_service else "in_service"
-        possible = [KINDS[switch]]
+        possible = [KINDS["out_of_service" if pile.in_service else "in_service"]]
         if pile.online:
-            possible = [KINDS["soft_restart"], KINDS["hard_restart"], *possible]
+            possible = [*(KINDS[name] for name in _AT_ONLINE), *possible]
         html = render_template(
             "console/pile_actions.html",
             pile_id=pile_id,
             kinds=[kind for kind in possible if me.may(kind.right)],
-            evses=list(pile.evses) if pile.online and me.may("pile.unlock") else [],
+            sockets=_of_sockets(me, pile),
             running=_running(work, pile_id) if me.may("session.stop") else [],
             items=recent(work, me, pile_id=pile_id),
         )
     return Markup(html)  # noqa: S704 - a template's, escaped there
+
+
+def _of_sockets(me: Me, pile: Pile) -> list[tuple[Evse, list[Kind]]]:
+    """What may be done to each socket."""
+    found = []
+    for evse in pile.evses:
+        kinds = [KINDS["socket_out" if evse.in_service else "socket_in"]]
+        if pile.online:
+            kinds.insert(0, KINDS["unlock"])
+        found.append((evse, [kind for kind in kinds if me.may(kind.right)]))
+    return [(evse, kinds) for evse, kinds in found if kinds]
 
 
 def _add_kind(routes: Routes, console: Console, kind: Kind) -> None:
@@ -111,7 +122,7 @@ def _form(console: Console, kind: Kind, given: dict[str, str], status: int = 200
         plan=plan,
         refused=refused,
         given=given,
-        fields=_fields(target),
+        fields=_fields(kind, target),
         sockets=known,
         back=back(target.conversation_id),
         key=given.get("key") or secrets.token_urlsafe(18),
@@ -120,7 +131,8 @@ def _form(console: Console, kind: Kind, given: dict[str, str], status: int = 200
 
 def _order(console: Console, kind: Kind) -> Any:
     """Carry it out, or show the form again with the reason why not."""
-    given = {name: request.form.get(name, "").strip() for name in ("reason", "amount", "key")}
+    names = ("reason", "amount", "key", "force", "choice", "value")
+    given = {name: request.form.get(name, "").strip() for name in names}
     if not given["key"]:
         abort(400)
     me = console.me()
@@ -173,7 +185,10 @@ def _target(work: UnitOfWork, actor: Actor) -> Target:
     if code := values.get("code", ""):
         evse_id = _evse_of(work, code)
     template_id = values.get("template", type=int)
-    return Target(conversation_id, session_id, values.get("pile") or None, evse_id, template_id)
+    return Target(
+        conversation_id, session_id, values.get("pile") or None, evse_id, template_id,
+        values.get("choice", "")[:80], values.get("value", "")[:200], values.get("force") == "1",
+    )  # fmt: skip
 
 
 def _readable_conversation(work: UnitOfWork, actor: Actor, session_id: int) -> int | None:
@@ -192,11 +207,12 @@ def _evse_of(work: UnitOfWork, text: str) -> int | None:
     return work.session.scalars(select(Evse.id).where(Evse.code == str(code))).first()
 
 
-def _fields(target: Target) -> dict[str, str]:
+def _fields(kind: Kind, target: Target) -> dict[str, str]:
     """The target as hidden fields."""
     named = {
         "conversation": target.conversation_id, "session": target.session_id,
         "pile": target.pile_id, "evse": target.evse_id,
+        "choice": target.choice or None if kind.name == "set_setting" else None,
     }  # fmt: skip
     return {name: str(value) for name, value in named.items() if value is not None}
 

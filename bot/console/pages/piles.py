@@ -58,7 +58,7 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "line": sensor_view.LINE,
                 "uptime": pile_log.uptime(work, pile),
                 "events": [pile_view.said(e) for e in pile_log.newest_events(work, pile_id, 40)],
-                "commands": pile_log.newest_commands(work, pile_id, 20),
+                "commands": pile_log.commands(work, pile_id, 10),
             }
         name = "pile_live" if console.wants_fragment() else "pile"
         return console.page(name, **values)
