@@ -86,6 +86,7 @@ SECTIONS: Final = (
     Section("Figures", "chart-line", "figures_page", "figures.read", group="Results"),
     Section("Promises", "clock", "promises_page", "promise.read", group="Results"),
     Section("Feedback", "star", "feedback_page", "feedback.read", group="Results"),
+    Section("Root causes", "tag", "causes_page", "cause.read", group="Quality"),
     Section(
         "Reviews",
         "eye",

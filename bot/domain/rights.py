@@ -88,6 +88,9 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "figures.export": frozenset({"finance", "manager", "admin"}),
     "invoice.read": frozenset({"finance", "manager", "admin"}),
     "entity.edit": frozenset({"manager"}),  # who sells: name, tax number, stations
+    "cause.read": _ALL,
+    "cause.edit": frozenset({"manager"}),  # the tree, and what is done against a cause
+    "cause.work": frozenset({"agent", "technician", "finance", "manager"}),  # what is theirs
     "review.read": _ALL,  # one's own; those who score read all
     "review.score": frozenset({"manager"}),  # never their own
     "review.answer": frozenset({"agent", "technician", "finance", "manager"}),

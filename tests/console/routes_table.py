@@ -36,7 +36,7 @@ WHO: Final[dict[str, str]] = {
         waiting_page forecasts_page forecasts_one
         stations_page stations_one stations_photo tariffs_page tariffs_one_page
         tariff_exchange_export_page figures_page
-        reviews_page reviews_count reviews_one
+        reviews_page reviews_count reviews_one causes_page causes_one
     """,
     # Work on conversations.
     "agent finance manager": """
@@ -57,7 +57,7 @@ WHO: Final[dict[str, str]] = {
     "agent technician finance manager": """
         tickets_bulk ticket_assign ticket_take ticket_status ticket_classify ticket_complete
         ticket_solve ticket_contact ticket_link ticket_unlink ticket_merge ticket_from_conversation
-        reviews_answer
+        reviews_answer causes_done causes_give
     """,
     "technician finance manager admin": """
         ticket_export promises_page promises_policy promises_export
@@ -103,7 +103,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "manager": """
         knowledge_approve knowledge_reject knowledge_withdraw
-        reviews_score reviews_sheet reviews_save_sheet
+        reviews_score reviews_sheet reviews_save_sheet causes_save causes_usual causes_add
         invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change jobs_assign jobs_cancel
         firmware_begin firmware_add firmware_withdraw firmware_start firmware_confirm firmware_stop
