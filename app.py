@@ -250,7 +250,7 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
     from bot.gateways.transcriber import HttpTranscriber
     from bot.jobs.messages import Serving
     from nlu.rasa import Rasa
-    from nlu.understand import Nlu
+    from nlu.understand import Nlu, literal
 
     url, token, timeout_s = settings.nlu_url, settings.nlu_token, settings.nlu_timeout_s
     http = httpx.Client()
@@ -262,6 +262,7 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
         look=eyes.decode_safely,
         fetch=lambda media_url: photos.fetch(media_url, settings, http),
         typing=partial(whatsapp.typing, settings),
+        literal=literal,
         transcribe=HttpTranscriber(settings, http) if settings.transcriber_url else None,
     )
 

@@ -73,8 +73,11 @@ def which_start(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
     return unclear_start(slots["when"], zone, turn.now)
 
 
-def unclear_start(said: Said | None, zone: str, now: datetime) -> Replies | None:
-    """What to ask about a time that was said; None: it is clear."""
+def unclear_start(
+    said: Said | None, zone: str, now: datetime, *, latest: datetime | None = None
+) -> Replies | None:
+    """What to ask about a time that was said; None: it is clear. Of several times that it may mean
+    those after `latest` do not count."""
     when = said.read(zone) if said is not None else None
     if when is None:
         return WHEN
@@ -90,7 +93,7 @@ def unclear_start(said: Said | None, zone: str, now: datetime) -> Replies | None
             ),
             [Option(f"={MOMENT.dump(when.start)}", Say("Yes, that one"))],
         )
-    possible = [each for each in (when.start, *when.alternatives) if each > now]
+    possible = _possible(when, now, latest)
     if not possible:
         if now - when.start < timedelta(minutes=5):
             return None
@@ -99,6 +102,11 @@ def unclear_start(said: Said | None, zone: str, now: datetime) -> Replies | None
             {"start": Moment(when.start, zone, "date_time")},
         )
     return _which_of(possible[:3], zone) if len(possible) > 1 and when.ambiguous else None
+
+
+def _possible(when: When, now: datetime, latest: datetime | None) -> list[datetime]:
+    coming = [each for each in (when.start, *when.alternatives) if each > now]
+    return [each for each in coming if latest is None or each <= latest] or coming
 
 
 def _which_of(possible: Sequence[datetime], zone: str) -> Replies:
@@ -131,7 +139,7 @@ def slot_of(slots: Mapping[str, Any], zone: str, now: datetime) -> Slot:
         said: Said = slots["when"]
         when = said.read(zone)
         assert when is not None
-        start = _first_to_come(when, now)
+        start = first_to_come(when, now)
         if length is None and when.end is not None and when.exact:
             length = int((when.end - when.start).total_seconds())
     starts_at = down(start)
@@ -141,8 +149,9 @@ def slot_of(slots: Mapping[str, Any], zone: str, now: datetime) -> Slot:
     return Slot(starts_at, starts_at + timedelta(seconds=cells * 300))
 
 
-def _first_to_come(when: When, now: datetime) -> datetime:
-    return next((each for each in (when.start, *when.alternatives) if each > now), when.start)
+def first_to_come(when: When, now: datetime, *, latest: datetime | None = None) -> datetime:
+    """The likeliest of the times that are still to come."""
+    return next(iter(_possible(when, now, latest)), when.start)
 
 
 def ask_bay(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
@@ -273,10 +282,25 @@ class Book:
     agreed: bool = ask(show, AGREED)
 
 
+# All in one message: "book 1023 18:30 for an hour", "1023 morgen um 9 Uhr buchen".
+_POLITE = (
+    r"(?:(?:please|pls|can you|could you|i want to|i would like to|i'd like to|quiero|quisiera|"
+    r"por favor,?|puedes|quero|queria|gostaria de|pode|je veux|je voudrais|j'aimerais|bitte|"
+    r"ich möchte|ich will) )*"
+)
+_ONE_MESSAGE = (
+    rf"{_POLITE}(?:book|reserve|reserva|reservar|réserve[rz]?|reserver|buche[nt]?|reserviere[nt]?)"
+    r"\s.*\d.*",
+    r".*\d.*\s(?:buchen|reservieren)",
+    r"(?:请|請|帮我|幫我|我要|我想|给我|給我)*(?:预订|预约|預訂|預約|预定|預定).*\d.*",
+)
+
+
 @intent(
     "book_pile",
     words=("book", "reserve", "reservar", "réserver", "reserver", "buchen", "reservieren", "预订",
            "预约"),
+    patterns=_ONE_MESSAGE,
 )  # fmt: skip
 def book(turn: Turn, want: Book) -> Replies | None:
     """The yes. What follows (deposit, booked, reminders) is told as it happens."""

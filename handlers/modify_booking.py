@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.dialog.booking_kinds import LENGTH, MOMENT, Said, SaidKind, only_a_code
+from bot.dialog.booking_kinds import LENGTH, MOMENT, Said, SaidKind
 from bot.dialog.intents import ask, intent, maybe, wish
-from bot.dialog.kinds import AGREED, EVSE, KEPT, tapped
+from bot.dialog.kinds import AGREED, EVSE, KEPT, only_a_code, tapped
 from bot.dialog.turn import Turn
 from bot.domain.booking_rules import down
 from bot.domain.times import is_delay

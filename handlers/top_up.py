@@ -48,16 +48,6 @@ def ask_amount(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     )
 
 
-def by_words(turn: Turn) -> Replies:
-    """Somebody said in other words that they want to: the amount they named, or amounts."""
-    amount = AMOUNT.hear(turn, "amount", asked=False)
-    if amount is None:
-        currency = wallet.currency_of(turn.work, turn.rider.id) or ""
-        return Choose(Say("How much would you like to top up?"), topups.amount_options(currency))
-    option = Option(f"top_up?amount={AMOUNT.dump(amount)}", Say("Top up"))
-    return Choose(Say("Top up {amount}?", {"amount": amount}), [option])
-
-
 def show(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """What it adds, where it is taken from, and what becomes of it."""
     money: Money = slots["amount"]

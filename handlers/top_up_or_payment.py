@@ -6,14 +6,14 @@ import re
 from urllib.parse import urlencode
 
 from bot.dialog.intents import intent
-from bot.dialog.turn import Turn
+from bot.dialog.turn import Instead, Turn
 from bot.replies import Choose, Link, Option, Replies, Say, Value
 from bot.services import cards, charging, debts
 from bot.services import wallet as prepaid
 from bot.services.debts import Debt
 from bot.services.notices import pay_button
 from bot.store.charging import ChargingSession
-from handlers import auto_top_up, top_up, wallet
+from handlers import auto_top_up, wallet
 
 # "remove my card" in the shipped languages; anything else is asked by buttons.
 _REMOVE = re.compile(
@@ -59,7 +59,7 @@ ADD_CARD = Option("top_up_or_payment?do=add", Say("Add a card"))
         "ajouter une carte", "nouvelle carte", "karte hinzufügen", "neue karte", "添加银行卡",
     ),
 )  # fmt: skip
-def paying(turn: Turn) -> Replies | None:
+def paying(turn: Turn) -> Replies | Instead | None:
     """A debt comes first; a card is removed only after a second yes."""
     wanted = turn.value("do")
     if wanted == "removed":
@@ -76,7 +76,7 @@ def paying(turn: Turn) -> Replies | None:
     return _prepaid(turn) or _card(turn)
 
 
-def _prepaid(turn: Turn) -> Replies | None:
+def _prepaid(turn: Turn) -> Replies | Instead | None:
     """What was said of the wallet, in other words than its commands."""
     text = turn.heard.text if turn.heard.payload is None else ""
     if not text or turn.settings.wallet == "off":
@@ -87,7 +87,7 @@ def _prepaid(turn: Turn) -> Replies | None:
         question = Say("Automatic top-up is for you to switch on and off here.")
         return Choose(question, [Option("auto_top_up", Say("Auto top-up"))])
     if _ADD.search(text):
-        return top_up.by_words(turn)
+        return Instead("top_up")
     return wallet.show(turn) if _BALANCE.search(text) else None
 
 

@@ -41,8 +41,9 @@ _CLOCK: Final = (
     rf"|(?:(?:a |para |pa |sobre |hasta |desde |tipo )?las? |[àa]s |pras? |para as |"
     rf"até as )?{_H} (?:y|e|menos|pras|menos un) (?:media|meia|cuarto|quarto|quinze|quince|"
     rf"veinte|vinte|diez|dez|cinco|pico|tanto)(?!\w)"
-    rf"|(?<!\w)las {_H}(?!\w)(?! ?(?:veces|horas|%|personas|estaciones|cosas))|(?<!\w)(?:[àa]s|"
-    rf"pras|até as|at[eé] [àa]s) {_H}(?!\w)(?! ?(?:vezes|%))"
+    rf"|(?<!\w)las {_H}(?:[:.h][0-5]\d)?(?!\w)(?! ?(?:veces|horas|%|personas|estaciones|"
+    rf"cosas))|(?<!\w)(?:[àa]s|pras|até as|at[eé] [àa]s) {_H}(?:[:.h][0-5]\d)?(?!\w)"
+    r"(?! ?(?:vezes|%))"
     # huit heures et demie, 8 heures du soir
     rf"|{_H} heures? (?:et (?:demie?|quart)|moins (?:le )?(?:quart|dix|vingt|cinq)|(?:du|"
     rf"de l')\s?(?:matin|soir|apr[eè]s-midi)|pile)"
@@ -180,4 +181,5 @@ CHINESE: Final = re.compile(
     # "一点" is also "a little": an hour of one needs a word beside it
     r"|(?<![一不有快慢早晚好差多少大高低便小贵貴远遠近])(?:\d{1,2}|十[一二]|[二两兩三四五六七八九十])(?:点|點)(?!儿|兒)"
     rf"{_REST_ZH}(?:左右|前|后|後|之前)?|一[点點](?:半|钟|鐘|整|\d\d)|{_PART_ZH}|\d{{1,2}}：[0-5]\d"
+    r"|(?<=[㐀-鿿])\d{1,2}:[0-5]\d(?!\d)|(?<!\d)\d{1,2}:[0-5]\d(?=[㐀-鿿])"
 )

@@ -155,6 +155,12 @@ _ABOUT_A_PILE: Final = frozenset(
 )  # fmt: skip
 
 
+def literal(text: str) -> Understanding:
+    """What rules read in a text whose intent is known already: its entities and its language."""
+    text = clean(text)
+    return Understanding("unclear", 0.0, patterns.find(text), None, guess_language(text))
+
+
 def from_payload(payload: str) -> Understanding:
     """ "start_charge?pile=1023-27" → start_charge with entity pile; "=yes" → "answer"."""
     if payload.startswith("="):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.dialog.kinds import PILE, PLACE, STATION, PilePoint, tapped
+from bot.dialog.kinds import PILE, PLACE, STATION, PilePoint, only_a_code, tapped
 from bot.dialog.turn import Turn
-from bot.domain import codes, times
+from bot.domain import times
 from bot.domain.times import When
 from bot.services import stations
 from bot.services.stations import Place
 from bot.store.stations import Station
+from bot.understanding import Entity
 
 _FILLERS: Final = 4  # characters around a time that do not make it another request
 
@@ -77,14 +79,6 @@ class SpotKind:
         return only_a_code(turn)
 
 
-def only_a_code(turn: Turn) -> bool:
-    """Whether a message is nothing but a pile's code."""
-    if turn.heard.payload is not None or turn.heard.understanding.entity("pile_code") is None:
-        return False
-    text = turn.heard.text.strip()
-    return not text or isinstance(codes.examine(text), codes.PileCode)
-
-
 @dataclass(frozen=True, slots=True)
 class Said:
     """A time as somebody said it, and when: only a station's clock can tell what it means."""
@@ -100,15 +94,26 @@ class Said:
 class SaidKind:
     """Words of time, kept as they were said."""
 
+    stands_alone = True
+
     def hear(self, turn: Turn, name: str, *, asked: bool) -> Said | None:
         """The time of a message; the whole answer where it was asked for."""
         raw = tapped(turn, name)
         if raw is not None:
-            return self.load(turn, raw)
-        spoken = _spoken_time(turn)
+            tapped_words = Said(raw[:120], turn.now) if asked and _means_time(turn, raw) else None
+            return self.load(turn, raw) or tapped_words
+        spoken = _spoken_time(turn, self.times(turn))
         if spoken is None and asked and _means_time(turn, turn.heard.text):
             spoken = turn.heard.text
         return Said(spoken[:120], turn.now) if spoken else None
+
+    def times(self, turn: Turn) -> list[Entity]:
+        """The words of time in a message that count here."""
+        return [each for each in turn.heard.understanding.entities if each.type == "time"]
+
+    def alike(self, one: str, other: str) -> bool:
+        """Whether two kept values say the same."""
+        return bool(json.loads(one)["text"] == json.loads(other)["text"])
 
     def dump(self, value: Said) -> str:
         """JSON."""
@@ -127,9 +132,44 @@ class SaidKind:
         return _only_a_time(turn)
 
 
-def _spoken_time(turn: Turn) -> str | None:
+class BeginKind(SaidKind):
+    """When something is to begin: a time that says until when is none, "later" is one that is still
+    to be named."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> Said | None:
+        """Buttons name no such words, but for the answers to this very question."""
+        if turn.heard.payload is not None and not asked:
+            return None
+        said = super().hear(turn, name, asked=asked)
+        if said is None and _LATER.search(turn.heard.text):
+            return Said("", turn.now)
+        return said
+
+    def times(self, turn: Turn) -> list[Entity]:
+        """Those with no word for "until" before them or at their head."""
+        text = turn.heard.text
+        return [
+            each
+            for each in super().times(turn)
+            if not _UNTIL.search(text[: text.find(each.text)]) and not _UNTIL_HEAD.match(each.text)
+        ]
+
+
+_UNTIL_WORDS: Final = (
+    r"until|till?|by|before|hasta(?: (?:las?|el))?|antes de(?: las?)?|at[eé](?: (?:[àa]s|as|o))?|"
+    r"jusqu['’]?\s?[àa]u?|avant|bis(?: um)?|vor"
+)
+_UNTIL: Final = re.compile(rf"(?:\b(?:{_UNTIL_WORDS})|充?到|直到)\s*$", re.IGNORECASE)
+_UNTIL_HEAD: Final = re.compile(rf"(?:{_UNTIL_WORDS})\b|到", re.IGNORECASE)
+_LATER: Final = re.compile(
+    r"\b(?:later|m[aá]s tarde|luego|mais tarde|plus tard|sp[aä]e?ter)\b|稍后|晚[点點]|[待等][会會]",
+    re.IGNORECASE,
+)
+
+
+def _spoken_time(turn: Turn, named: list[Entity]) -> str | None:
     """The words of time in a message: the last clock time (a later one corrects), with its day."""
-    spoken = [each.text for each in turn.heard.understanding.entities if each.type == "time"]
+    spoken = [each.text for each in named]
     if not spoken:
         return turn.heard.text if times.is_delay(turn.heard.text) else None
     if len(spoken) == 1:
@@ -157,6 +197,8 @@ def _only_a_time(turn: Turn) -> bool:
 
 class LengthKind:
     """How long: seconds, of "for an hour" (not of "in an hour")."""
+
+    stands_alone = True
 
     def hear(self, turn: Turn, name: str, *, asked: bool) -> int | None:
         """The length of a message."""
@@ -224,5 +266,6 @@ def zone_of(spot: Spot, turn: Turn) -> str:
 
 SPOT = SpotKind()
 SAID = SaidKind()
+BEGIN = BeginKind()
 LENGTH = LengthKind()
 MOMENT = MomentKind()

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.dialog.intents import Intent, Slot
 from bot.dialog.kinds import AGREED
-from bot.dialog.turn import State, Turn
+from bot.dialog.turn import Instead, State, Turn
 from bot.errors import Refused
 from bot.replies import Choose, Option, Reply, Say, as_sequence
 
@@ -121,11 +121,16 @@ class Engine:
             turn.conversation.dialog = {}
             return [Say("All right, I have dropped that. Nothing was changed.")]
         try:
+            corrected = self._yes_but(turn, intent, slot, state) if not same else {}
+            if corrected:  # "yes, at 23:00" to an offer that starts now: shown anew, not agreed to
+                return self._go_on(turn, intent, state, corrected)
             said = self._take(turn, intent, asking=earlier or (slot.name if not same else None))
             if same and not said:
                 said = self._take(turn, intent, asking=slot.name)
                 if not said and slot.kind is AGREED:
-                    if len(turn.heard.text.split()) > YES_WORDS:
+                    # Words that are a value of another slot are no yes, whatever comes of them.
+                    named = any(each.claims(turn) for each in intent.slots)
+                    if named or len(turn.heard.text.split()) > YES_WORDS:
                         return self._not_an_answer(turn, state)
                     said = {slot.name: AGREED.dump(True)}
         except Refused as refused:
@@ -136,13 +141,35 @@ class Engine:
             if heard in ("unclear", "out_of_scope", "answer"):
                 return self._not_an_answer(turn, state)
             return None
-        later = [each.name for each in intent.slots]
-        if same and slot.name not in said:  # an earlier slot was corrected: what hung on it goes
-            first = min(later.index(name) for name in said)
-            state.slots = {k: v for k, v in state.slots.items() if later.index(k) < first}
+        if same and slot.name not in said:
+            return self._go_on(turn, intent, state, said)
         state.slots |= said
         turn.conversation.fallbacks = 0
         return self._advance(turn, intent, state)
+
+    def _go_on(
+        self, turn: Turn, intent: Intent, state: State, said: Mapping[str, str]
+    ) -> list[Reply]:
+        """Earlier slots were corrected: what hung on them goes."""
+        names = [each.name for each in intent.slots]
+        alone = {each.name for each in intent.slots if _stands_alone(each)}
+        first = min(names.index(name) for name in said)
+        kept = {k: v for k, v in state.slots.items() if names.index(k) < first or k in alone}
+        state.slots = {**kept, **said}
+        turn.conversation.fallbacks = 0
+        return self._advance(turn, intent, state)
+
+    def _yes_but(self, turn: Turn, intent: Intent, slot: Slot, state: State) -> Mapping[str, str]:
+        """What a typed yes says otherwise than what was shown."""
+        if slot.kind is not AGREED or turn.heard.payload is not None:
+            return {}
+        said = self._take(turn, intent, asking=None)
+        kinds = {each.name: each.kind for each in intent.slots}
+        return {
+            name: value
+            for name, value in said.items()
+            if name != slot.name and not _alike(kinds[name], state.slots.get(name), value)
+        }
 
     def takes_anything(self, dialog: Mapping[str, Any]) -> bool:
         """Whether the open question is about a name, an address or other free text: it tells
@@ -166,8 +193,13 @@ class Engine:
         """ "30" to "Top up €20?": the slot answered before that the whole message is a value of."""
         if asked.claims(turn):
             return None
-        before = intent.slots[: intent.slots.index(asked)]
-        return next((each.name for each in reversed(before) if each.claims(turn)), None)
+        for each in reversed(intent.slots[: intent.slots.index(asked)]):
+            try:
+                if each.claims(turn) and self._take(turn, intent, asking=each.name):
+                    return each.name
+            except Refused:
+                return each.name
+        return None
 
     def _corrects(self, turn: Turn, intent: Intent, asked: Slot, heard: str) -> bool:
         """ "no, 1023-27" and "wait, it is 1023-27": a slot other than the one asked for."""
@@ -211,6 +243,8 @@ class Engine:
         )
         if intent.digression and open_ is not None:
             replies = self._run_wish(turn, intent, {})
+            if turn.conversation.dialog.get("tag") == _tag(turn.heard.key):
+                return replies  # it opened a question of its own
             return [*replies, *self._ask_again(turn, open_)]
         if open_ is not None:
             turn.left.update(open_.slots)
@@ -295,9 +329,13 @@ class Engine:
 
     def _run(self, turn: Turn, intent: Intent, *wishes: object) -> list[Reply]:
         try:
-            return list(as_sequence(intent.run(turn, *wishes)))
+            done = intent.run(turn, *wishes)
         except Refused as refused:
             return [_no(refused)]
+        if isinstance(done, Instead):
+            turn.conversation.dialog = {}
+            return self._run_wish(turn, self.intents[done.intent], {})
+        return list(as_sequence(done))
 
     # -- state and buttons --------------------------------------------------------------------
 
@@ -325,6 +363,17 @@ class Engine:
         if not found or state is None or state.asking is None or tag != state.tag:
             raise Refused("That button belongs to an earlier question, so nothing was done.")
         return replace(turn, heard=replace(turn.heard, payload=f"={value}")), False
+
+
+def _stands_alone(slot: Slot) -> bool:
+    return bool(getattr(slot.kind, "stands_alone", False))
+
+
+def _alike(kind: Any, kept: str | None, said: str) -> bool:
+    if kept is None:
+        return False
+    alike = getattr(kind, "alike", None)
+    return bool(alike(kept, said)) if alike is not None else kept == said
 
 
 def _is_free(turn: Turn) -> bool:

@@ -11,11 +11,12 @@ from types import ModuleType
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
 
 from bot.dialog.kinds import Kind
-from bot.dialog.turn import Prompt, Turn
+from bot.dialog.turn import Instead, Prompt, Turn
 from bot.replies import Replies
 
-Handler = Callable[..., Replies | None]
+Handler = Callable[..., Replies | Instead | None]
 T = TypeVar("T")
+H = TypeVar("H", bound=Handler)
 
 
 def ask(prompt: Prompt, kind: Kind[Any]) -> Any:
@@ -66,14 +67,14 @@ def intent(
     digression: bool = False,
     words: tuple[str, ...] = (),
     patterns: tuple[str, ...] = (),
-) -> Callable[[Handler], Handler]:
+) -> Callable[[H], H]:
     """Mark a function as the handler of NLU labels; `collect` finds it.
 
     `words` are whole messages that mean the first label whatever the NLU thinks ("web");
     `patterns` are regular expressions for the same where a part varies (r"case \\d+").
     """
 
-    def mark(run: Handler) -> Handler:
+    def mark(run: H) -> H:
         run.intent = (names, digression, words, patterns)  # type: ignore[attr-defined]  # a mark, read by collect
         return run
 

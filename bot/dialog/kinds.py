@@ -16,7 +16,12 @@ T = TypeVar("T")
 
 
 class Kind(Protocol[T]):
-    """`hear` and `load` give None for "not this"; raise Refused to say why it cannot be."""
+    """`hear` and `load` give None for "not this"; raise Refused to say why it cannot be.
+
+    A kind may also have `claims(turn)` (the whole message is such a value), `takes_anything` (free
+    text), `stands_alone` (kept when an earlier slot is corrected: a time does not hang on the pile)
+    and `alike(one, other)` (whether two kept values say the same; else they are compared).
+    """
 
     def hear(self, turn: Turn, name: str, *, asked: bool) -> T | None:
         """The value in a message, be it tapped, shared, photographed or typed.
@@ -128,6 +133,41 @@ class EvseKind:
         """None when it has been taken down since."""
         point = PILE.find(turn, raw)
         return point.evse if point else None
+
+
+def only_a_code(turn: Turn) -> bool:
+    """Whether a message is nothing but a pile's code."""
+    if turn.heard.payload is not None or turn.heard.understanding.entity("pile_code") is None:
+        return False
+    text = turn.heard.text.strip()
+    return not text or isinstance(codes.examine(text), codes.PileCode)
+
+
+class Left(Generic[T]):
+    """A kind that falls back on what the dialog before it was about: "start later", said of the
+    pile whose price is in view."""
+
+    def __init__(self, kind: Kind[T]) -> None:
+        self.kind = kind
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> T | None:
+        """What is said, else what was left."""
+        value = self.kind.hear(turn, name, asked=asked)
+        if value is None and (raw := turn.left.get(name)) is not None:
+            value = self.kind.load(turn, raw)
+        return value
+
+    def dump(self, value: T) -> str:
+        """As the kind does."""
+        return self.kind.dump(value)
+
+    def load(self, turn: Turn, raw: str) -> T | None:
+        """As the kind does."""
+        return self.kind.load(turn, raw)
+
+    def claims(self, turn: Turn) -> bool:
+        """A bare code: the answer, although it starts a charge elsewhere."""
+        return only_a_code(turn)
 
 
 class Words:

@@ -65,6 +65,14 @@ def payload_values(payload: str | None) -> dict[str, str]:
 Prompt = str | Callable[[Turn, Mapping[str, Any]], Replies | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What a handler returns that found another intent to be meant: that one begins with the same
+    message, so that its question is open and a yes answers it."""
+
+    intent: str
+
+
 @dataclass(slots=True)
 class State:
     """The open dialog, kept as JSON in conversation.dialog.

@@ -95,6 +95,7 @@ class Serving:
     look: Callable[[bytes], Reading[PileCode]]
     fetch: Callable[[str], bytes]
     typing: Callable[[str], None]
+    literal: Callable[[str], Understanding]  # times, codes and the language of a text, by rules
     transcribe: Transcribe | None = None
 
     def routes(self) -> dict[str, Route]:
@@ -266,7 +267,9 @@ class Serving:
             return Understanding("find_pile", 1.0, engine="location")
         named = self.engine.named(incoming.text) if incoming.payload is None else None
         if named is not None:
-            return Understanding(named, 1.0, lang=None)
+            read = self.literal(incoming.text)
+            lang = read.lang if read.entities else None
+            return Understanding(named, 1.0, read.entities, lang=lang)
         understood = self.understand(
             incoming.text, payload=incoming.payload, codes=codes, lang=lang, context=context
         )

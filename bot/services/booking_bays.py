@@ -17,8 +17,10 @@ from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Pile, Station
+from bot.store.waiting import LaterStart
 
 AT_ONCE: Final = timedelta(minutes=15)  # who comes this soon needs a bay that is free by now
+LATER_TAKES: Final = timedelta(hours=2)  # a charge that starts by itself at a later hour
 NEARBY_M: Final = 5_000
 
 
@@ -71,11 +73,22 @@ def free_at(
     taken = taken_cells(work, [each.id for each in some], starts_at, ends_at, but=but)
     soon = starts_at - work.now <= AT_ONCE
     busy = _charging(work, [each.id for each in some]) if soon else set()
-    return [
-        each
-        for each in some
-        if each.id not in taken and each.id not in busy and _works(each, soon=soon)
-    ]
+    kept = _starts_later(work, [each.id for each in some], starts_at)
+    gone = {*taken, *busy, *kept}
+    return [each for each in some if each.id not in gone and _works(each, soon=soon)]
+
+
+def _starts_later(work: UnitOfWork, evse_ids: Sequence[int], starts_at: datetime) -> set[int]:
+    """Where somebody's planned start keeps the socket, and what it begins takes its time."""
+    return set(
+        work.session.scalars(
+            select(LaterStart.evse_id).where(
+                LaterStart.state == "waiting",
+                LaterStart.evse_id.in_(evse_ids),
+                LaterStart.starts_at > starts_at - LATER_TAKES,
+            )
+        )
+    )
 
 
 def _works(evse: Evse, *, soon: bool) -> bool:

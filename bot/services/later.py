@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.offpeak import USUAL_WH, WITHIN, Cheaper, cheaper_start
+from bot.domain.availability import Availability
+from bot.domain.offpeak import USUAL_WH, Cheaper, cheaper_start
 from bot.errors import Refused
-from bot.replies import Choose, Moment, Option, Say
+from bot.replies import Amount, Choose, Moment, Option, Say, Value
 from bot.services import charging, site_news
+from bot.services.booked import live_of, taken_cells
+from bot.services.booking_bays import LATER_TAKES
 from bot.services.fences import somebody_waits
 from bot.services.notices import again_button
 from bot.services.offers import Offer, occupied, read_offer, refuse_evse, refuse_rider
 from bot.services.outbound import tell_rider
+from bot.services.stations import evse_view
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.charging import ChargingSession
@@ -30,6 +34,10 @@ TIMER: Final = "later.timer"
 CANCEL: Final = Option("later_cancel", Say("Cancel this start"))
 _ALONE: Final[dict[str, Any]] = {"key_share": True}
 _HISTORY: Final = 20
+LONGEST: Final = timedelta(hours=24)  # how long ahead a socket may be kept
+PLUG_IN: Final = timedelta(minutes=15)  # a socket is not kept longer for nobody
+# A pile that is out of contact when it is time: tried again after these, then given up.
+RETRY_S: Final = (60, 120, 240, 480)
 
 
 def cheaper(work: UnitOfWork, evse: Evse, rider: Rider, offer: Offer) -> Cheaper | None:
@@ -80,9 +88,10 @@ def confirm(
     read_offer(offer_body, evse, work.now)
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse, rider)
-    if not work.now < starts_at <= work.now + WITHIN:
+    if starts_at <= work.now:
         raise Refused("That time cannot be chosen any more. Please send {evse} again.",
                       {"evse": evse.code})  # fmt: skip
+    refuse_later(work, evse, rider, starts_at)
     planned = of_rider(work, rider.id)
     if planned is not None:
         there = work.session.get_one(Evse, planned.evse_id)
@@ -106,8 +115,45 @@ def confirm(
         work, source="timer", source_id=f"later:{row.id}", stream=f"later:{row.id}", kind=TIMER,
         body={"later_id": row.id}, available_at=starts_at,
     )  # fmt: skip
+    if starts_at - work.now > PLUG_IN:
+        inbox.put(
+            work, source="timer", source_id=f"later:{row.id}:cable", stream=f"later:{row.id}",
+            kind=TIMER, body={"later_id": row.id, "cable": True},
+            available_at=work.now + PLUG_IN,
+        )  # fmt: skip
     site_news.evse_changed(work, evse.id)
     return row
+
+
+def refuse_later(work: UnitOfWork, evse: Evse, rider: Rider, starts_at: datetime) -> None:
+    """Raises Refused where a socket may not be kept until then: too long, a fast charger, others
+    in line, booked by somebody else."""
+    values: dict[str, Value] = {"evse": evse.code}
+    here = Option(f"start_charge?pile={evse.code}", Say("Charge here"))
+    booking = Option(f"book_pile?spot=pile:{evse.code}", Say("Book"))
+    if starts_at > work.now + LONGEST:
+        raise Refused(
+            "I can plan a start at most {length} ahead. For a later time you can book {evse}.",
+            {**values, "length": Amount(int(LONGEST.total_seconds()), "s")}, [booking],
+        )  # fmt: skip
+    if evse.pile.kind not in USUAL_WH:
+        raise Refused(
+            "{evse} is a fast charger, which is not kept for a later start. You can book it.",
+            values, [booking, here],
+        )  # fmt: skip
+    if somebody_waits(work, evse.id):
+        raise Refused(
+            "Others are in line for {evse}, so it cannot be kept for a later start.",
+            values, [here],
+        )  # fmt: skip
+    mine = live_of(work, rider.id)
+    but = mine.id if mine is not None else None
+    if taken_cells(work, [evse.id], work.now, starts_at + LATER_TAKES, but=but):
+        raise Refused(
+            "{evse} is booked by somebody else around that time. Please choose another time or "
+            "pile.",
+            values, [here, Option("find_pile", Say("Find a pile"))],
+        )  # fmt: skip
 
 
 def of_rider(work: UnitOfWork, rider_id: int) -> LaterStart | None:
@@ -161,6 +207,9 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
         return
     rider = work.session.get_one(Rider, row.rider_id)
     evse = work.session.get_one(Evse, row.evse_id)
+    if body.get("cable"):
+        _no_cable(work, row, evse)
+        return
     row.state, row.ended_at = "started", work.now
     work.session.flush()
     offer = {**row.offer, "at": work.now.isoformat()}  # the price of that time was agreed to
@@ -168,12 +217,58 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
         charging.start(
             work, settings, rider=rider, evse=evse, offer_body=offer, key=f"later:{row.id}"
         )
-        values = {"evse": evse.code}
-        told = Say("It is time: I am starting {evse} as you asked, at the price you saw.", values)
-        tell_rider(work, rider.id, told, key=f"later:{row.id}")
     except Refused as no:
-        row.state = "failed"
-        why = Say(no.text, no.values)
-        text = Say("I could not start as you planned. {why}", {"why": why})
-        reply = Choose(text, [*no.options, again_button(evse.code)][:3])
-        tell_rider(work, rider.id, reply, key=f"later:{row.id}")
+        if not _tries_again(work, settings, row, evse, tried=int(body.get("tried", 0))):
+            _failed(work, row, evse, no)
+        return
+    values = {"evse": evse.code}
+    told = Say("It is time: I am starting {evse} as you asked, at the price you saw.", values)
+    tell_rider(work, rider.id, told, key=f"later:{row.id}")
+
+
+def _no_cable(work: UnitOfWork, row: LaterStart, evse: Evse) -> None:
+    """Nobody plugged in: the socket is anybody's again."""
+    if evse.status != "Available":  # a cable is in, or nobody can tell
+        return
+    _end(work, row, "cancelled")
+    text = Say(
+        "No cable is in at {evse}, so it is free for others and the planned start is cancelled. It "
+        "costs nothing.",
+        {"evse": evse.code},
+    )
+    reply = Choose(text, [again_button(evse.code), Option("find_pile", Say("Find a pile"))])
+    tell_rider(work, row.rider_id, reply, key=f"later:{row.id}:cable")
+
+
+def _tries_again(
+    work: UnitOfWork, settings: Settings, row: LaterStart, evse: Evse, *, tried: int
+) -> bool:
+    """Whether a pile is merely out of contact and has minutes left; the rider hears it once."""
+    silent = evse_view(work, settings, evse).state is Availability.NOT_CONFIRMED
+    if not silent or tried >= len(RETRY_S):
+        return False
+    row.state, row.ended_at = "waiting", None
+    inbox.put(
+        work, source="timer", source_id=f"later:{row.id}:{tried + 1}", stream=f"later:{row.id}",
+        kind=TIMER, body={"later_id": row.id, "tried": tried + 1},
+        available_at=work.now + timedelta(seconds=RETRY_S[tried]),
+    )  # fmt: skip
+    work.session.flush()
+    if not tried:
+        until = Moment(work.now + timedelta(seconds=sum(RETRY_S)), evse.pile.station.tz)
+        text = Say(
+            "It is time, but {evse} is out of contact. I keep trying until {time} and tell you.",
+            {"evse": evse.code, "time": until},
+        )
+        tell_rider(work, row.rider_id, Choose(text, [CANCEL]), key=f"later:{row.id}:silent")
+    return True
+
+
+def _failed(work: UnitOfWork, row: LaterStart, evse: Evse, no: Refused) -> None:
+    """It cannot start: why, what is near instead, and the socket is anybody's."""
+    row.state = "failed"
+    site_news.evse_changed(work, row.evse_id)
+    text = Say("I could not start as you planned. {why}", {"why": Say(no.text, no.values)})
+    find = Option("find_pile", Say("Find a pile"))
+    reply = Choose(text, [*no.options, again_button(evse.code), find][:3])
+    tell_rider(work, row.rider_id, reply, key=f"later:{row.id}:failed")

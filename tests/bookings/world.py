@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 import tests.charging.world as charging_world
 from bot.domain.booking_facts import BookingFacts
-from bot.services import booking_news, bookings, charging, payment_results
+from bot.services import booking_news, bookings, charging, later, payment_results
 from bot.store.bookings import Booking, BookingCell
 from bot.store.charging import Hold, LedgerEntry
 from bot.store.queues import Inbox
@@ -28,6 +28,7 @@ SERVED: dict[str, Any] = {
     "session.over": bookings.on_session_over,
     "pile.reservation": booking_news.on_reservation,
     "payment.timer": payment_results.on_timer,
+    later.TIMER: later.on_timer,
 }
 
 
