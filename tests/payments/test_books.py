@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import app
 from bot.gateways.stripe_books import check_books
 from bot.gateways.stripe_client import client_for
 from bot.services import billing, books, money_watch, payment_results, refunds, wallet
-from bot.store.charging import ChargingSession, Hold, LedgerEntry
+from bot.store.charging import ChargingSession, Hold, LedgerEntry, Refund
 from bot.store.desk import ConversationMark
 from bot.store.riders import Rider
 from tests.test_scenarios import FOLDER, play
@@ -115,26 +115,43 @@ def test_a_part_tells_what_the_ledger_must_hold(
     assert faults(paid) == ["purse 1: rows and ledger differ by -2 EUR (minor units)"]
 
 
-@pytest.mark.parametrize("reason", ["goodwill", "duplicate"])
-def test_a_refund_the_bank_sends_back_goes_into_the_wallet_once(paid: World, reason: str) -> None:
+def of_good_will(paid: World) -> int:
+    """A refund nobody was owed, of the debt that was paid."""
     with paid.store.begin() as work:
-        hold = work.session.get_one(Hold, 2)
-        refund = refunds.give_back(work, 2, 30, reason=reason)
+        refund = refunds.give_back(work, 2, 30, reason="goodwill")
         assert refund is not None
-        rider_id = hold.rider_id
-    paid.settle()
-    body = {"hold_id": 2, "refund_id": refund.id, "outcome": "refund_failed", "reason": "unknown"}
+        return refund.id
+
+
+def of_a_duplicate(paid: World) -> int:
+    """The lapsed hold was taken after all: what was paid twice is on its way back."""
+    with paid.store.begin() as work:
+        body = {"hold_id": 1, "outcome": "captured", "amount_minor": 90}
+        payment_results.on_payment_result(work, paid.settings, body)
+        refund = work.session.scalars(select(Refund)).one()
+        assert (refund.reason, refund.amount_minor) == ("duplicate", 90)
+        return refund.id
+
+
+@pytest.mark.parametrize("made", [of_good_will, of_a_duplicate])
+def test_a_refund_the_bank_sends_back_goes_into_the_wallet_once(
+    paid: World, made: Callable[[World], int]
+) -> None:
+    number = made(paid)
+    with paid.store.read() as work:
+        refund = work.session.get_one(Refund, number)
+        hold = work.session.get_one(Hold, refund.hold_id)
+        amount, left = refund.amount_minor, refunds.balance(work, hold).left
+        assert books.audit(work) == []
+    body = {"hold_id": hold.id, "refund_id": number, "outcome": "refund_failed", "reason": "lost"}
     for _ in range(2):
         with paid.store.begin() as work:
             payment_results.on_payment_result(work, paid.settings, body)
     with paid.store.begin() as work:
-        assert wallet.balance(work, rider_id, "EUR").cash_minor == 30
-        left = refunds.balance(work, work.session.get_one(Hold, 2)).left
-        assert left.amount_minor == 60, "it is given, if by another way"
-        told = books.audit(work)
-        if reason == "goodwill":
-            assert told == []
-    paid.bot_says("+358401234567", "did not accept the €0.30", "wallet")
+        assert wallet.balance(work, hold.rider_id, "EUR").cash_minor == amount
+        assert refunds.balance(work, hold).left == left, "it is given, if by another way"
+        assert books.audit(work) == []
+    paid.bot_says("+358401234567", f"did not accept the €0.{amount}", "wallet")
 
 
 def test_a_dispute_blocks_and_brings_its_evidence(paid: World) -> None:
