@@ -16,6 +16,23 @@ from bot.store.stations import Pile
 
 _REASONS: Final = {"fee": "refund", "technical": "fault"}
 _ENOUGH_WORDS: Final = 3  # a sentence that names none of the topics is "something else"
+_HAVE: Final = (
+    r"(?:i have |i want to make |tengo |quiero poner |tenho |j['’]ai |ich habe |ich hätte )?"
+)
+_COMPLAINT: Final = (
+    r"(?:complaint|queja|reclamo|reclamaci[oó]n|reclama[cç][aã]o|queixa|r[eé]clamation|plainte"
+    r"|beschwerde)"
+)
+_ABOUT: Final = r"(?:about|on|over|sobre|por|de|da|do|del|sur|concernant|über|ueber|wegen|zu[rm]?)"
+
+# Nothing but money: whatever else is complained about may be a danger, which the NLU sees first.
+_MONEY: Final = (
+    r"(?:the |my |a |la |mi |el |o |os |minha |meu |ma |mon |le |die |der |meine |meiner |den )?"
+    r"(?:last |última |dernière |letzten? |letzte )?"
+    r"(?:bill|billing|invoice|price|costs?|refund|factura|cuenta|cobro|precio|reembolso|conta"
+    r"|cobrança|fatura|preço|facture|prix|montant|remboursement|rechnung|abrechnung|preise?"
+    r"|erstattung)(?: of (?:my |the )?(?:last )?(?:charge|session))?"
+)
 
 
 class TopicKind:
@@ -70,6 +87,10 @@ class Complaint:
     words=(
         "complaint", "complain", "queja", "reclamo", "reclamação", "reclamacao", "投诉",
         "réclamation", "reclamation", "beschwerde",
+    ),
+    patterns=(
+        rf"{_HAVE}(?:an? |una? |uma |une |eine )?{_COMPLAINT}\s*(?:{_ABOUT})\s*{_MONEY}",
+        r"(?:我要|我想)?(?:投诉|投訴)(?:我的|这个)?(?:账单|費用|费用|收费|扣费|价格|退款)",
     ),
 )  # fmt: skip
 def complain(turn: Turn, want: Complaint) -> Replies:

@@ -15,6 +15,7 @@ from bot.services.offers import stack
 from bot.store.invoices import Buyer
 
 NONE: Final = "-"  # no number, no address
+LEAST_LETTERS: Final = 3  # of an address
 
 
 class NumberKind:
@@ -60,6 +61,50 @@ class NumberKind:
         return raw
 
 
+class NameKind(Words):
+    """A name; a bare yes is none."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """Raises Refused for a yes, and for too much."""
+        value = super().hear(turn, name, asked=asked)
+        if value is not None and _is_courtesy(turn, "affirm"):
+            raise Refused(
+                "I need the name itself, exactly as it should stand on the invoice. Please write "
+                "it, or write CANCEL.",
+                again=name,
+            )
+        return value
+
+
+class AddressKind(Words):
+    """An address in one line; a yes, a greeting or a figure is none."""
+
+    def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
+        """Raises Refused for what is none, and for too much."""
+        value = super().hear(turn, name, asked=asked)
+        if value is None or value == NONE:
+            return value
+        if _is_courtesy(turn, "affirm", "greet", "thanks_bye") or not _may_be_an_address(value):
+            raise Refused(
+                "That does not look like an address. Please write street, postcode, town and "
+                "country, as they should stand on the invoice.",
+                again=name,
+            )
+        return value
+
+
+def _is_courtesy(turn: Turn, *intents: str) -> bool:
+    """Whether the whole message is a yes, a greeting or thanks, typed."""
+    heard = turn.heard
+    return heard.payload is None and heard.understanding.intent in intents
+
+
+def _may_be_an_address(text: str) -> bool:
+    """Letters enough for a town; a sign of Chinese says more than a letter."""
+    letters = [each for each in text if each.isalpha()]
+    return len(letters) >= LEAST_LETTERS or any(each > "\u2e7f" for each in letters)
+
+
 class WhoKind:
     """ "company" or "person"."""
 
@@ -87,9 +132,9 @@ def _home(turn: Turn) -> str:
 
 
 WHO: Final = WhoKind()
-NAME: Final = Words(120)
+NAME: Final = NameKind(120)
 NUMBER: Final = NumberKind()
-ADDRESS: Final = Words(240)
+ADDRESS: Final = AddressKind(240)
 
 
 def kept(turn: Turn, slots: Mapping[str, Any]) -> Buyer | None:

@@ -246,13 +246,25 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
         "averiad", "quebrad", "cassee", "en panne", "kaputt", "defekt", "坏了",
     ),
 }  # fmt: skip
+# What they are only about, where nothing above names what is wrong with it.
+_ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
+    "refund_missing": (
+        "my refund", "the refund", "reembolso", "remboursement", "erstattung", "退款",
+    ),
+    "bill_wrong": (
+        "my bill", "the bill", "a bill", "last bill", "billing", "the price", "the amount",
+        "the cost", "factura", "la cuenta", "mi cuenta", "cobro", "conta de", "minha conta",
+        "a conta", "cobranca", "fatura", "facture", "le prix", "le montant", "rechnung",
+        "abrechnung", "den preis", "账单", "费用", "收费", "扣费",
+    ),
+}  # fmt: skip
 
 
 def topic_in(text: str) -> str | None:
     """The code that a rider's words name, or None: then they choose from the list."""
     split = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     plain = "".join(char for char in split if not unicodedata.combining(char))
-    for code, words in _WORDS.items():
+    for code, words in (*_WORDS.items(), *_ABOUT.items()):
         for word in words:
             if not word.isascii():
                 if word in text:

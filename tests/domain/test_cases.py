@@ -74,6 +74,11 @@ def test_who_goes_to_a_supervisor() -> None:
         ("una plaza bloqueada", "blocked"), ("C'est très sale", "site_care"),
         ("充电桩坏了", "broken"), ("Die Säule ist kaputt", "broken"), ("I am unhappy", None),
         ("it is on sale", "site_care"), ("unbroken", None),
+        ("complaint about my bill", "bill_wrong"), ("queja sobre la factura", "bill_wrong"),
+        ("reclamação sobre minha conta", "bill_wrong"), ("投诉账单", "bill_wrong"),
+        ("réclamation sur ma facture", "bill_wrong"), ("投诉退款", "refund_missing"),
+        ("Beschwerde über die Rechnung", "bill_wrong"), ("my refund is late", "refund_missing"),
+        ("the broken pile took my bill", "broken"), ("a bilingual sign", None),
     ],
 )  # fmt: skip
 def test_topics_in_riders_words(text: str, code: str | None) -> None:

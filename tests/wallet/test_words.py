@@ -46,6 +46,11 @@ DIALOG = Dialog(collect(handlers))
         ("家庭限额", "family_limit"), ("modifier la limite", "family_limit"),
         ("limite famille 80 €", "family_limit"), ("Familienlimit ändern", "family_limit"),
         ("Limit auf 80 ändern", "family_limit"), ("Limit ändern", "family_limit"),
+        ("complaint about my bill", "complaint"), ("queja sobre mi factura", "complaint"),
+        ("reclamação sobre a conta", "complaint"), ("我要投诉账单", "complaint"),
+        ("réclamation sur ma facture", "complaint"), ("I have a complaint about the price",
+        "complaint"), ("Beschwerde über meine Rechnung", "complaint"),
+        ("complaint about sparks", None), ("complaint about smoke and my bill", None),
         ("stop", None), ("charge 1023-27", None), ("change", None),
     ],
 )  # fmt: skip
