@@ -12,7 +12,7 @@ from bot.dialog.turn import Turn
 from bot.domain.money import Money
 from bot.errors import Refused
 from bot.replies import Amount, Choose, Moment, Option, Replies, Say, Value
-from bot.services import plans
+from bot.services import plan_offers, plans
 from bot.services.offers import stack
 from bot.store.offers import Plan, PlanOffer
 
@@ -34,9 +34,9 @@ def listed(turn: Turn) -> Replies:
     if not own and not sold:
         return Say("No plans are sold here at the moment. You pay for each charge as it is.")
     lines = [_own(turn, each) for each in own[:SHOWN]]
-    lines += [_sold(each) for each in sold[:SHOWN]]
-    options = [_buy(each) for each in sold[:SHOWN]]
-    options += [_return(each) for each in own[:3] if plans.returnable(turn.work, each)]
+    lines += [_sold(turn, each) for each in sold[:SHOWN]]
+    options = [_buy(turn, each) for each in sold[:SHOWN]]
+    options += [_return(turn, each) for each in own[:3] if plans.returnable(turn.work, each)]
     text = Say("Plans:\n{plans}", {"plans": stack(lines)})
     if not options:
         return text
@@ -48,34 +48,34 @@ def _own(turn: Turn, plan: Plan) -> Say:
     return Say(
         "Yours: {plan}, {left} left until {date}",
         {
-            "plan": plan.name,
+            "plan": plans.shown(turn.work, plan),
             "left": plans.left(plan),
             "date": Moment(plan.ends_at, plans.zone(turn.work, plan.country), "date"),
         },
     )
 
 
-def _values(offer: PlanOffer) -> dict[str, Value]:
+def _values(turn: Turn, offer: PlanOffer) -> dict[str, Value]:
     return {
-        "plan": offer.name,
+        "plan": plan_offers.name_in(offer, turn.lang),
         "size": Amount(offer.size, offer.unit),
         "days": offer.days,
         "price": Money(offer.price_minor, offer.currency),
     }
 
 
-def _sold(offer: PlanOffer) -> Say:
-    return Say("{plan}: {size} within {days} days for {price}", _values(offer))
+def _sold(turn: Turn, offer: PlanOffer) -> Say:
+    return Say("{plan}: {size} within {days} days for {price}", _values(turn, offer))
 
 
-def _buy(offer: PlanOffer) -> Option:
+def _buy(turn: Turn, offer: PlanOffer) -> Option:
     query = urlencode({"plan": offer.id})
-    return Option(f"buy_plan?{query}", Say("Buy for {price}", _values(offer)), _sold(offer))
+    return Option(f"buy_plan?{query}", Say("Buy for {price}", _values(turn, offer)), _sold(turn, offer))
 
 
-def _return(plan: Plan) -> Option:
+def _return(turn: Turn, plan: Plan) -> Option:
     query = urlencode({"plan": plan.id})
-    return Option(f"return_plan?{query}", Say("Return a plan"), Say("{plan}", {"plan": plan.name}))
+    return Option(f"return_plan?{query}", Say("Return a plan"), Say("{plan}", {"plan": plans.shown(turn.work, plan)}))
 
 
 # --- buying
@@ -89,7 +89,7 @@ def confirm(turn: Turn, slots: Mapping[str, Any]) -> Replies:
             "{plan}: {size} for {price}, good for {days} days from today in this country. It "
             "covers energy and charging time, not staying plugged in. What is left at the end is "
             "lost; it does not renew by itself; unused it can be returned within 14 days. Buy it?",
-            _values(offer),
+            _values(turn, offer),
         ),
         [Option("=yes", Say("Yes, buy")), Option("deny", Say("No"))],
     )
@@ -131,7 +131,7 @@ def confirm_return(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     return Choose(
         Say(
             "Return {plan} and get {price} back? It cannot be used any more then.",
-            {"plan": plan.name, "price": Money(plan.price_minor, plan.currency)},
+            {"plan": plans.shown(turn.work, plan), "price": Money(plan.price_minor, plan.currency)},
         ),
         [Option("=yes", Say("Yes, return it")), Option("deny", Say("No, keep it"))],
     )

@@ -19,6 +19,16 @@ _COUPONS: Final = (
     ("Rainy days", "RAIN5", CouponRules("EUR", "FI", percent=Decimal(20), most_minor=300)),
 )
 _PLANS: Final = (("Month 50 kWh", 50_000, 30, 12_75), ("Quarter 150 kWh", 150_000, 91, 38_00))
+_NAMES: Final = {
+    "Month 50 kWh": {
+        "es": "Mes 50 kWh", "pt-BR": "Mês 50 kWh", "zh": "月包 50 度", "fr": "Mois 50 kWh",
+        "de": "Monat 50 kWh",
+    },
+    "Quarter 150 kWh": {
+        "es": "Trimestre 150 kWh", "pt-BR": "Trimestre 150 kWh", "zh": "季包 150 度",
+        "fr": "Trimestre 150 kWh", "de": "Quartal 150 kWh",
+    },
+}  # fmt: skip
 
 
 def add_offers(work: UnitOfWork) -> None:
@@ -42,7 +52,8 @@ def add_offers(work: UnitOfWork) -> None:
         if work.session.scalars(known_plan).first() is None:
             work.session.add(
                 PlanOffer(
-                    name=name, country="FI", currency="EUR", unit="wh", size=size, days=days,
+                    name=name, names=_NAMES[name], country="FI", currency="EUR", unit="wh",
+                    size=size, days=days,
                     price_minor=price, tax_percent=station.tax_percent, changed_at=work.now,
                 )
             )  # fmt: skip

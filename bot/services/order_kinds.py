@@ -119,7 +119,7 @@ def plan_bought(work: UnitOfWork, plan: Plan) -> Purchase:
         at=plan.bought_at or plan.asked_at,
         amount=price,
         refunded=price if back else Money(0, plan.currency),
-        name=plan.name,
+        name=plans.shown(work, plan),
         size=Amount(plan.size, plan.unit),
         left=plans.left(plan),
         ends_at=plan.ends_at,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -28,6 +28,13 @@ class Draft:
     price_minor: int
     tax_percent: Decimal
     active: bool
+    names: Mapping[str, str] = field(default_factory=dict)  # by language, where it differs
+
+
+def name_in(offer: PlanOffer, lang: str | None) -> str:
+    """What a plan is called in a language; the name it was given where nobody has said another."""
+    names: Mapping[str, str] = offer.names
+    return names.get(lang or "") or offer.name
 
 
 def all_of(work: UnitOfWork) -> Sequence[PlanOffer]:
@@ -38,7 +45,8 @@ def all_of(work: UnitOfWork) -> Sequence[PlanOffer]:
 
 def save(work: UnitOfWork, actor: Actor, id_: int | None, draft: Draft) -> PlanOffer:
     """Make or change an offer. Raises NotPossible."""
-    if not 1 <= len(draft.name) <= 60:
+    names = {lang: name for lang, name in draft.names.items() if name}
+    if not all(len(name) <= 60 for name in [draft.name, *names.values()]) or not draft.name:
         raise NotPossible("Give it a name of 1 to 60 characters.")
     if (draft.country, draft.currency) not in coupon_templates.markets(work):
         raise NotPossible("There is no station in this market.")
@@ -58,6 +66,7 @@ def save(work: UnitOfWork, actor: Actor, id_: int | None, draft: Draft) -> PlanO
         row = PlanOffer()
         work.session.add(row)
     row.name, row.country, row.currency = draft.name, draft.country, draft.currency
+    row.names = names
     row.unit, row.size, row.days = draft.unit, draft.size, draft.days
     row.price_minor, row.tax_percent = draft.price_minor, f"{draft.tax_percent:f}"
     row.active, row.changed_by, row.changed_at = draft.active, actor.staff_id, work.now

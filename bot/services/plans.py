@@ -21,7 +21,7 @@ from bot.domain.pricing import Bill
 from bot.domain.session import SessionFacts
 from bot.errors import Refused
 from bot.replies import Amount, Choose, Link, Moment, Option, Say, Value
-from bot.services import coupons, payments, refund_words, refunds
+from bot.services import coupons, payments, plan_offers, refund_words, refunds
 from bot.services.billing import REVENUE, post
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
@@ -29,6 +29,7 @@ from bot.store import inbox
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.offers import Plan, PlanOffer, PlanUse
+from bot.store.riders import Rider
 from bot.store.stations import Evse, Station
 from bot.store.upsert import insert
 
@@ -58,6 +59,14 @@ def zone(work: UnitOfWork, country: str) -> str:
     """A market's time zone, for dates."""
     found = select(Station.tz).where(Station.country == country).order_by(Station.id).limit(1)
     return work.session.scalars(found).first() or "UTC"
+
+
+def shown(work: UnitOfWork, plan: Plan) -> str:
+    """What a plan is called in its rider's language; its own name where the offer has another by
+    now."""
+    offer = work.session.get_one(PlanOffer, plan.offer_id)
+    rider = work.session.get_one(Rider, plan.rider_id)
+    return plan_offers.name_in(offer, rider.lang) if offer.name == plan.name else plan.name
 
 
 def left(plan: Plan) -> Amount:
@@ -95,7 +104,7 @@ def buy(work: UnitOfWork, rider_id: int, offer_id: int, *, key: str) -> Plan:
         subject=_subject(plan),
         purpose="sale",
         amount=Money(plan.price_minor, plan.currency),
-        title=Say("Plan {plan}", {"plan": plan.name}),
+        title=Say("Plan {plan}", {"plan": shown(work, plan)}),
         note=Say("Paid once; it does not renew by itself."),
     )
     return plan
@@ -121,7 +130,7 @@ def settle_payment(
     """The payment of a plan got somewhere."""
     plan = work.session.get_one(Plan, int(hold.subject.partition(":")[2]))
     price = Money(plan.price_minor, plan.currency)
-    values: dict[str, Value] = {"plan": plan.name, "price": price}
+    values: dict[str, Value] = {"plan": shown(work, plan), "price": price}
     if outcome == "needs_rider" and plan.state == "asked":
         text = Say("Please pay {price} for the plan {plan} on the secure payment page.", values)
         page = Link(text, Say("Open payment page"), str(body.get("url") or hold.checkout_url or ""))
@@ -145,7 +154,7 @@ def _activate(work: UnitOfWork, plan: Plan) -> None:
     for name, at in (("warn", plan.ends_at - WARN_BEFORE), ("end", plan.ends_at)):
         _timer(work, plan, name, at)
     values: dict[str, Value] = {
-        "plan": plan.name, "left": left(plan), "price": Money(plan.price_minor, plan.currency),
+        "plan": shown(work, plan), "left": left(plan), "price": Money(plan.price_minor, plan.currency),
         "tax": Money(plan.tax_minor, plan.currency),
         "date": Moment(plan.ends_at, zone(work, plan.country), "date"),
     }  # fmt: skip
@@ -180,7 +189,7 @@ def for_charge(work: UnitOfWork, rider_id: int, evse: Evse) -> Discount | None:
         fits = (plan.country, plan.currency) == (station.country, station.currency)
         if fits and plan.session_id is None and plan.used < plan.size:
             amount = plan.size - plan.used
-            return Discount("plan", plan.id, plan.name, unit=plan.unit, left=amount)
+            return Discount("plan", plan.id, shown(work, plan), unit=plan.unit, left=amount)
     return None
 
 
@@ -273,7 +282,7 @@ def _end(work: UnitOfWork, plan: Plan, state: str) -> None:
     if state == "expired":
         said = Say(
             "Your plan {plan} has ended; {left} were not used.",
-            {"plan": plan.name, "left": left(plan)},
+            {"plan": shown(work, plan), "left": left(plan)},
         )
         tell_rider(work, plan.rider_id, said, key=f"{_subject(plan)}:ended")
 
@@ -291,7 +300,7 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     said = Say(
         "Your plan {plan} ends on {date}; {left} are left. They count by themselves until then.",
         {
-            "plan": plan.name, "left": left(plan),
+            "plan": shown(work, plan), "left": left(plan),
             "date": Moment(plan.ends_at, zone(work, plan.country), "date_time"),
         },
     )  # fmt: skip

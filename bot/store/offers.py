@@ -76,6 +76,7 @@ class PlanOffer(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     name: Mapped[str] = mapped_column(String(60))
+    names: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # by language
     country: Mapped[str] = mapped_column(String(2))
     currency: Mapped[str] = mapped_column(String(3))
     unit: Mapped[str] = mapped_column(String(2))

@@ -116,7 +116,8 @@ def test_a_plan_is_offered(world: World, desk: Desk) -> None:
     fia = desk.agent("finance")
     assert "No plans yet" in fia.get("/plans").text
     form = {"name": "Month 50 kWh", "market": "FI EUR", "unit": "wh", "size": "50", "days": "30",
-            "price": "12,75", "tax": "25.5", "active": "yes"}  # fmt: skip
+            "price": "12,75", "tax": "25.5", "active": "yes",
+            "name_de": " Monat 50 kWh "}  # fmt: skip
     assert fia.post("/plans/save", **form).status_code == 303
     assert "12.75 EUR" in fia.get("/plans").text
     for wrong in ({"size": "x"}, {"price": "0"}, {"tax": "-1"}, {"market": "XX"}, {"name": ""}):
@@ -124,6 +125,9 @@ def test_a_plan_is_offered(world: World, desk: Desk) -> None:
     with world.store.read() as work:
         row = work.session.scalars(select(PlanOffer)).one()
     assert (row.size, row.price_minor, row.active) == (50_000, 1_275, True)
+    assert row.names == {"de": "Monat 50 kWh"}
+    assert 'value="Monat 50 kWh"' in fia.get(f"/plans/{row.id}").text
+    assert fia.post("/plans/save", **{**form, "name_fr": "x" * 61}).status_code == 422
     fia.post("/plans/save", **{**form, "id": str(row.id), "active": ""})
     assert "Not sold" in fia.get("/plans").text
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.console.view import LANGUAGES
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain, read_amount
 from bot.errors import PilebotError
@@ -19,6 +20,7 @@ from bot.services.plan_offers import Draft
 from bot.store.offers import Plan, PlanOffer
 
 UNITS: Final = (("wh", "kWh"), ("s", "hours of charging"))
+_OTHERS: Final = tuple((lang, name) for lang, name in LANGUAGES.items() if lang != "en")
 _PER: Final = {"wh": 1000, "s": 3600}
 
 
@@ -56,6 +58,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             "size": f"{Decimal(row.size) / _PER[row.unit]:f}", "days": str(row.days),
             "price": str(Money(row.price_minor, row.currency).major()),
             "tax": row.tax_percent, "active": "yes" if row.active else "",
+            **{f"name_{lang}": name for lang, name in row.names.items()},
         }  # fmt: skip
         return _form(console, offer_id, given)
 
@@ -70,6 +73,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             size=int(_number(form.get("size", "")) * _PER.get(unit, 0)),
             days=form.get("days", 0, type=int), price_minor=price.amount_minor if price else 0,
             tax_percent=_number(form.get("tax", "")), active=form.get("active") == "yes",
+            names={lang: form.get(f"name_{lang}", "").strip() for lang, _ in _OTHERS},
         )  # fmt: skip
         try:
             with console.store.begin() as work:
@@ -100,5 +104,5 @@ def _form(
         markets = [(f"{c} {m}", f"{c}, {m}") for c, m in coupon_templates.markets(work)]
     return console.page(
         "plan_edit", 422 if problem else 200, id=offer_id, given=given, problem=problem,
-        markets=markets, units=UNITS,
+        markets=markets, units=UNITS, languages=_OTHERS,
     )  # fmt: skip
