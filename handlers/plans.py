@@ -70,12 +70,18 @@ def _sold(turn: Turn, offer: PlanOffer) -> Say:
 
 def _buy(turn: Turn, offer: PlanOffer) -> Option:
     query = urlencode({"plan": offer.id})
-    return Option(f"buy_plan?{query}", Say("Buy for {price}", _values(turn, offer)), _sold(turn, offer))
+    return Option(
+        f"buy_plan?{query}", Say("Buy for {price}", _values(turn, offer)), _sold(turn, offer)
+    )
 
 
 def _return(turn: Turn, plan: Plan) -> Option:
     query = urlencode({"plan": plan.id})
-    return Option(f"return_plan?{query}", Say("Return a plan"), Say("{plan}", {"plan": plans.shown(turn.work, plan)}))
+    return Option(
+        f"return_plan?{query}",
+        Say("Return a plan"),
+        Say("{plan}", {"plan": plans.shown(turn.work, plan)}),
+    )
 
 
 # --- buying

@@ -80,6 +80,20 @@ def test_every_sentence_is_translated_with_its_placeholders(locale: str) -> None
     assert set(known) <= {sentence for _, sentence in sentences()}, "run `./run texts`"
 
 
+def test_spanish_calls_riders_by_one_form() -> None:
+    """ "tú" throughout; "su" is left for what is somebody else's."""
+    usted = re.compile(
+        r"\b(usted|escriba|envíe|elija|pague|añada|introduzca|recargue|comparta|pregunte|quite|pida"
+        r"|reenvíe|indique|confirme|haga|¿puede|¿quiere|¿desea"
+        r"|su (?:tarjeta|saldo|banco|factura|familia|cuenta|recibo)|sus (?:cargas|facturas))\b",
+        re.IGNORECASE,
+    )
+    with path_of("es").open("rb") as file:
+        said = [str(each.string) for each in read_po(file) if each.id]
+    formal = [each for each in said if usted.search(each)]
+    assert [each for each in formal if each not in {"Su factura"}] == []  # that of a charge
+
+
 def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext

@@ -26,6 +26,7 @@ from bot.domain.money import Money
 from bot.domain.pricing import Bill, planned, price
 from bot.domain.tariffs import Tariff
 from bot.replies import Amount, Choose, Moment, Option, Say, Value
+from bot.services import tariffs
 from bot.services.outbound import tell_rider
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -34,6 +35,7 @@ from bot.store.offers import CouponTemplate
 from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
 
+_NAMED: Final = 3  # stations of a coupon; of more it says "…"
 AGAIN: Final = timedelta(days=7)  # one of a charge refunded in full is good for this long at least
 GRACE: Final = timedelta(days=1)  # once: for one that lapsed during a charge that came to nothing
 WHY_NOT: Final = {
@@ -225,8 +227,9 @@ def _conditions(work: UnitOfWork, rules: CouponRules) -> list[Say]:
         names = work.session.scalars(
             select(Station.name).where(Station.id.in_(rules.stations)).order_by(Station.name)
         ).all()
-        shown = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-        found.append(Say("only at {stations}", {"stations": shown}))
+        shown = [*names[:_NAMED], "…"] if len(names) > _NAMED else names
+        stations = tariffs.enumerated([Say("{text}", {"text": each}) for each in shown])
+        found.append(Say("only at {stations}", {"stations": stations}))
     if rules.hours is not None and rules.hours.start and rules.hours.end:
         window = f"{rules.hours.start:%H:%M}–{rules.hours.end:%H:%M}"
         found.append(Say("for starts {window}", {"window": window}))

@@ -154,7 +154,8 @@ def _activate(work: UnitOfWork, plan: Plan) -> None:
     for name, at in (("warn", plan.ends_at - WARN_BEFORE), ("end", plan.ends_at)):
         _timer(work, plan, name, at)
     values: dict[str, Value] = {
-        "plan": shown(work, plan), "left": left(plan), "price": Money(plan.price_minor, plan.currency),
+        "plan": shown(work, plan), "left": left(plan),
+        "price": Money(plan.price_minor, plan.currency),
         "tax": Money(plan.tax_minor, plan.currency),
         "date": Moment(plan.ends_at, zone(work, plan.country), "date"),
     }  # fmt: skip

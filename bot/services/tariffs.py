@@ -166,7 +166,7 @@ def days(numbers: Iterable[int]) -> Say:
     for run in runs:
         ends: dict[str, Value] = {"first": _DAYS[run[0]], "last": _DAYS[run[-1]]}
         parts.append(Say(_RANGE, ends) if len(run) > 1 else _DAYS[run[0]])
-    return listed(parts)
+    return enumerated(parts)
 
 
 def hours(when: When) -> Say:
@@ -184,12 +184,19 @@ def conditions(weekdays: str, window: str) -> Say:
 
 
 def listed(parts: Sequence[Say]) -> Say:
-    """Parts of a sentence after each other."""
-    if len(parts) == 1:
-        return parts[0]
-    names = [f"part{number}" for number in range(len(parts))]
-    text = ", ".join(f"{{{name}}}" for name in names)
-    return Say(text, dict(zip(names, parts, strict=True)))
+    """Parts of a sentence after each other, joined as the rider's language does."""
+    said = parts[0]
+    for each in parts[1:]:
+        said = Say("{first}, {then}", {"first": said, "then": each})
+    return said
+
+
+def enumerated(names: Sequence[Say]) -> Say:
+    """Names of the same kind after each other, as the rider's language writes a list."""
+    said = names[0]
+    for each in names[1:]:
+        said = Say("{names}, {name}", {"names": said, "name": each})
+    return said
 
 
 def headline(work: UnitOfWork, evse: Evse, at: datetime) -> Rate | None:

@@ -12,9 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column(
-        "plan_offer", sa.Column("names", sa.JSON(), nullable=False, server_default="{}")
-    )
+    op.add_column("plan_offer", sa.Column("names", sa.JSON(), nullable=False, server_default="{}"))
 
 
 def downgrade() -> None:
