@@ -169,6 +169,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         rollouts,
         site,
         site_news,
+        visits,
         waiting,
         wear_news,
     )
@@ -199,6 +200,8 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "rollout.timer": fact(rollouts.on_timer),
         "fault.timer": fact(faults.on_timer),
         "job.timer": fact(jobs.on_timer),
+        visits.TIMER: fact(visits.on_timer),
+        "visit.done": fact(visits.on_done),
         "incident.timer": fact(paging.on_timer),
         "outage.timer": fact(outages.on_timer),
         "case.email": fact(case_mail.on_email),
@@ -383,6 +386,7 @@ def run_clock(_: argparse.Namespace) -> int:
         reviews,
         station_figures,
         usual,
+        visit_plans,
     )
 
     settings = _settings("clock")
@@ -401,6 +405,7 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("reviews", timedelta(minutes=10), lambda: reviews.keep(store, settings)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("prediction", prediction.EVERY, lambda: prediction.run(store, settings)),
+        clock.Chore("visits", visit_plans.EVERY, lambda: visit_plans.keep(store, settings)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]
     clock.run(store, wake.Waker(wake.connect(settings.redis_url)), chores, stop)

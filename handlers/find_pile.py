@@ -25,7 +25,7 @@ from bot.replies import (
     Say,
     Value,
 )
-from bot.services import hours, stations, tariffs, waiting
+from bot.services import hours, pile_care, stations, tariffs, waiting
 from bot.services.earliest import earliest, full_connectors
 from bot.services.offers import full_text, stack
 from bot.services.stations import EvseView, Place, StationView
@@ -341,6 +341,7 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
     lines = [
         Say("{code}: {state}", {"code": view.evse.code, "state": state_of(view)}) for view in views
     ]
+    lines += pile_care.told(turn.work, pile)
     heard = pile.seen_at
     age = (
         Say("as of {time}", {"time": Moment(heard, pile.station.tz)})

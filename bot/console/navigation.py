@@ -74,6 +74,7 @@ SECTIONS: Final = (
     Section("Bookings", "calendar", "bookings_page", "booking.read", group="Network"),
     Section("Lines", "hourglass", "waiting_page", "station.read", group="Network"),
     Section("Forecasts", "trending-up", "forecasts_page", "station.read", group="Network"),
+    Section("Maintenance", "refresh-cw", "visits_page", "visit.read", group="Network"),
     Section("Predictions", "thermometer", "predictions_page", "job.read", group="Network"),
     Section("Firmware", "download", "firmware_page", "pile.log", group="Network"),
     Section("Meter checks", "gauge", "meters_page", "meter.read", group="Network"),

@@ -15,7 +15,7 @@ from bot.console.map_view import Place
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.connectors import CONNECTORS
 from bot.domain.staff_actions import plain
-from bot.services import charging, fault_words, reach
+from bot.services import charging, fault_words, reach, visit_times
 from bot.services.audit import Actor
 from bot.services.fences import fences
 from bot.settings import Settings
@@ -155,6 +155,7 @@ def rows_of(
     ids = [pile.id for pile in piles]
     running = _running(work, [evse.id for pile in piles for evse in pile.evses], actor)
     kept = fences(work, [evse.id for pile in piles for evse in pile.evses])
+    visits = visit_times.running(work, ids, work.now)
     unclosed = select(Incident.pile_id, Incident.id).where(
         Incident.state != "closed", Incident.pile_id.in_(ids)
     )
@@ -162,7 +163,14 @@ def rows_of(
     found = []
     for pile in piles:
         sockets = [
-            _socket(work, settings, each, running.get(each.id), kept=each.id in kept)
+            _socket(
+                work,
+                settings,
+                each,
+                running.get(each.id),
+                kept=each.id in kept,
+                in_service=pile.in_service and pile.id not in visits,
+            )
             for each in pile.evses
         ]
         powers = [running[e.id][0].power_w or 0 for e in pile.evses if e.id in running]
@@ -197,10 +205,11 @@ def _socket(
     running: tuple[ChargingSession, int | None] | None,
     *,
     kept: bool,
+    in_service: bool,
 ) -> Socket:
     pile = evse.pile
     facts = EvseFacts(
-        pile.in_service and evse.in_service,
+        in_service and evse.in_service,
         pile.online,
         pile.seen_at,
         evse.status,

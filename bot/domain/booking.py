@@ -355,10 +355,11 @@ def _blocked(step: _Step, event: on.Blocked) -> None:
 def _unblocked(step: _Step, event: on.Unblocked) -> None:
     if step.now.state != "RESERVED" or not step.now.blocked:
         return
+    ahead = step.now.blocked == "maintenance" and event.at < step.now.opens_at
     step.set(blocked="")
     if event.at >= step.now.starts_at:
         step.count_down(event.at)
-    step.tell("free_now")
+    step.tell("stands" if ahead else "free_now")
 
 
 def _pile_keeps(step: _Step, event: on.PileKeeps) -> None:

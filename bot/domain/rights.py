@@ -61,6 +61,8 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "job.open": frozenset({"agent", "technician", "manager"}),
     "job.work": _FIELD,  # those that are theirs, or offered to them
     "job.assign": frozenset({"manager"}),
+    "visit.read": frozenset({"agent", "technician", "manager", "admin"}),
+    "visit.plan": _FIELD,  # the maintenance calendar: visits and plans
     "station.read": _ALL,
     "station.edit": frozenset({"manager"}),
     "queue.work": _DESK,  # who waits at a full station: to the front, out of the line

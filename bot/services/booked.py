@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.domain.booking_facts import BookingFacts, load_booking
 from bot.domain.booking_rules import cells
-from bot.services import site_news
+from bot.services import site_news, visit_times
 from bot.store.bookings import Booking, BookingCell
 from bot.store.changes import touched
 from bot.store.database import UnitOfWork
@@ -96,16 +96,17 @@ def taken_cells(
     work: UnitOfWork, evse_ids: Iterable[int], starts_at: datetime, ends_at: datetime,
     *, but: int | None = None,
 ) -> dict[int, set[int]]:  # fmt: skip
-    """The cells that are somebody's in a stretch of time, by EVSE; `but`: not this booking's."""
-    wanted = cells(starts_at, ends_at)
+    """The cells that are a booking's or a planned visit's in a stretch of time, by EVSE; `but`:
+    not this booking's."""
+    wanted, evse_ids = cells(starts_at, ends_at), list(evse_ids)
     rows = select(BookingCell.evse_id, BookingCell.number).where(
-        BookingCell.evse_id.in_(list(evse_ids)),
+        BookingCell.evse_id.in_(evse_ids),
         BookingCell.number >= wanted.start,
         BookingCell.number < wanted.stop,
     )
     if but is not None:
         rows = rows.where(BookingCell.booking_id != but)
-    found: dict[int, set[int]] = {}
+    found = visit_times.taken_cells(work, evse_ids, starts_at, ends_at)
     for evse_id, number in work.session.execute(rows):
         found.setdefault(evse_id, set()).add(number)
     return found

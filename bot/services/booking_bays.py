@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import select
 
 from bot.domain.booking_rules import cells, free_starts
+from bot.services import visit_times
 from bot.services.booked import taken_cells
 from bot.services.stations import distance_m
 from bot.settings import Settings
@@ -44,7 +45,10 @@ def other_charge(work: UnitOfWork, booking: Booking) -> ChargingSession | None:
 
 
 def why_blocked(work: UnitOfWork, settings: Settings, booking: Booking) -> str:
-    """Why the booked EVSE cannot be used now; "" when it can."""
+    """Why the booked EVSE cannot be used now, or in its time; "" when it can."""
+    since = max(work.now, booking.starts_at)
+    if visit_times.in_the_way(work, booking.evse_id, since, booking.ends_at) is not None:
+        return "maintenance"
     if other_charge(work, booking) is not None:
         return "busy"
     evse = work.session.get_one(Evse, booking.evse_id)

@@ -284,6 +284,16 @@ def _free_now(on: Occasion) -> Reply:
     )
 
 
+def _stands(on: Occasion) -> Reply:
+    return Choose(
+        Say(
+            "The maintenance at {evse} is at another time: your booking for {start} stands.",
+            on.about(),
+        ),
+        [cancel_button(on.booking_id)],
+    )
+
+
 def _late_5(on: Occasion) -> Reply:
     return _countdown(on, 5)
 
@@ -378,7 +388,8 @@ NOTICES: Final[Mapping[str, Callable[[Occasion], Reply]]] = {
     "pay": _pay, "deposit_refused": _deposit_refused, "deposit_lost": _deposit_lost,
     "pay_timeout": _pay_timeout, "booked": _booked, "moved": _moved, "canceled": _canceled,
     "remind_30": _remind_30, "remind_10": _remind_10, "slot_start": _slot_start,
-    "free_now": _free_now, "late_5": _late_5, "late_9": _late_9, "on_my_way": _on_my_way,
+    "free_now": _free_now, "stands": _stands, "late_5": _late_5, "late_9": _late_9,
+    "on_my_way": _on_my_way,
     "no_show": _no_show, "bay_blocked": _bay_blocked, "forgiven": _forgiven,
 }  # fmt: skip
 
@@ -397,6 +408,8 @@ WHY: Final[Mapping[str, Say]] = {
 def rehome(on: Occasion, why: str, other: str | None, place: str, away_m: Value) -> Reply:
     """Another bay with one tap, or the end of the booking at no cost."""
     values = on.about(why=WHY.get(why, WHY["fault"]), other=other or "", place=place, way=away_m)
+    if why == "maintenance":
+        return _maintained(on, other, values)
     if other is None:
         return Choose(
             Say(
@@ -410,6 +423,28 @@ def rehome(on: Occasion, why: str, other: str | None, place: str, away_m: Value)
     return Choose(
         Say(
             "I am sorry: {evse}, which you booked for {start}, cannot be used now: {why}. {other} "
+            "at {place} ({way}) is free for the same time. Shall I move your booking? You may also "
+            "cancel at no cost.",
+            values,
+        ),
+        [move_button(on.booking_id, other), cancel_button(on.booking_id)],
+    )
+
+
+def _maintained(on: Occasion, other: str | None, values: Mapping[str, Value]) -> Reply:
+    """The same, told ahead: it is known when and why."""
+    if other is None:
+        return Choose(
+            Say(
+                "I am sorry: maintenance is planned at {evse} in the time you booked, {start}. No "
+                "equal pile nearby is free then. Please take another time, or cancel at no cost.",
+                values,
+            ),
+            [change_button(on.booking_id), cancel_button(on.booking_id)],
+        )
+    return Choose(
+        Say(
+            "I am sorry: maintenance is planned at {evse} in the time you booked, {start}. {other} "
             "at {place} ({way}) is free for the same time. Shall I move your booking? You may also "
             "cancel at no cost.",
             values,

@@ -24,7 +24,7 @@ from bot.domain.money import Money
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.errors import GiveUp, Refused
 from bot.replies import N_, Amount, Moment, Option, Say, Value
-from bot.services import booking_bays, booking_effects, debts, paying
+from bot.services import booking_bays, booking_effects, debts, paying, visit_times
 from bot.services.booked import (
     ahead,
     booked_now,
@@ -254,6 +254,22 @@ def taken(work: UnitOfWork, evse: Evse, starts_at: datetime, ends_at: datetime) 
         "start": Moment(starts_at, tz, "date_time"),
         "end": Moment(ends_at, tz),
     }
+    visit = visit_times.in_the_way(work, evse.id, starts_at, ends_at)
+    if visit is not None:
+        values |= {
+            "start": Moment(visit.starts_at, tz, "date_time"), "end": Moment(visit.ends_at, tz)
+        }  # fmt: skip
+        if not options:
+            return Refused(
+                "Maintenance is planned at {evse} from {start} to {end}. Please name another time "
+                "or pile.",
+                values,
+            )
+        return Refused(
+            "Maintenance is planned at {evse} from {start} to {end}. These times are free:",
+            values,
+            options,
+        )
     if not options:
         return Refused(
             "{evse} is not free from {start} to {end}. Please name another time or pile.", values
@@ -543,6 +559,33 @@ def recheck(
             happen(work, booking, event, key=work.now.isoformat())
 
 
+def maintenance_changed(work: UnitOfWork, settings: Settings, pile_id: str) -> None:
+    """The calendar of a pile is different: whoever booked in the time of a visit is offered another
+    bay, however far ahead, and whoever was in the way of none any more hears that it stands."""
+    work.session.flush()
+    for booking in _live_at(work, pile_id):
+        blocked = facts_of(booking).blocked
+        why = booking_bays.why_blocked(work, settings, booking)
+        if why == "maintenance" and blocked != why:
+            event: Event = on.Blocked(work.now, why)
+        elif blocked == "maintenance" and why != blocked:
+            event = on.Unblocked(work.now)
+        else:
+            continue
+        lock(work, booking)
+        happen(work, booking, event, key=f"maintenance:{work.now.isoformat()}")
+
+
+def _live_at(work: UnitOfWork, pile_id: str) -> list[Booking]:
+    rows = (
+        select(Booking)
+        .join(Evse, Evse.id == Booking.evse_id)
+        .where(Evse.pile_id == pile_id, Booking.live, Booking.state == "RESERVED")
+        .order_by(Booking.id)
+    )
+    return list(work.session.scalars(rows))
+
+
 def _soon_at(work: UnitOfWork, pile_id: str, evse_number: int | None) -> list[Booking]:
     rows = (
         select(Booking)
@@ -666,6 +709,7 @@ __all__ = [
     "held_deposit",
     "live_of",
     "lock",
+    "maintenance_changed",
     "mine_here",
     "move",
     "move_cost",

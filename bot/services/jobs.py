@@ -248,6 +248,7 @@ def done(
     pile = work.session.get_one(Pile, job.pile_id)
     if job.kind == "repair" or found_wear:
         _works_again(work, actor, job, pile)
+    _tell_calendar(work, job)
     case = work.session.get(Case, job.case_id) if job.case_id else None
     if case is not None and case.status in ("new", "assigned", "waiting_rider", "waiting_site"):
         case_work.solve(
@@ -257,6 +258,15 @@ def done(
         if case.rider_id is not None:
             case_talk.tell(work, case, job_talk.ask_stars(job, actor.name), key=f"job:{job.id}:ask")
     return job
+
+
+def _tell_calendar(work: UnitOfWork, job: Job) -> None:
+    """The visit that a job is for has come to its end: bot/services/visits.py."""
+    if job.kind == "visit":
+        inbox.put(
+            work, source="job", source_id=f"{job.id}:over", stream=f"pile:{job.pile_id}",
+            kind="visit.done", body={"job_id": job.id, "state": job.state},
+        )  # fmt: skip
 
 
 def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
@@ -322,6 +332,7 @@ def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
     entry(work, job, "cancelled", why[:TEXT_MAX], actor.staff_id if actor else None)
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
     clocks.drop(work, subject(job.id), event="the job was cancelled")
+    _tell_calendar(work, job)
     if actor is not None:
         audit.record(work, actor, "job.cancelled", f"job:{job.id}", reason=why)
     staff = work.session.get(Staff, before) if before else None

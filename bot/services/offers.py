@@ -19,7 +19,8 @@ from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Option, Say, Value
-from bot.services import bookings, coupons, debts, paying, plans
+from bot.services import bookings, coupons, debts, paying, plans, visit_times
+from bot.services.booked import SEEN_AHEAD
 from bot.services.earliest import Earliest, earliest, full_connectors
 from bot.services.fences import others_first
 from bot.services.notices import pay_button
@@ -245,14 +246,21 @@ def _wait_tip(
 def _booked_later(
     work: UnitOfWork, settings: Settings, evse: Evse, rider: Rider
 ) -> tuple[Say, ...]:
-    """Until when somebody who has not booked has the EVSE."""
-    view = evse_view(work, settings, evse)
+    """Until when the EVSE can be used by somebody who has not booked it."""
+    view, tz = evse_view(work, settings, evse), evse.pile.station.tz
+    visit = visit_times.in_the_way(work, evse.id, work.now, work.now + SEEN_AHEAD)
+    if visit is not None:
+        text = Say(
+            "Maintenance is planned here from {time}: please be done by then.",
+            {"time": Moment(visit.starts_at, tz)},
+        )
+        return (text,)
     until = view.free_until
     if until is None or view.booking is None or view.booking.rider_id == rider.id:
         return ()
     text = Say(
         "Booked by somebody else from {time}: please be done by then; I will remind you.",
-        {"time": Moment(until, evse.pile.station.tz)},
+        {"time": Moment(until, tz)},
     )
     return (text,)
 
@@ -334,6 +342,9 @@ def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse, rider: Rider) 
         if evse.pile.seen_at is None or (evse.pile.online and not evse.status):
             raise Refused("{evse} has not told me its state yet. {hint}", values)
         values["time"] = Moment(evse.pile.seen_at, evse.pile.station.tz, "date_time")
+    if view.visit is not None:
+        values["time"] = Moment(view.visit.ends_at, evse.pile.station.tz)
+        raise Refused("{evse} is being looked after until about {time}. {hint}", values)
     raise Refused(_NOT_NOW[view.state].text, values, _line_buttons(work, settings, evse))
 
 

@@ -14,12 +14,13 @@ from sqlalchemy.orm import selectinload
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.codes import PileCode
 from bot.errors import Refused
-from bot.services import booked, names
+from bot.services import booked, names, visit_times
 from bot.services.fences import Fence, fences
 from bot.settings import Settings
 from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
+from bot.store.maintenance import Visit
 from bot.store.stations import Evse, Pile, Station
 
 WALK_M_PER_MIN = 75  # about 4.5 km/h
@@ -46,6 +47,7 @@ class EvseView:
     as_of: datetime | None
     kept_for: int | None = None  # the rider for whom we keep it
     booking: Booking | None = None
+    visit: Visit | None = None  # that keeps it from riders now
 
     def usable_by(self, rider_id: int) -> bool:
         """Whether this rider may start here: for whom it is kept, "reserved" means theirs."""
@@ -111,11 +113,12 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
         )
     )
     kept, coming = fences(work, ids), booked.ahead(work, ids, work.now)
+    visits = visit_times.running(work, [p.id for s in stations for p in s.piles], work.now)
     return [
         StationView(
             station,
             [
-                _view(work, settings, evse, evse.id in taken, kept, coming)
+                _view(work, settings, evse, evse.id in taken, kept, coming, visits)
                 for pile in station.piles
                 for evse in pile.evses
             ],
@@ -131,7 +134,8 @@ def evse_view(work: UnitOfWork, settings: Settings, evse: Evse) -> EvseView:
     )
     in_session = work.session.scalars(running).first() is not None
     kept, coming = fences(work, [evse.id]), booked.ahead(work, [evse.id], work.now)
-    return _view(work, settings, evse, in_session, kept, coming)
+    visits = visit_times.running(work, [evse.pile_id], work.now)
+    return _view(work, settings, evse, in_session, kept, coming, visits)
 
 
 def _view(
@@ -141,10 +145,12 @@ def _view(
     in_session: bool,
     kept: Mapping[int, Fence],
     coming: Mapping[int, Booking],
+    visits: Mapping[str, Visit],
 ) -> EvseView:
     fence, pile = kept.get(evse.id), evse.pile
+    in_service = pile.in_service and pile.id not in visits
     facts = EvseFacts(
-        pile.in_service and evse.in_service,
+        in_service and evse.in_service,
         pile.online,
         pile.seen_at,
         evse.status,
@@ -158,6 +164,7 @@ def _view(
         pile.seen_at,
         fence.rider_id if fence is not None else None,
         coming.get(evse.id),
+        visits.get(pile.id),
     )
 
 

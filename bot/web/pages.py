@@ -16,7 +16,7 @@ from bot.domain.codes import Mistyped, PileCode, examine, parse
 from bot.errors import GiveUp, Refused
 from bot.gateways.translate import say
 from bot.replies import Amount, Moment, Say
-from bot.services import stations
+from bot.services import pile_care, stations
 from bot.services.stations import EvseView
 from bot.services.tariffs import price_lines, tariff_for
 from bot.store.database import UnitOfWork
@@ -61,6 +61,7 @@ class Seen:
     as_of: str | None
     prices: tuple[str, ...]
     rating: str
+    care: tuple[str, ...]  # when it was looked after, and will be
 
 
 def add_routes(routes: Blueprint, site: Site) -> None:
@@ -156,6 +157,7 @@ def _seen(site: Site, work: UnitOfWork, evse: Evse) -> Seen:
         as_of=say(lang, Say("as of {time}", {"time": as_of})) if as_of else None,
         prices=tuple(say(lang, line) for line in _prices(work, evse)),
         rating=say(lang, _rating(station)),
+        care=tuple(say(lang, line) for line in pile_care.told(work, evse.pile)),
     )
 
 

@@ -70,10 +70,11 @@ WHO: Final[dict[str, str]] = {
     """,
     "agent technician manager admin": """
         incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo jobs_technicians
-        predictions_page
+        predictions_page visits_page visits_one
     """,
     "technician finance manager": "meters_page",
     "technician manager": """
+        visits_plan visits_move visits_cancel visits_undo visits_make_plan visits_end_plan
         meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset

@@ -7,11 +7,11 @@ from typing import Any, Final
 from flask import Response, abort, render_template, request, url_for
 from sqlalchemy import ColumnElement, select
 
-from bot.console import map_view, pile_view, sensor_view
+from bot.console import map_view, pile_view, sensor_view, visit_view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.gateways.labels import labels_of, labels_pdf
-from bot.services import pile_log, sensing
+from bot.services import pile_care, pile_log, sensing
 from bot.store.stations import Pile, Station
 
 TABS: Final = {"all": "All", "care": "Needs care", "charging": "Charging", "map": "Map"}
@@ -57,6 +57,8 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "alarms": sensor_view.alarms(sensing.alarms(work, pile)),
                 "line": sensor_view.LINE,
                 "uptime": pile_log.uptime(work, pile),
+                "care": pile_care.care_of(work, pile),
+                "visit": visit_view.line,
                 "events": [pile_view.said(e) for e in pile_log.newest_events(work, pile_id, 40)],
                 "commands": pile_log.commands(work, pile_id, 10),
             }
