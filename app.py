@@ -71,6 +71,7 @@ def make_web(settings: Settings, store: Store) -> Flask:
     from bot.web.drained import Drained
     from bot.web.headers import add_headers
     from devices.broker import wait_ready
+    from nlu.language import guess_language
     from nlu.server import is_ready
 
     flask = Flask("pilebot")
@@ -89,7 +90,7 @@ def make_web(settings: Settings, store: Store) -> Flask:
     for blueprint in (
         whatsapp_webhook.blueprint(store, settings),
         stripe_webhook.blueprint(store, settings),
-        mail_webhook.blueprint(store, settings),
+        mail_webhook.blueprint(store, settings, guess_language),
         partner_api.blueprint(store, settings),
         site.blueprint(store, settings),
         media.blueprint(store),
@@ -166,6 +167,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         payment_results,
         pile_results,
         plans,
+        policies,
         rollouts,
         site,
         site_news,
@@ -198,6 +200,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "pile.log": fact(pile_results.on_log),
         "pile.firmware": fact(pile_results.on_firmware),
         "rollout.timer": fact(rollouts.on_timer),
+        "policy.timer": fact(policies.on_timer),
         "fault.timer": fact(faults.on_timer),
         "job.timer": fact(jobs.on_timer),
         visits.TIMER: fact(visits.on_timer),

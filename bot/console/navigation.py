@@ -85,6 +85,7 @@ SECTIONS: Final = (
         "Invoices", "file-text", "invoices_page", "invoice.read", group="Money", also=("entities",)
     ),
     Section("Figures", "chart-line", "figures_page", "figures.read", group="Results"),
+    Section("Changes", "arrow-right-left", "policies_page", "policy.read", group="Setup"),
     Section("Promises", "clock", "promises_page", "promise.read", group="Results"),
     Section("Feedback", "star", "feedback_page", "feedback.read", group="Results"),
     Section("Root causes", "tag", "causes_page", "cause.read", group="Quality"),

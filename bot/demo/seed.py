@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from bot.services import passwords, staff_accounts
 from bot.services.inventory import take_in
 from bot.services.riders import find_rider, rider_for
 from bot.store.database import Store, UnitOfWork
+from bot.store.remote import Firmware
 from bot.store.staff import Staff
 
 # Numbers kept free for fiction by Ofcom: 07700 900000 to 900999.
@@ -60,6 +62,9 @@ _WORDS: Final = (
     "spruce", "summit", "velvet", "willow",
 )  # fmt: skip
 
+FIRMWARE_MARK = "PILEBOT-FIRMWARE "  # as devices/simulator/remote.py reads it
+FIRMWARE = "1.5.0"
+
 SaveCard = Callable[[str], Card]  # what to call the customer → the card Stripe now keeps
 
 
@@ -91,9 +96,23 @@ def seed(store: Store, *, secret_key: str, save_card: SaveCard) -> None:
         for address in RIDERS:
             rider_for(work, "whatsapp", address)
         add_offers(work)
+        _add_firmware(work)
     _add_staff(store, staff_password(secret_key))
     for address in RIDERS[:RIDERS_WITH_CARD]:
         _give_card(store, address, save_card)
+
+
+def _add_firmware(work: UnitOfWork) -> None:
+    """A newer firmware for each model, as the simulated piles know to install it."""
+    data = f"{FIRMWARE_MARK}{FIRMWARE}\n".encode() + bytes(100_000)
+    known = set(work.session.scalars(select(Firmware.model)))
+    for model in sorted({each.model for place in STATIONS for each in place.piles} - known):
+        work.session.add(
+            Firmware(
+                model=model, version=FIRMWARE, note="Steadier on bad mobile networks", data=data,
+                size=len(data), sha256=hashlib.sha256(data).hexdigest(), at=work.now,
+            )
+        )  # fmt: skip
 
 
 def _add_staff(store: Store, password: str) -> None:

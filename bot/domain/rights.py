@@ -56,7 +56,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "pile.force": _FIELD,  # although somebody charges there
     "firmware.manage": frozenset({"manager"}),  # files, roll-outs to a whole model
     "policy.read": frozenset({"technician", "finance", "manager", "admin"}),
-    "policy.approve": frozenset({"manager", "admin"}),  # never their own proposals
+    "policy.approve": frozenset({"finance", "manager"}),  # never their own proposals
     "job.read": frozenset({"agent", "technician", "manager", "admin"}),
     "job.open": frozenset({"agent", "technician", "manager"}),
     "job.work": _FIELD,  # those that are theirs, or offered to them

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bot.domain import cases as rules
 from bot.domain.cases import TOPICS, topic_in
+from bot.replies import Say, dump
 from bot.services import cases, clocks
 from bot.settings import Settings
 from bot.store.cases import Case
@@ -40,11 +41,15 @@ def on_email(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
         key=str(body["id"]), contact_name=str(body["name"]) or sender.partition("@")[0],
         contact=sender,
     )  # fmt: skip
-    if not _MACHINES.search(sender) and not body.get("auto"):
+    case.lang = case.lang or str(body.get("lang") or "")[:8]
+    if not is_machine(sender) and not body.get("auto"):
         send(
             work, settings, case, key=f"ack:{body['id']}",
-            text=f"Thank you for writing. This is case {case.id}. A person reads it and answers "
-            "here. Please keep the number in the subject when you write again.",
+            text=Say(
+                "Thank you for writing. This is case {case}. A person reads it and answers here. "
+                "Please keep the number in the subject when you write again.",
+                {"case": case.id},
+            ),
         )  # fmt: skip
 
 
@@ -77,12 +82,23 @@ def _pile_in(work: UnitOfWork, text: str) -> Pile | None:
     return None
 
 
-def send(work: UnitOfWork, settings: Settings, case: Case, *, key: str, text: str) -> bool:
-    """Write to who opened a case by e-mail; False where no mail server is set."""
+def is_machine(address: str) -> bool:
+    """Whether nobody reads what is written there."""
+    return _MACHINES.search(address) is not None
+
+
+def send(work: UnitOfWork, settings: Settings, case: Case, *, key: str, text: str | Say) -> bool:
+    """Write to who opened a case by e-mail; False where no mail server is set.
+
+    A person's words go out as they are, ours in the language of their letter.
+    """
     if not settings.smtp_url or "@" not in case.contact:
         return False
     topic = rules.TOPICS[case.code].title
-    body = {"to": case.contact, "subject": f"[Case {case.id}] {topic}", "text": text}
+    said = {"say": dump(text)} if isinstance(text, Say) else {"text": text}
+    body = {
+        "to": case.contact, "subject": f"[Case {case.id}] {topic}", "lang": case.lang, **said,
+    }  # fmt: skip
     return emit(
         work, key=f"mail:case:{case.id}:{key}"[:160], lane=LANE, stream=f"case:{case.id}",
         kind="mail", body=body,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from bot.domain import cases as rules
-from bot.services import case_talk, cases, clocks, desk
+from bot.services import case_answers, case_talk, cases, clocks, desk
 from bot.settings import Settings
 from bot.store.cases import Case, CaseRoute
 from bot.store.database import UnitOfWork
@@ -86,13 +86,16 @@ def _call_back(work: UnitOfWork, settings: Settings, case: Case) -> None:
     """A day after the fix the rider is asked; asked twice without an answer, it is closed."""
     if case.status != "done":
         return
-    if case.rider_id is None or case.asked >= rules.CALL_BACKS:
+    door = case_answers.door(settings, case)
+    if not door or case.asked >= rules.CALL_BACKS:
         close(work, case, "silence")
         return
     case.asked += 1
-    case_talk.tell(
-        work, case, case_talk.call_back(work, settings, case), key=f"ask:{case.rounds}:{case.asked}"
-    )
+    if door == "chat":
+        said = case_talk.call_back(work, settings, case)
+        case_talk.tell(work, case, said, key=f"ask:{case.rounds}:{case.asked}")
+    elif door == "mail":
+        case_answers.ask(work, settings, case)
     cases.entry(work, case, "asked", f"Call-back {case.asked}: is it solved?")
     cases.set_timer(work, case.id, "call_back", work.now + rules.CALL_BACK_AFTER)
 

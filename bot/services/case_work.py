@@ -17,7 +17,7 @@ from bot.domain.clocks import HUMAN
 from bot.domain.desk_rules import Hours
 from bot.domain.rights import may
 from bot.errors import PilebotError
-from bot.services import audit, case_talk, case_timers, cases, clocks
+from bot.services import audit, case_answers, case_talk, case_timers, cases, clocks
 from bot.services.audit import Actor
 from bot.settings import Settings
 from bot.store.cases import Case, CaseLink, Clock
@@ -201,6 +201,7 @@ def solve(
     _end_clocks(work, case, actor)
     cases.start_clock(work, case, "call_back", at=work.now, round_=case.rounds)
     case_talk.tell(work, case, case_talk.solved(work, settings, case), key=f"done:{case.rounds}")
+    case_answers.tell_solved(work, settings, case)
     cases.set_timer(work, case.id, "call_back", work.now + rules.CALL_BACK_AFTER)
     return case
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from bot.domain import clocks as rules
 from bot.domain.clocks import ClockFacts, Policy
@@ -40,8 +40,8 @@ def policy(work: UnitOfWork, name: str) -> Policy:
     """What a clock that begins now may take."""
     newest = work.session.scalars(
         select(ClockPolicy)
-        .where(ClockPolicy.name == name)
-        .order_by(ClockPolicy.version.desc())
+        .where(ClockPolicy.name == name, ClockPolicy.at <= work.now)
+        .order_by(ClockPolicy.at.desc(), ClockPolicy.version.desc())
         .limit(1)
     ).first()
     if newest is None:
@@ -61,24 +61,21 @@ def set_policy(
     counting: str,
     seen: int,
     reason: str,
+    at: datetime | None = None,
 ) -> ClockPolicy:
-    """A new version for the clocks that begin from now on. Raises NotPossible.
+    """A new version for the clocks that begin from now on, or from `at`. Raises NotPossible.
 
-    `seen` is the version its editor looked at: of two who save at once the second is told.
+    People come here by bot/services/policies.py, two of them. `seen` is the newest version that was
+    looked at: of two who save at once the second is told.
     """
-    if name not in rules.KINDS or counting not in ("calendar", "office"):
-        raise NotPossible("There is no such clock.")
-    if not LIMIT_MIN_S <= limit_s <= LIMIT_MAX_S:
-        raise NotPossible("A limit is at least 10 seconds and at most 30 days.")
-    if rules.KINDS[name].promised and counting != "calendar":
-        raise NotPossible("What riders are promised counts around the clock.")
+    check_policy(name, limit_s=limit_s, counting=counting)
     reason = reason.strip()[:REASON_MAX]
     if not reason:
         raise NotPossible("Say why: the reason is kept with the version.")
-    before = policy(work, name)
+    before, newest = policy(work, name), newest_version(work, name)
     row = {
         "name": name, "version": seen + 1, "limit_s": limit_s, "counting": counting,
-        "actions": list(before.actions), "warn_percent": before.warn_percent, "at": work.now,
+        "actions": list(before.actions), "warn_percent": before.warn_percent, "at": at or work.now,
         "staff_id": actor.staff_id, "reason": reason,
     }  # fmt: skip
     saved = work.session.scalars(
@@ -87,7 +84,7 @@ def set_policy(
         .on_conflict_do_nothing(index_elements=["name", "version"])
         .returning(ClockPolicy)
     ).first()
-    if saved is None or before.version != seen:
+    if saved is None or newest != seen:
         raise NotPossible("Somebody has changed this clock meanwhile: look at it again.")
     audit.record(
         work, actor, "clock_policy", f"clock:{name}",
@@ -95,6 +92,22 @@ def set_policy(
         after={"version": seen + 1, "limit_s": limit_s, "counting": counting}, reason=reason,
     )  # fmt: skip
     return saved
+
+
+def check_policy(name: str, *, limit_s: int, counting: str) -> None:
+    """Whether a clock may be like that. Raises NotPossible."""
+    if name not in rules.KINDS or counting not in ("calendar", "office"):
+        raise NotPossible("There is no such clock.")
+    if not LIMIT_MIN_S <= limit_s <= LIMIT_MAX_S:
+        raise NotPossible("A limit is at least 10 seconds and at most 30 days.")
+    if rules.KINDS[name].promised and counting != "calendar":
+        raise NotPossible("What riders are promised counts around the clock.")
+
+
+def newest_version(work: UnitOfWork, name: str) -> int:
+    """The highest version there is, also one that is yet to count."""
+    newest = select(func.max(ClockPolicy.version)).where(ClockPolicy.name == name)
+    return work.session.scalar(newest) or 1
 
 
 def history(work: UnitOfWork, name: str) -> list[ClockPolicy]:

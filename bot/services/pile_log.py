@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from bot.domain.uptime import share_online
 from bot.store.database import UnitOfWork
@@ -39,11 +39,16 @@ class Told:
     action: StaffAction | None
 
 
-# Outcome of the filter -> the states of a command.
-OUTCOMES: Final = {
-    "taken": ("accepted", "confirmed"), "failed": ("rejected", "error", "timeout", "expired"),
-    "open": ("new", "sent", "unknown"),
-}  # fmt: skip
+_FAILED: Final = ("rejected", "error", "timeout", "expired")
+_OPEN: Final = ("new", "sent", "unknown")
+# Outcome of the filter -> what it means of an order; what staff asked for ends later than its
+# command: a pile may take an order and fail at it.
+OUTCOMES: Final[Mapping[str, ColumnElement[bool]]] = {
+    "taken": Command.state.not_in((*_FAILED, *_OPEN))
+    & (StaffAction.id.is_(None) | (StaffAction.state == "done")),
+    "failed": Command.state.in_(_FAILED) | (StaffAction.state == "failed"),
+    "open": Command.state.in_(_OPEN) | (StaffAction.state == "running"),
+}
 
 
 def commands(
@@ -66,7 +71,7 @@ def commands(
     if kind:
         query = query.where(Command.kind == kind)
     if outcome in OUTCOMES:
-        query = query.where(Command.state.in_(OUTCOMES[outcome]))
+        query = query.where(OUTCOMES[outcome])
     if by in {"staff", "bot"}:
         asked = StaffAction.id.is_not(None)
         query = query.where(asked if by == "staff" else ~asked)

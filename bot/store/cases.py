@@ -31,6 +31,7 @@ class Case(Base):
     team: Mapped[str] = mapped_column(String(12), default="support")
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
     source: Mapped[str] = mapped_column(String(12))
+    lang: Mapped[str] = mapped_column(String(8), default="")  # of their letter; "": not known
     rider_id: Mapped[int | None] = mapped_column(ForeignKey("rider.id"), index=True)
     contact_name: Mapped[str] = mapped_column(String(120), default="")  # who is no rider of ours
     contact: Mapped[str] = mapped_column(String(160), default="")

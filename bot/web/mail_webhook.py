@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any, Final
@@ -27,9 +27,17 @@ SKEW_S: Final = 900
 PER_SENDER: Final = 30  # letters an hour
 
 
-def blueprint(store: Store, settings: Settings) -> Blueprint:
+Guess = Callable[[str], str | None]
+
+
+def _nobody_knows(text: str) -> str | None:
+    return None
+
+
+def blueprint(store: Store, settings: Settings, guess: Guess = _nobody_knows) -> Blueprint:
     """POST /webhooks/email. 404 while no secret is set, 403 for a wrong or old signature, 400 when
-    it names no sender, 429 for a sender who floods. A repeat of a letter is taken once."""
+    it names no sender, 429 for a sender who floods. A repeat of a letter is taken once. `guess`
+    tells the language of a text."""
     hooks = Blueprint("mail", __name__, url_prefix="/webhooks/email")
 
     @hooks.post("")
@@ -48,6 +56,7 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
         body = {
             "from": address[:160], "name": name[:120], "subject": told["subject"][:200],
             "text": told["text"][:TEXT_MAX], "id": told["id"][:120], "auto": told["auto"],
+            "lang": guess(f"{told['subject']} {told['text'][:TEXT_MAX]}"),
         }  # fmt: skip
         with store.begin() as work:
             window = timedelta(hours=1)

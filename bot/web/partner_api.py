@@ -3,6 +3,7 @@
 POST /api/partner/cases            {message_id, topic, text, pile | place, contact_name, contact}
 GET  /api/partner/cases/<case>     what became of it
 POST /api/partner/cases/<case>/notes  {message_id, text}
+POST /api/partner/cases/<case>/answer {answer: yes | no | talk}: the answer to its "question"
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from sqlalchemy import select
 
 from bot.domain.cases import STATUSES, TOPICS
-from bot.services import cases, partners
+from bot.services import case_answers, case_work, cases, partners
 from bot.settings import Settings
 from bot.store.cases import Case, PartnerKey
 from bot.store.database import Store, UnitOfWork
@@ -23,7 +24,7 @@ BODY_MAX: Final = 64 * 1024
 _ID_MAX: Final = 80
 _LONGEST: Final = {
     "message_id": _ID_MAX, "topic": 20, "text": 4000, "pile": 6, "place": 200,
-    "contact_name": 120, "contact": 160,
+    "contact_name": 120, "contact": 160, "answer": 8,
 }  # fmt: skip
 
 
@@ -101,6 +102,18 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
             answer = _shown(work, case)
         return jsonify(answer), 201
 
+    @api.post("/cases/<int:case_id>/answer")
+    def answer(case_id: int) -> tuple[Response, int]:
+        key, told = _key("cases:write"), _told("answer")
+        if told["answer"] not in case_answers.ANSWERS:
+            raise Wrong(400, f"answer is one of {', '.join(case_answers.ANSWERS)}.")
+        with store.begin() as work:
+            case = _own(work, key, case_id)
+            if not case_work.answered(work, settings, case, told["answer"]):
+                raise Wrong(409, "This case waits for no answer.")
+            shown = _shown(work, case)
+        return jsonify(shown), 200
+
     return api
 
 
@@ -156,4 +169,15 @@ def _shown(work: UnitOfWork, case: Case) -> dict[str, Any]:
         "opened_at": case.created_at.isoformat(), "updated_at": case.updated_at.isoformat(),
         "next_deadline": due.due_at.isoformat() if due and due.due_at else None,
         "missing": list(cases.missing(work, case)), "result": case.result,
+        "question": _question(case),
+    }  # fmt: skip
+
+
+def _question(case: Case) -> dict[str, Any] | None:
+    """What the partner is asked once a case is done; silence to two call-backs means yes."""
+    if case.status != "done":
+        return None
+    return {
+        "text": "Is it solved?", "answers": list(case_answers.ANSWERS), "asked": case.asked,
+        "by": f"/api/partner/cases/{case.id}/answer",
     }  # fmt: skip

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from bot.settings import Settings
 from bot.store.database import Store
-from bot.web import chat, login, pages, pay
+from bot.web import case_answer, chat, login, pages, pay
 from bot.web.browser import Browser
 from bot.web.context import Site
 
@@ -21,7 +21,7 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
 
     Routes: / /terms /whatsapp.svg /p /p/<code> /p/<code>/continue /login /login/code
     /login/<token> /logout /chat /chat/messages /pay/<token>/done
-    /pay/<token>/cancelled and the static files under /assets.
+    /pay/<token>/cancelled /case/<token> and the static files under /assets.
     """
     site = Site(store, settings, Browser(store, settings))
     routes = Blueprint(
@@ -48,4 +48,5 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     login.add_routes(routes, site)
     chat.add_routes(routes, site)
     pay.add_routes(routes, site)
+    case_answer.add_routes(routes, site)
     return routes

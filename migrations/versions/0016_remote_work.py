@@ -158,6 +158,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("action_id", name="uq_pile_log_action_id"),
     )
     op.create_index("ix_pile_log_pile_id", "pile_log", ["pile_id"])
+    with op.batch_alter_table("support_case") as table:
+        table.add_column(sa.Column("lang", sa.String(8), nullable=False, server_default=""))
+    with op.batch_alter_table("support_case") as table:
+        table.alter_column(
+            "lang", existing_type=sa.String(8), existing_nullable=False, server_default=None
+        )
     with op.batch_alter_table("evse") as table:
         table.add_column(
             sa.Column("in_service", sa.Boolean(), nullable=False, server_default=sa.true())
@@ -171,6 +177,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("evse") as table:
         table.drop_column("in_service")
+    with op.batch_alter_table("support_case") as table:
+        table.drop_column("lang")
     for name in (
         "pile_log", "firmware_update", "pile_variable", "rollout", "policy_change", "firmware",
         "outage_rider",

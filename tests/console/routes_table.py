@@ -60,7 +60,7 @@ WHO: Final[dict[str, str]] = {
         reviews_answer causes_done causes_give
     """,
     "technician finance manager admin": """
-        ticket_export promises_page promises_policy promises_export
+        ticket_export promises_page promises_policy promises_export policies_page
     """,
     # Piles: agents may make them safe, technicians and managers bring them back.
     "agent technician manager": """
@@ -78,6 +78,7 @@ WHO: Final[dict[str, str]] = {
         meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
+        policies_withdraw
         actions_socket_in actions_socket_in_form actions_get_log actions_get_log_form
         actions_read_settings actions_read_settings_form
         actions_set_setting actions_set_setting_form actions_firmware actions_firmware_form
@@ -89,6 +90,7 @@ WHO: Final[dict[str, str]] = {
     """,
     # A second person for money, never an admin.
     "finance manager": """
+        policies_approve policies_reject
         plans_page plans_new plans_one plans_save
         recalculation_page recalculation_correct
         meters_approve meters_refuse

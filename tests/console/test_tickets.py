@@ -220,9 +220,16 @@ def test_promises_show_what_was_kept_and_change_with_a_reason(world: World, desk
     assert "1 of 2 kept" in shown
     assert "Ticket 2" in shown
     assert "Ticket 1" not in chef.get("/promises?name=fault_response&outcome=missed").text
+    asked = "/promises/fault_response?number=20&unit=min"
+    assert "Of 1 clocks that ended within 30 days, 1 would have been kept" in chef.get(asked).text
     for agent in (teo, chef):
         agent.post("/promises/fault_response", number="20", unit="min", counting="calendar",
-                   seen="1", reason="Faster crew")  # fmt: skip
+                   key="k", reason="Faster crew")  # fmt: skip
+    chef.post("/policies/1/approve")
+    assert "Somebody else has to approve" in chef.get("/policies").text
+    world.rider_says(PHONE, "promise")
+    world.bot_says(PHONE, "A technician takes a fault on: within 30 min. Kept 1 of 2")
+    desk.agent("finance", "Fia").post("/policies/1/approve")
     assert "Faster crew" in teo.get("/promises/fault_response").text
     world.rider_says(PHONE, "promise")
     world.bot_says(PHONE, "A technician takes a fault on: within 20 min. Kept 1 of 2")

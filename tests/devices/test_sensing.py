@@ -167,6 +167,11 @@ def test_limits_of_a_model_count_from_the_next_value_on(world: World, desk: Desk
         reason="The maker says so",
     )  # fmt: skip
     assert answer.status_code == 303, answer.text
+    assert "Our own limits hold" in otto.get("/limits").text
+    maria = desk.agent("manager", "Maria")
+    assert "look above 40 °C, stop above 50 °C" in maria.get("/policies").text
+    assert otto.post("/policies/1/approve").status_code == 403
+    maria.post("/policies/1/approve")
     assert "look above 40 °C, stop above 50 °C" in otto.get("/limits").text
     measured(world, heat=45)
     assert [each.level for each in alarms(world)] == ["warn"]
@@ -176,6 +181,7 @@ def test_limits_of_a_model_count_from_the_next_value_on(world: World, desk: Desk
         row = work.session.scalars(select(Audit).where(Audit.action == "pile.limits")).one()
     assert row.reason == "The maker says so"
     otto.post("/limits/reset", model="", kind="temperature", reason="x")
+    maria.post("/policies/2/approve")
     assert "Our own limits hold" in otto.get("/limits").text
 
 

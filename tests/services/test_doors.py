@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from bot.gateways.mailer import Mailer
+from bot.gateways.mailer import Mailer, text_of
 from bot.services import case_mail, case_work, clocks, partners
 from bot.services.audit import Actor
 from bot.store.cases import Case, CaseEntry, PartnerKey
@@ -190,3 +191,106 @@ def test_keys_that_cannot_be(world: World) -> None:
         for name, scopes in (("", ["cases:read"]), ("X", []), ("X", ["money"])):
             with pytest.raises(partners.NotPossible):
                 partners.make(work, None, name, scopes=scopes)
+
+
+# --- the call-back, where there is no chat -------------------------------------------------------
+
+
+def solved_by_mail(world: World, subject: str = "Broken", text: str = "Look") -> None:
+    """A case by e-mail, done by a person."""
+    form: dict[str, Any] = {"subject": subject, "body-plain": text}
+    mailgun(world, "m1", **form)
+    solve(world, 1)
+
+
+def solve(world: World, number: int) -> None:
+    with world.store.begin() as work:
+        if work.session.get(Staff, 1) is None:
+            work.session.add(
+                Staff(id=1, login="c", name="Chef", role="manager", created_at=work.now)
+            )
+            work.session.flush()
+        case_work.solve(
+            work, world.settings, Actor(1, "manager", "Chef"), number, cause="A relay",
+            fix="Changed", result="It works",
+        )  # fmt: skip
+    world.settle()
+
+
+def mails(world: World) -> list[str]:
+    """What our letters say, oldest first, in their reader's language."""
+    with world.store.read() as work:
+        rows = select(Outbox.body).where(Outbox.kind == "mail").order_by(Outbox.id)
+        return [text_of(body) for body in work.session.scalars(rows)]
+
+
+def link(world: World, answer: str) -> str:
+    found = re.findall(rf"\S+/case/\S+\?answer={answer}", mails(world)[-1])
+    assert found, mails(world)[-1]
+    return str(found[0])
+
+
+def press(world: World, address: str, answer: str) -> httpx.Response:
+    """Press a button of the page behind a link."""
+    with httpx.Client() as browser:
+        page = browser.get(address)
+        token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+        return browser.post(
+            address.partition("?")[0], data={"csrf": token[1] if token else "", "answer": answer}
+        )
+
+
+def test_a_call_back_by_mail_counts_the_button_once_and_no_opened_link(world: World) -> None:
+    solved_by_mail(world)
+    assert "It works" in mails(world)[-1]
+    world.clock_passes(24 * 3600)
+    assert "Is it solved?" in mails(world)[-1]
+    address = link(world, "no")
+    for _ in range(3):  # a scanner opens what it finds
+        assert httpx.get(address).status_code == 200
+    assert all_cases(world)[0].status == "done"
+    assert httpx.post(address, data={"answer": "no"}).status_code == 403
+    assert press(world, address, "maybe").status_code == 410
+    assert "supervisor" in press(world, address, "no").text
+    (case,) = all_cases(world)
+    assert (case.status, case.answer, case.level) == ("new", "no", 1)
+    assert press(world, link(world, "yes"), "yes").status_code in (403, 410)
+    assert httpx.get(address).status_code == 410
+    assert all_cases(world)[0].status == "new"
+    solve(world, 1)
+    assert httpx.get(address).status_code == 410  # of the round before
+    world.clock_passes(24 * 3600)
+    assert press(world, link(world, "yes"), "yes").status_code == 200
+    assert all_cases(world)[0].close_reason == "consent"
+    forged = f"{world.settings.public_url}/case/1-2-9999999999.{'0' * 43}"
+    assert httpx.get(forged).status_code == 410
+
+
+def test_two_letters_without_an_answer_close_it_in_the_writers_language(world: World) -> None:
+    solved_by_mail(
+        world, "Ladesäule kaputt", "Die Säule lädt mein Auto nicht, bitte helfen Sie mir"
+    )
+    world.clock_passes(24 * 3600)
+    assert "Ist es gelöst?" in mails(world)[-1]
+    world.clock_passes(24 * 3600)
+    assert "noch einmal" in mails(world)[-1]
+    world.clock_passes(24 * 3600)
+    (case,) = all_cases(world)
+    assert (case.status, case.close_reason, case.asked) == ("closed", "silence", 2)
+
+
+def test_a_partner_answers_its_call_back_by_the_api(world: World) -> None:
+    with world.store.begin() as work:
+        _, owner = partners.make(work, None, "Kamppi Oy", scopes=["cases:write", "cases:read"])
+        _, other = partners.make(work, None, "Other Oy", scopes=["cases:write"])
+    ask(world, owner, "POST", "", message_id="a", text="It is dirty", pile="1023")
+    assert ask(world, owner, "GET", "/1").json()["question"] is None
+    assert ask(world, owner, "POST", "/1/answer", answer="yes").status_code == 409
+    solve(world, 1)
+    world.clock_passes(24 * 3600)
+    assert ask(world, owner, "GET", "/1").json()["question"]["asked"] == 1
+    assert ask(world, owner, "POST", "/1/answer", answer="perhaps").status_code == 400
+    assert ask(world, other, "POST", "/1/answer", answer="yes").status_code == 404
+    assert ask(world, owner, "POST", "/1/answer", answer="no").json()["status"] == "new"
+    assert ask(world, owner, "POST", "/1/answer", answer="yes").status_code == 409
+    assert mails(world) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -11,8 +12,11 @@ from sqlalchemy import select
 from bot.console import sensor_view
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.console.moments import moment
 from bot.domain.sensing import KINDS, UNITS, Kind, Limits
-from bot.services import sensing
+from bot.errors import PilebotError
+from bot.services import policies
+from bot.store.cases import PolicyChange
 from bot.store.database import UnitOfWork
 from bot.store.sensing import SensorLimit
 from bot.store.stations import Pile
@@ -39,26 +43,40 @@ def add_routes(routes: Routes, console: Console) -> None:
             model, kind, limits = _read(console, form)
         except Wrong as wrong:
             return _page(console, problem=str(wrong), given=form)
-        with console.store.begin() as work:
-            sensing.set_limits(
-                work, console.me().actor(), model, kind, limits, reason=form.get("reason", "")
-            )
-        flash("Saved. The next value is judged by it.", "good")
-        return redirect(url_for("console.limits_page"), 303)
+        if form.get("do") == "preview":
+            return _page(console, given=form, preview=_preview(console, model, kind, limits))
+        return _propose(console, model, kind, limits)
 
     @routes.action("/limits/reset", right="pile.limits")
     def reset() -> Any:
         form = request.form
+        return _propose(console, form.get("model", "")[:60], _kind(form.get("kind", "")), None)
+
+
+def _propose(console: Console, model: str, kind: Kind, limits: Limits | None) -> Any:
+    form = request.form
+    try:
         with console.store.begin() as work:
-            sensing.reset_limits(
-                work, console.me().actor(), form.get("model", "")[:60],
-                _kind(form.get("kind", "")), reason=form.get("reason", ""),
+            policies.propose_limits(
+                work, console.me().actor(), model, kind, limits, reason=form.get("reason", ""),
+                valid_from=moment(form.get("valid_from", ""), console.settings.desk_tz)
+                or work.now,
+                key=form.get("key", "")[:40] or secrets.token_urlsafe(12),
             )  # fmt: skip
-        flash("Our own limits hold again.", "good")
-        return redirect(url_for("console.limits_page"), 303)
+    except PilebotError as error:
+        return _page(console, problem=str(error), given=form)
+    flash("Proposed. It counts when a second person has approved it.", "good")
+    return redirect(url_for("console.policies_page"), 303)
 
 
-def _page(console: Console, problem: str = "", given: Any = None) -> Any:
+def _preview(console: Console, model: str, kind: Kind, limits: Limits) -> str:
+    body = {name: getattr(limits, name) for name in _FIELDS}
+    with console.store.read() as work:
+        wanted = PolicyChange(kind="limits", subject=f"{model}|{kind}", before={}, body=body)
+        return policies.preview(work, wanted)
+
+
+def _page(console: Console, problem: str = "", given: Any = None, preview: str = "") -> Any:
     with console.store.read() as work:
         rows = [
             (row, sensor_view.told_limits(_limits(row), UNITS[row.kind]))
@@ -69,7 +87,9 @@ def _page(console: Console, problem: str = "", given: Any = None) -> Any:
         models = _models(work)
     return console.page(
         "limits", 422 if problem else 200, rows=rows, models=models, problem=problem,
-        given=given or {}, kinds=[(each, f"{each.capitalize()} ({UNITS[each]})") for each in KINDS],
+        given=given or {}, preview=preview, key=secrets.token_urlsafe(12),
+        zone=console.settings.desk_tz,
+        kinds=[(each, f"{each.capitalize()} ({UNITS[each]})") for each in KINDS],
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -14,11 +15,13 @@ from sqlalchemy import select
 from bot.console import ticket_view
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.console.moments import moment
 from bot.domain.cases import TEAMS
 from bot.domain.clocks import KINDS
-from bot.services import audit, clock_results, clocks
+from bot.errors import PilebotError
+from bot.services import audit, clock_results, clocks, policies
 from bot.services.clock_results import Filter
-from bot.store.cases import Clock
+from bot.store.cases import Clock, PolicyChange
 from bot.store.database import UnitOfWork
 from bot.store.staff import Staff
 
@@ -70,29 +73,53 @@ def add_routes(routes: Routes, console: Console) -> None:
         with console.store.read() as work:
             now, before = clocks.policy(work, name), clocks.history(work, name)
             names = dict(work.session.execute(select(Staff.id, Staff.name)).all())
+            told, given = _previewed(work, name, request.args)
+            at = work.now
         return console.page(
             "promise", clock_name=name, kind=KINDS[name], policy=now, before=before, names=names,
-            short=ticket_view.short, units=_UNITS, amount=_amount(now.limit_s),
+            short=ticket_view.short, amount=given or _amount(now.limit_s), now=at, preview=told,
+            asked=request.args, key=secrets.token_urlsafe(12), zone=console.settings.desk_tz,
         )  # fmt: skip
 
     @routes.action("/promises/<name>", right="promise.edit")
     def change(name: str) -> Any:
-        number, unit = request.form.get("number", type=int), request.form.get("unit", "")
+        form = request.form
         if name not in KINDS:
             abort(404)
         try:
             with console.store.begin() as work:
-                clocks.set_policy(
-                    work, console.me().actor(), name,
-                    limit_s=min(number or 0, 10**6) * _UNITS.get(unit, 0),
-                    counting=request.form.get("counting", ""),
-                    seen=request.form.get("seen", 0, type=int),
-                    reason=request.form.get("reason", ""),
+                policies.propose_clock(
+                    work, console.me().actor(), name, limit_s=_limit_s(form),
+                    counting=form.get("counting", ""), reason=form.get("reason", ""),
+                    valid_from=moment(form.get("valid_from", ""), console.settings.desk_tz)
+                    or work.now,
+                    key=form.get("key", "")[:40] or secrets.token_urlsafe(12),
                 )  # fmt: skip
-            flash("Changed. Clocks that run keep the policy they began with.", "good")
-        except clocks.NotPossible as error:
+            flash("Proposed. It counts when a second person has approved it.", "good")
+        except PilebotError as error:
             flash(str(error), "bad")
-        return redirect(url_for("console.promises_policy", name=name), 303)
+            return redirect(url_for("console.promises_policy", name=name), 303)
+        return redirect(url_for("console.policies_page"), 303)
+
+
+def _limit_s(given: Mapping[str, str]) -> int:
+    number = given.get("number", "")
+    amount = int(number) if number.isascii() and number.isdigit() and len(number) < 8 else 0
+    return amount * _UNITS.get(given.get("unit", ""), 0)
+
+
+def _previewed(
+    work: UnitOfWork, name: str, given: Mapping[str, str]
+) -> tuple[str, tuple[int, str] | None]:
+    """What a limit that somebody thinks of would have meant; "" while nobody asked."""
+    limit_s = _limit_s(given)
+    if not limit_s:
+        return "", None
+    now = clocks.policy(work, name)
+    wanted = PolicyChange(
+        kind="clock", subject=name, before={"limit_s": now.limit_s}, body={"limit_s": limit_s}
+    )
+    return policies.preview(work, wanted), _amount(limit_s)
 
 
 _FIELDS: Final = ("name", "team", "outcome", "from", "to")
