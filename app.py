@@ -380,6 +380,7 @@ def run_clock(_: argparse.Namespace) -> int:
     from bot.gateways import inbound, stripe_events
     from bot.jobs import clock
     from bot.services import (
+        complaints,
         desk,
         desk_figures,
         hours,
@@ -406,6 +407,7 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("figures", timedelta(minutes=5), lambda: station_figures.keep(store)),
         clock.Chore("questions", timedelta(minutes=10), lambda: questions.keep(store, settings)),
         clock.Chore("reviews", timedelta(minutes=10), lambda: reviews.keep(store, settings)),
+        clock.Chore("complaints", timedelta(hours=1), lambda: complaints.keep(store, settings)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("prediction", prediction.EVERY, lambda: prediction.run(store, settings)),
         clock.Chore("visits", visit_plans.EVERY, lambda: visit_plans.keep(store, settings)),

@@ -90,6 +90,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "figures.export": frozenset({"finance", "manager", "admin"}),
     "invoice.read": frozenset({"finance", "manager", "admin"}),
     "entity.edit": frozenset({"manager"}),  # who sells: name, tax number, stations
+    "report.read": frozenset({"finance", "manager", "admin"}),  # complaints of a month
     "cause.read": _ALL,
     "cause.edit": frozenset({"manager"}),  # the tree, and what is done against a cause
     "cause.work": frozenset({"agent", "technician", "finance", "manager"}),  # what is theirs

@@ -115,6 +115,7 @@ WHO: Final[dict[str, str]] = {
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import
     """,
     "admin finance manager": """
+        reports_page reports_month reports_pdf reports_export
         invoices_page invoices_pdf invoices_export invoices_late invoices_entity_list
     """,
     "finance": "tariffs_approve tariffs_reject coupons_approve",
