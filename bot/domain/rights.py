@@ -39,6 +39,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "dispute.decide": frozenset({"agent", "finance", "manager"}),
     "meter.read": frozenset({"technician", "finance", "manager"}),
     "meter.record": frozenset({"technician", "manager"}),
+    "meter.recheck": frozenset({"finance", "manager"}),  # all charges since the last good test
     "payment.link": frozenset({"agent", "finance", "manager"}),
     "receipt.resend": frozenset({"agent", "finance", "manager"}),
     "session.start": _DESK,

@@ -23,6 +23,8 @@ from bot.store.upsert import insert
 
 LEAST_WH: Final = 500  # a test of less proves nothing at a percent
 
+MOST_WH: Final = 1_000_000  # more than anybody waits for
+
 
 class NotPossible(PilebotError):
     """A test cannot be recorded or decided so; the message says why (for staff)."""
@@ -77,8 +79,8 @@ def record(
     work: UnitOfWork, actor: Actor, check_id: int, *, shown_wh: int, true_wh: int, note: str
 ) -> MeterCheck:
     """The result of a test: fair meters are told at once, others wait for a second person."""
-    if true_wh < LEAST_WH or shown_wh < 0:
-        raise NotPossible(f"A test needs at least {LEAST_WH} Wh of the reference meter.")
+    if not LEAST_WH <= true_wh <= MOST_WH or not 0 <= shown_wh <= MOST_WH:
+        raise NotPossible(f"A test needs {LEAST_WH} to {MOST_WH} Wh of the reference meter.")
     check = work.session.get(MeterCheck, check_id, with_for_update=True)
     if check is None or check.state != "open":
         raise NotPossible("This check is tested already.")
@@ -119,33 +121,48 @@ def _kept(work: UnitOfWork, check: MeterCheck) -> int:
 
 def approve(work: UnitOfWork, actor: Actor, check_id: int) -> MeterCheck:
     """A second person lets the money go. Raises NotPossible."""
-    check = _decide(work, actor, check_id, "paid")
+    check = decide(work, actor, check_id, "paid")
+    if not pay(work, check):
+        raise NotPossible("Nothing is left of this charge that could go back.")
+    return check
+
+
+def pay(work: UnitOfWork, check: MeterCheck) -> bool:
+    """Give back what a test owes and tell the rider; False when nothing is left to give."""
     hold = refunds.lock_charge(work, check.session_id)
     refund = None
     if hold is not None and check.owed_minor:
         amount = check.owed_minor
         refund = refunds.give_back(work, hold.id, amount, reason="meter test", at_most=True)
     if refund is None:
-        raise NotPossible("Nothing is left of this charge that could go back.")
+        return False
     check.refund_id, check.owed_minor = refund.id, refund.amount_minor
+    values = {**readings(work, check), "error": _percent(check)}
     why = Say(
         "The meter of {evse} was tested ({code}): it shows {error} % too much. You get ten times "
         "the difference, at most what the charge cost.",
-        {**readings(work, check), "error": _percent(check)},
+        values,
     )
+    if check.recheck_of is not None:
+        why = Say(
+            "A test found that the meter of {evse} shows {error} % too much, so we checked your "
+            "charge of {date} as well ({code}). You get ten times the difference, at most what the "
+            "charge cost.",
+            values,
+        )
     said = refund_words.told(work, refund, why)
     tell_rider(work, check.rider_id, said, key=f"meter:{check.id}:paid")
-    return check
+    return True
 
 
 def refuse(work: UnitOfWork, actor: Actor, check_id: int) -> MeterCheck:
     """The test is not believed: it is made again. Raises NotPossible."""
-    check = _decide(work, actor, check_id, "open")
+    check = decide(work, actor, check_id, "open")
     check.shown_wh = check.true_wh = check.owed_minor = check.tested_by = check.tested_at = None
     return check
 
 
-def _decide(work: UnitOfWork, actor: Actor, check_id: int, state: str) -> MeterCheck:
+def decide(work: UnitOfWork, actor: Actor, check_id: int, state: str) -> MeterCheck:
     """One statement, so that one person wins; never whoever made the test."""
     check = work.session.get(MeterCheck, check_id)
     if check is None:

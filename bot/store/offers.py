@@ -196,3 +196,5 @@ class MeterCheck(Base):
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     decided_at: Mapped[datetime | None]
     refund_id: Mapped[int | None] = mapped_column(ForeignKey("refund.id"))
+    # Nobody doubted it: the test of another charge at this meter failed (that check's number).
+    recheck_of: Mapped[int | None] = mapped_column(BigId, index=True)

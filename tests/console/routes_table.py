@@ -93,7 +93,8 @@ WHO: Final[dict[str, str]] = {
         policies_approve policies_reject
         plans_page plans_new plans_one plans_save
         recalculation_page recalculation_correct
-        meters_approve meters_refuse
+        meters_approve meters_refuse meters_recheck meters_recheck_order
+        meters_recheck_approve meters_recheck_refuse
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject actions_payout_sent actions_payout_sent_form
     """,

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from bot.services import disputes, meter_checks
+from bot.services import books, disputes, meter_checks
 from bot.store.charging import ChargingSession, Refund
 from bot.store.desk import StaffAction
 from bot.store.offers import Coupon, CouponTemplate, MeterCheck, PlanOffer, RefundRequest
-from tests.console.desk import Desk, open_desk
-from tests.console.journey import PHONE, charge, taken_over
+from bot.store.staff import Audit
+from tests.console.desk import Agent, Desk, open_desk
+from tests.console.journey import OTHER, PHONE, charge, taken_over
 from tests.offers import add_template
 from tests.world import World
 
@@ -152,3 +153,73 @@ def test_a_meter_that_shows_too_much_pays_with_a_second_yes(world: World, desk: 
     with world.store.read() as work:
         assert work.session.get_one(MeterCheck, check.id).state == "paid"
         assert len(work.session.scalars(select(Refund)).all()) == 1
+
+
+def tested(world: World, session: int, tester: Agent, shown: int) -> int:
+    """A charge's meter is doubted and tested against 10 kWh; the check's number."""
+    with world.store.begin() as work:
+        number = meter_checks.ask(work, work.session.get_one(ChargingSession, session)).id
+    tester.post(f"/meters/{number}/record", shown=str(shown), true="10000", note="Reference 7")
+    return number
+
+
+def test_a_failed_meter_repays_every_charge_since_its_last_good_test(world: World) -> None:
+    world.settings = replace(world.settings, refund_limits="finance:1,manager:1")
+    with open_desk(world) as desk:
+        _recheck(world, desk)
+
+
+def later(world: World) -> None:
+    """Long enough for the next charge to be one of its own; the pile is heard meanwhile."""
+    world.clock_passes(1200)
+    world.pile("1023").goes("online")
+    world.pile("1023").says("Heartbeat")
+
+
+def _recheck(world: World, desk: Desk) -> None:
+    tested(
+        world, charge(world), desk.agent("technician"), 10_000
+    )  # right: what was before it stands
+    later(world)
+    before = charge(world, OTHER)
+    later(world)
+    last = charge(world)
+    tess, maria, fia = desk.agent("technician"), desk.agent("manager"), desk.agent("finance")
+    failed = tested(world, last, tess, 10_300)
+    page, form = f"/meters/{failed}/recheck", {"total": "87", "reason": "Test of May"}
+    assert maria.get(page).status_code == 303  # nobody has confirmed the test
+    maria.post(f"/meters/{failed}/approve")
+    world.bot_says(PHONE, "€0.87 of your charge", "shows 3 % too much")
+    assert tess.get(page).status_code == 403
+    shown = fia.get(page).text
+    assert f"<td>{before}</td>" in shown
+    assert "1 charges" in shown
+    assert "Give back 0.87 EUR" in shown
+    for wrong, why in (({"reason": " "}, "give a reason"), ({"total": "86"}, "look again"),
+                       ({"total": "x"}, "look again")):  # fmt: skip
+        answer = fia.post(page, **form | wrong)
+        assert (answer.status_code, why in answer.text) == (409, True)
+    for _ in range(2):  # the same form twice
+        fia.post(page, **form)
+    world.bot_says(OTHER, "€0.87 of your charge", "your charge of", "Reference RF-000002")
+    assert "1 charges, 0.87 EUR paid back" in fia.get("/meters").text
+    assert "no charge left" in fia.get(page).text
+
+    later(world)
+    charge(world, OTHER)  # one more: with what finance gave already it is above the limit
+    assert "Ask for approval" in fia.get(page).text
+    assert "Give back 0.87 EUR" in maria.get(page).text  # within the manager's own
+    fia.post(page, **form)
+    fia.post(f"{page}/approve")
+    assert "Waits for approval" in fia.get(page).text
+    maria.post(f"{page}/refuse")
+    fia.post(page, **form)
+    maria.post(f"{page}/approve")
+    maria.post(f"{page}/approve")
+    world.bot_says(OTHER, "€0.87 of your charge", "Reference RF-000003")
+    with world.store.read() as work:
+        given = work.session.scalars(select(Refund.amount_minor).order_by(Refund.id)).all()
+        assert given == [87, 87, 87]
+        kinds = work.session.scalars(select(Audit.action).where(Audit.action == "meter.rechecked"))
+        assert len(kinds.all()) == 3
+        assert books.audit(work) == []
