@@ -1,7 +1,8 @@
-"""An invoice the rider makes: which charges, made out to whom, yes."""
+"""An invoice the rider makes: which charges, plans and top-ups, made out to whom, yes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -27,12 +28,12 @@ WORDS: Final = (
 
 
 class OrdersKind:
-    """Charges by their numbers, "12.15", or "all" or "month"; typed: the same words."""
+    """Orders by their names, "12.p3.t4", or "all" or "month"; typed: the same words."""
 
     def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
-        """None for anything that names no charges."""
+        """None for anything that names no orders."""
         raw = tapped(turn, name)
-        return raw if raw and (raw in (ALL, MONTH) or _numbers(raw)) else None
+        return raw if raw and (raw in (ALL, MONTH) or _subjects(raw)) else None
 
     def dump(self, value: str) -> str:
         """As it is."""
@@ -43,84 +44,92 @@ class OrdersKind:
         return raw
 
 
-def _numbers(raw: str) -> list[int]:
-    parts = raw.split(".")
-    fine = all(each.isascii() and each.isdigit() and len(each) < 19 for each in parts)
-    return [int(each) for each in parts] if fine else []
+_SHORT: Final = {"": "session", "p": "plan", "t": "topup"}  # a button holds few characters
+_NAME: Final = re.compile(r"([pt]?)(\d{1,18})", re.ASCII)
 
 
-# --- which charges
+def _subjects(raw: str) -> list[str]:
+    """The orders that a button names; none where it names anything else."""
+    found = [_NAME.fullmatch(each) for each in raw.split(".")]
+    return [f"{_SHORT[each[1]]}:{int(each[2])}" for each in found if each] if all(found) else []
+
+
+def _names(subjects: Sequence[str]) -> str:
+    """Orders as a button names them."""
+    long = {kind: short for short, kind in _SHORT.items()}
+    split = (each.partition(":") for each in subjects)
+    return ".".join(f"{long[kind]}{number}" for kind, _, number in split)
+
+
+# --- which orders
 
 
 def ask_which(turn: Turn, slots: Mapping[str, Any]) -> Replies:
-    """The charges that are on no invoice; each tap adds one, "done" goes on."""
+    """The orders that are on no invoice; each tap adds one, "done" goes on."""
     found = billables.billable(turn.work, turn.settings, turn.rider.id)
     if not found:
         raise Refused(
-            "There is no paid charge that is not on an invoice yet. Write MY INVOICES to see those "
-            "you have.",
+            "There is nothing you paid that is not on an invoice yet. Write MY INVOICES to see "
+            "those you have.",
             options=[Option("my_invoices", Say("My invoices"))],
         )
-    chosen = [each for each in _numbers(turn.value("chosen") or "") if _named(found, each)]
+    known = {each.entry.subject for each in found}
+    chosen = [each for each in _subjects(turn.value("chosen") or "") if each in known]
     if chosen:
         return _more(found, chosen)
     month = billables.last_month(turn.work, found)
-    options = [_row(each, [_id(each)]) for each in found[:SHOWN]]
+    options = [_row(each, [each.entry.subject]) for each in found[:SHOWN]]
     if month:
         options.append(_many(MONTH, Say("All of last month"), month))
     if len(found) > 1:
         options.append(_many(ALL, Say("All of them"), found))
     return Choose(
         Say(
-            "Which charges should the invoice be for? Tap one; you can add more to it. Charges are "
-            "on one invoice at most."
+            "What should the invoice be for? Tap one; you can add more to it. Everything is on one "
+            "invoice at most."
         ),
         options,
-        list_button=Say("Choose charges"),
+        list_button=Say("Choose orders"),
     )
 
 
-def _more(found: Sequence[Billable], chosen: list[int]) -> Replies:
-    members = [each for each in found if _id(each) in chosen]
-    rest = [each for each in found if _id(each) not in chosen]
-    together = ".".join(map(str, chosen))
-    options = [Option(f"invoice?orders={together}", Say("That is all"))]
+def _more(found: Sequence[Billable], chosen: list[str]) -> Replies:
+    members = [each for each in found if each.entry.subject in chosen]
+    rest = [each for each in found if each.entry.subject not in chosen]
+    options = [Option(f"invoice?orders={_names(chosen)}", Say("That is all"))]
     if len(chosen) < TOGETHER:
-        options += [_row(each, [*chosen, _id(each)]) for each in rest[: SHOWN + 1]]
+        options += [_row(each, [*chosen, each.entry.subject]) for each in rest[: SHOWN + 1]]
     options.append(Option("invoice", Say("Choose anew")))
     return Choose(
         Say(
-            "Chosen: {total} (charges: {number}). Add more, or go on.",
+            "Chosen: {total} (orders: {number}). Add more, or go on.",
             {"number": len(members), "total": _total(members)},
         ),
         options,
-        list_button=Say("Choose charges"),
+        list_button=Say("Choose orders"),
     )
 
 
-def _row(each: Billable, chosen: list[int]) -> Option:
+def _row(each: Billable, chosen: list[str]) -> Option:
     entry = each.entry
     values: dict[str, Value] = {
         "code": entry.code,
         "amount": each.amount,
         "time": Moment(datetime.fromisoformat(entry.at), entry.tz, "date_time"),
         "energy": Amount(entry.energy_wh, "wh"),
+        "name": entry.place,
     }
-    payload = f"invoice?chosen={'.'.join(map(str, chosen))}"
+    payload = f"invoice?chosen={_names(chosen)}"
+    if entry.what == "plan":
+        return Option(payload, Say("Plan, {amount}", values), Say("{time}, {name}", values))
+    if entry.what == "topup":
+        return Option(payload, Say("Top-up, {amount}", values), Say("{time}, {name}", values))
     return Option(payload, Say("{code}, {amount}", values), Say("{time}, {energy}", values))
 
 
 def _many(which: str, title: Say, members: Sequence[Billable]) -> Option:
-    detail = Say("{total} (charges: {number})", {"number": len(members), "total": _total(members)})
+    detail = Say("{total} (orders: {number})", {"number": len(members), "total": _total(members)})
     return Option(f"invoice?orders={which}", title, detail)
-
-
-def _id(each: Billable) -> int:
-    return int(each.entry.subject.partition(":")[2])
-
-
-def _named(found: Sequence[Billable], number: int) -> bool:
-    return any(_id(each) == number for each in found)
 
 
 def _total(members: Sequence[Billable]) -> Say:
@@ -132,12 +141,12 @@ def _total(members: Sequence[Billable]) -> Say:
 
 
 def _chosen(turn: Turn, raw: str) -> list[Billable]:
-    """The charges named, those of them that still can be invoiced."""
+    """The orders named, those of them that still can be invoiced."""
     if raw in (ALL, MONTH):
         found = billables.billable(turn.work, turn.settings, turn.rider.id)
         return billables.last_month(turn.work, found) if raw == MONTH else found
-    subjects = [f"session:{each}" for each in _numbers(raw)]
-    return billables.billable(turn.work, turn.settings, turn.rider.id, subjects=subjects)
+    named = _subjects(raw)
+    return billables.billable(turn.work, turn.settings, turn.rider.id, subjects=named)
 
 
 # --- yes
@@ -147,20 +156,27 @@ def confirm(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """What will be made, of what, for whom; the last word before it is final."""
     orders = _chosen(turn, slots["orders"])
     if not orders:
-        raise Refused("These charges are on an invoice already. Write MY INVOICES to get it again.")
+        raise Refused("That is on an invoice already. Write MY INVOICES to get it again.")
     groups = billables.groups(orders)
     documents = [
         Say(
-            "{seller}: {total} (charges: {number})",
+            "{seller}: {total} (orders: {number})",
             {"seller": each.seller.name, "number": len(each.orders), "total": each.total},
         )
         for each in groups
     ]
     if len(groups) > 1:
         documents.append(
-            Say("These are separate invoices, because different companies or currencies sold them.")
+            Say(
+                "These are separate documents: one for each company and currency, and for top-ups "
+                "a receipt of their own."
+            )
         )
-    turn.keep["orders"] = ".".join(str(_id(each)) for each in orders)
+    if any(each.is_credit for each in orders):
+        documents.append(
+            Say("A top-up bears no VAT: the VAT is on the invoice of each charge it pays for.")
+        )
+    turn.keep["orders"] = _names([each.entry.subject for each in orders])
     return Choose(
         Say(
             "{documents}\nTo: {buyer}\n\nAn invoice cannot be changed afterwards, only credited. "
@@ -184,7 +200,7 @@ def _buyer_lines(turn: Turn, slots: Mapping[str, Any]) -> Say:
 
 @wish
 class MakeInvoice:
-    """Which charges, and to whom; what is kept of the buyer is not asked again."""
+    """Which orders, and to whom; what is kept of the buyer is not asked again."""
 
     change: str | None = maybe(KEPT)  # the rider wants other details than those kept
     orders: str = ask(ask_which, OrdersKind())
@@ -200,7 +216,7 @@ def invoice(turn: Turn, want: MakeInvoice) -> Replies:
     """The yes: details are kept, documents made, numbers given out."""
     if want.name:
         buyer.keep(turn, who=want.who, name=want.name, number=want.number, address=want.address)
-    subjects = [f"session:{each}" for each in _numbers(want.orders)]
+    subjects = _subjects(want.orders)
     key = f"{turn.heard.key}:invoice"
     made = invoices.make(turn.work, turn.settings, turn.rider, subjects, key=key)
     return [InvoicePaper(each.id) for each in made]

@@ -10,7 +10,8 @@ from typing import Any, Final, Literal
 from bot.domain.pricing import TaxSum
 from bot.domain.tax_numbers import EU
 
-Form = Literal["simplified", "full"]
+# "voucher": a receipt for prepaid credit, which is no supply and bears no tax yet.
+Form = Literal["simplified", "full", "voucher"]
 
 # Up to these gross amounts the law lets an invoice do without the buyer, by country and currency.
 # United Kingdom: SI 1995/2518, regulation 16A. European Union: article 238 of directive
@@ -33,7 +34,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One order on an invoice. `what` is a kind of words ("charge", "returned", "plan");
+    """One order on an invoice. `what` is a kind of words ("charge", "plan", "topup");
     `taxes` are what its lines add up to, less what was given back before."""
 
     subject: str

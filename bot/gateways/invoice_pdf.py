@@ -17,12 +17,18 @@ TITLES: Final = {
     ("invoice", "simplified"): Say("Simplified invoice"),
     ("credit_note", "full"): Say("Credit note"),
     ("credit_note", "simplified"): Say("Credit note"),
+    ("invoice", "voucher"): Say("Receipt for prepaid credit"),
+    ("credit_note", "voucher"): Say("Prepaid credit paid back"),
 }
 WHAT: Final = {
     "charge": Say("Charging {energy}, {code}, {place}"),
     "plan": Say("Plan {place}"),
     "topup": Say("Top-up {place}"),
 }
+NO_TAX: Final = Say(
+    "This is no VAT invoice: credit for charging at different rates of tax bears no VAT when it is "
+    "paid (a multi-purpose voucher). The VAT is on the invoice of each charge."
+)
 REASONS: Final = {
     "refund": Say("Money given back"),
     "correction": Say("The invoice was made out anew"),
@@ -101,27 +107,30 @@ class _Invoice(Page):
         about = Say("Credit for invoice {number} of {date}. {reason}.", values)
         if paper.kind == "invoice":
             about = Say("In addition to invoice {number} of {date}. {reason}.", values)
+        if paper.form == "voucher":
+            about = Say("Belongs to receipt {number} of {date}. {reason}.", values)
         top = self.pdf.get_y()
         self.pdf.set_y(self.text(MARGIN, top, self.say(about), 10, INK, width=WIDTH) + 4)
 
     def _entries(self) -> None:
         """The table: what, when, net, tax, gross."""
+        credit = self.paper.form == "voucher"
         titles = [
-            Say("Description"),
-            Say("Date of supply"),
-            Say("Net"),
-            Say("Tax amount"),
-            Say("Gross"),
+            self.say(Say("Description")),
+            self.say(Say("Date of payment") if credit else Say("Date of supply")),
+            "" if credit else self.say(Say("Net")),
+            "" if credit else self.say(Say("Tax amount")),
+            self.say(Say("Amount") if credit else Say("Gross")),
         ]
-        self.row([self.say(title) for title in titles], _COLUMNS, 8.5, GREY)
+        self.row(titles, _COLUMNS, 8.5, GREY)
         self.rule(0.35, INK)
         for entry in self.paper.entries:
             for number, tax in enumerate(entry.taxes):
                 cells = [
                     self._what(entry, tax.percent) if not number else self.percent(tax.percent),
                     self._date(datetime.fromisoformat(entry.at), entry.tz) if not number else "",
-                    self._money(tax.net_minor),
-                    self._money(tax.tax_minor),
+                    "" if credit else self._money(tax.net_minor),
+                    "" if credit else self._money(tax.tax_minor),
                     self._money(tax.gross_minor),
                 ]
                 self.row(cells, _COLUMNS, 9.5, INK)
@@ -136,6 +145,8 @@ class _Invoice(Page):
                 "place": entry.place,
             },
         )
+        if self.paper.form == "voucher":
+            return self.say(what)
         second = Say("VAT {percent}", {"percent": self.percent(percent)})
         if entry.bill:
             second = Say(
@@ -149,14 +160,16 @@ class _Invoice(Page):
         paper = self.paper
         self.room(40)
         self.pdf.set_y(self.pdf.get_y() + 3)
-        for tax in paper.taxes:
+        credit = paper.form == "voucher"
+        for tax in () if credit else paper.taxes:
             what = Say(
                 "VAT {percent} on {net}",
                 {"percent": self.percent(tax.percent), "net": self._money(tax.net_minor)},
             )
             self.sum(self.say(what), self._money(tax.tax_minor), GREY)
-        self.sum(self.say(Say("Net")), self._money(paper.net_minor), GREY)
-        self.sum(self.say(Say("Tax amount")), self._money(paper.tax_minor), GREY)
+        if not credit:
+            self.sum(self.say(Say("Net")), self._money(paper.net_minor), GREY)
+            self.sum(self.say(Say("Tax amount")), self._money(paper.tax_minor), GREY)
         whole = Say("Total") if paper.kind == "invoice" else Say("Total credit")
         self.sum(self.say(whole), self._money(paper.gross_minor), INK, 13)
 
@@ -171,6 +184,8 @@ class _Invoice(Page):
             text = Say("Paid by {card}. Nothing is left to pay.", {"card": paper.paid_by})
         top = self.pdf.get_y() + 6
         end = self.text(MARGIN, top, self.say(text), 10.5, GREEN, bold=True, width=WIDTH)
+        if paper.form == "voucher":
+            end = self.text(MARGIN, end + 3, self.say(NO_TAX), 9.5, GREY, width=WIDTH)
         self.pdf.set_y(end)
 
     def _date(self, at: datetime, tz: str) -> str:

@@ -53,6 +53,8 @@ def summary(row: Invoice) -> Say:
         "seller": paper.seller.name,
         "old": paper.refers_to,
     }
+    if paper.refers_to and paper.form == "voucher":
+        return Say("{title} {number}, of receipt {old}\n{seller} to {buyer}: {total}", values)
     if paper.kind == "credit_note":
         return Say("{title} {number} for invoice {old}\n{seller} to {buyer}: {total}", values)
     if paper.refers_to:

@@ -51,6 +51,20 @@ def seller_of(work: UnitOfWork, settings: Settings, station: Station) -> tuple[P
     return party(entity), entity.simplified_limit_minor
 
 
+def seller_in(
+    work: UnitOfWork, settings: Settings, country: str | None
+) -> tuple[Party, int | None]:
+    """Who sells what belongs to no station, and the row's id: who sells at all stations of a
+    country, else the settings' entity (None: it has no row yet)."""
+    chosen = select(Station.legal_entity_id).where(Station.country == country).distinct()
+    ids = list(work.session.scalars(chosen)) if country is not None else []
+    if len(ids) == 1 and ids[0] is not None:
+        return party(work.session.get_one(LegalEntity, ids[0])), ids[0]
+    prefix = LegalEntity.prefix == settings.invoice_prefix
+    found = work.session.scalars(select(LegalEntity).where(prefix)).first()
+    return (party(found), None) if found is not None else (of_settings(settings), None)
+
+
 def entity_of(work: UnitOfWork, settings: Settings, station: Station) -> LegalEntity:
     """The row of who sells at a station; the settings' entity becomes one when first needed."""
     return _chosen(work, settings, station) or default(work, settings)

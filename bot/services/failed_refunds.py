@@ -31,9 +31,10 @@ def in_wallet() -> ColumnElement[bool]:
 def to_wallet(
     work: UnitOfWork, settings: Settings, hold: Hold, refund: Refund, account: str
 ) -> bool:
-    """Put a charge's failed refund into the rider's wallet; False where that cannot be."""
-    charge = hold.session_id is not None and hold.method == "card"
-    if settings.wallet == "off" or not charge:
+    """Put a failed refund into the rider's wallet; False where that cannot be. Pay-outs of top-ups
+    have their own way back (bot/services/payouts.py)."""
+    pay_out = hold.subject.startswith("topup:")
+    if settings.wallet == "off" or hold.method != "card" or pay_out:
         return False
     owed = refund.reason in OWED_BACK
     amount = Money(refund.amount_minor, refund.currency)

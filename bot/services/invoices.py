@@ -30,6 +30,11 @@ from bot.store.invoices import Invoice, InvoicedOrder, LegalEntity
 from bot.store.riders import Rider
 
 LIVE: Final = "invoices"
+# Numbers of invoices and of receipts for credit, each with those of what takes them back.
+_SERIES: Final = {
+    (False, False): ("invoice", ""), (True, False): ("note", "-C"),
+    (False, True): ("voucher", "-P"), (True, True): ("voucher_note", "-PC"),
+}  # fmt: skip
 # --- making
 
 
@@ -52,7 +57,7 @@ def make(
     orders = billables.billable(work, settings, rider.id, subjects=subjects)
     if not orders or {each.entry.subject for each in orders} != set(subjects):
         raise Refused(
-            "Some of these charges are on an invoice already. Write MY INVOICES to get it again, "
+            "Some of these are on an invoice already. Write MY INVOICES to get it again, "
             "or INVOICE to choose anew."
         )
     made = []
@@ -81,7 +86,9 @@ def _issue(
     taxes = add_up(each.taxes for each in entries)
     paper = Paper(
         kind="invoice",
-        form=form_of(
+        form="voucher"
+        if group.orders[0].is_credit
+        else form_of(
             entity.country,
             group.currency,
             group.total.amount_minor,
@@ -123,9 +130,8 @@ def write(
     key: str,
     refers_to: int | None = None,
 ) -> Invoice:
-    credit = paper.kind == "credit_note"
-    series = f"{'note' if credit else 'invoice'}:{entity.id}"
-    prefix = f"{entity.prefix}-C" if credit else entity.prefix
+    name, ending = _SERIES[paper.kind == "credit_note", paper.form == "voucher"]
+    series, prefix = f"{name}:{entity.id}", f"{entity.prefix}{ending}"
     invoice = Invoice(
         key=key[:160],
         kind=paper.kind,

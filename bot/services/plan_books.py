@@ -7,6 +7,7 @@ from collections import defaultdict
 from sqlalchemy import func, select
 
 from bot.services import plans
+from bot.services.failed_refunds import in_wallet
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.offers import Plan, PlanUse
@@ -53,6 +54,11 @@ def _going_back(work: UnitOfWork, plan: Plan) -> int:
     waiting = (
         select(func.sum(Refund.amount_minor))
         .join(Hold, Hold.id == Refund.hold_id)
-        .where(Hold.subject == f"plan:{plan.id}", Refund.reason == "plan", Refund.state != "done")
+        .where(
+            Hold.subject == f"plan:{plan.id}",
+            Refund.reason == "plan",
+            Refund.state != "done",
+            ~in_wallet(),
+        )
     )
     return int(work.session.scalar(waiting) or 0)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.domain.invoices import load_paper
 from bot.errors import Refused
+from bot.gateways.invoice_pdf import TITLES
 from bot.gateways.invoices import Invoices
 from bot.replies import InvoicePaper
 from bot.services import (
@@ -23,8 +24,11 @@ from bot.services import (
     entities,
     invoices,
     payment_results,
+    payouts,
+    plans,
     receipt_watch,
     refunds,
+    wallet,
 )
 from bot.services.audit import Actor
 from bot.settings import Settings
@@ -38,7 +42,8 @@ from bot.store.staff import Staff
 from bot.store.stations import Pile, Station
 from tests.charging.world import SETTINGS, World
 from tests.databases import with_tables
-from tests.wallet.world import fill, give_card
+from tests.offers import add_plan_offer
+from tests.wallet.world import answers, fill, give_card, paid
 
 
 @pytest.fixture
@@ -375,3 +380,80 @@ def test_settings_seller_becomes_an_entity_that_the_console_changes(world: World
         again = entities.default(work, replace(SETTINGS, seller_name="Renamed Oy"))
         assert (first.id, again.name) == (again.id, "Pilebot Demo Oy")
         assert work.session.scalars(select(InvoicedOrder)).all() == []
+
+
+def bought(world: World) -> int:
+    """A plan that is paid: 20 kWh for 5.00, of it 1.02 VAT."""
+    offer = add_plan_offer(world.store)
+    with world.work() as work:
+        plan_id = plans.buy(work, 1, offer, key="buy").id
+    answers(world, f"plan:{plan_id}", "captured")
+    return plan_id
+
+
+def make_all(world: World, key: str = "all") -> list[Invoice]:
+    with world.work() as work:
+        subjects = [each.entry.subject for each in billables.billable(work, SETTINGS, 1)]
+        rider = work.session.get_one(Rider, 1)
+        return invoices.make(work, SETTINGS, rider, subjects, key=key)
+
+
+def test_plans_are_invoiced_and_top_ups_get_a_receipt_without_tax(world: World) -> None:
+    world.rider()
+    company(world)
+    session = charge(world)
+    plan = bought(world)
+    top_up = paid(world, 2000)
+    invoice, receipt = make_all(world)
+    assert [each.subject for each in load_paper(invoice.body).entries] == [
+        f"session:{session}", f"plan:{plan}",
+    ]  # fmt: skip
+    assert (invoice.gross_minor, invoice.tax_minor) == (140 + 500, 28 + 102)
+    assert (receipt.number, receipt.gross_minor, receipt.tax_minor) == ("INV-P-000001", 2000, 0)
+    assert (load_paper(receipt.body).form, load_paper(receipt.body).entries[0].subject) == (
+        "voucher", top_up,
+    )  # fmt: skip
+    data, name, said = Invoices(world.store, "Pilebot")(receipt.id, "en")
+    assert data.startswith(b"%PDF")
+    assert (name, said.values["title"]) == ("INV-P-000001.pdf", TITLES["invoice", "voucher"])
+    with world.work() as work:
+        assert billables.billable(work, SETTINGS, 1) == [], "each is on one document"
+
+
+def test_a_returned_plan_and_a_pay_out_are_credited(world: World) -> None:
+    world.rider()
+    company(world)
+    plan = bought(world)
+    paid(world, 2000)
+    make_all(world)
+    with world.work() as work:
+        plans.give_back(work, 1, plan)
+        cash = wallet.balance(work, 1, "EUR").cash
+        payouts.start(work, work.session.get_one(Rider, 1), cash, key="out")
+    for refund_id in (1, 2):
+        fail(world, refund_id, outcome="refunded")
+    notes = every(world)[2:]
+    assert [(each.number, each.gross_minor, each.tax_minor) for each in notes] == [
+        ("INV-C-000001", 500, 102), ("INV-PC-000001", 2000, 0),
+    ]  # fmt: skip
+    fail(world, 2)  # the bank does not take the pay-out: it is in the wallet again
+    assert [(each.number, each.gross_minor) for each in every(world)[4:]] == [
+        ("INV-P-000002", 2000)
+    ]  # fmt: skip
+    for paper in every(world)[2:]:
+        assert Invoices(world.store, "Pilebot")(paper.id, "en")[0].startswith(b"%PDF")
+
+
+def test_a_plan_is_sold_by_who_sells_in_all_of_its_country(world: World) -> None:
+    world.rider()
+    company(world)
+    with world.work() as work:
+        work.session.add(Staff(id=1, login="m", name="M", role="manager", created_at=work.now))
+        work.session.flush()
+        values = {"name": "Suomi Oy", "address": "Road 2", "country": "FI", "prefix": "FIN"}
+        actor = Actor(1, "manager")
+        entity = entities.save(work, actor, None, values)
+        entities.give_stations(work, actor, entity.id, [1])
+    bought(world)
+    paid(world, 2000)
+    assert [each.number for each in make_all(world)] == ["FIN-000001", "INV-P-000001"]
