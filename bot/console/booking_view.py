@@ -325,7 +325,8 @@ def no_shows(work: UnitOfWork, settings: Settings) -> list[Missed]:
         Booking.ended_at > work.now - NO_SHOWS,
         Booking.rider_id.in_(riders),
     )
-    times = dict(work.session.execute(counted.group_by(Booking.rider_id)).tuples().all())
+    by_rider = work.session.execute(counted.group_by(Booking.rider_id))
+    times = {row[0]: int(row[1]) for row in by_rider}
     found = []
     for row in rows:
         evse = work.session.get_one(Evse, row.evse_id)

@@ -23,6 +23,7 @@ from typing import Any, Final
 from bot.domain import booking_facts as on
 from bot.domain.booking_rules import DEPOSIT_AHEAD, HOLD_AHEAD
 
+LOOK_S: Final = 7200  # before the start: a bay that is out of order by then is told of
 REMIND_S: Final = (("remind_30", 1800), ("remind_10", 600))  # before the start
 CLEAR_S: Final = 900  # before the start: whoever charges there is asked to finish
 LATE_S: Final = (("late_5", 300), ("late_9", 540))  # after it: the countdown
@@ -110,11 +111,17 @@ class _Step:
         self.cancel("pay")
         self.tell("booked")
         self.schedule()
+        if (
+            self.now.blocked
+        ):  # told before it was paid for; it must not read as though all were well
+            self.do(on.Rehome(self.now.blocked))
 
     def schedule(self) -> None:
         starts = self.now.starts_at
         if self.now.deposit == "saved":
             self.timer("deposit", starts - DEPOSIT_AHEAD)
+        if (due := starts - timedelta(seconds=LOOK_S)) > self.at:
+            self.timer("look", due)
         for name, before in REMIND_S:
             if (due := starts - timedelta(seconds=before)) > self.at:
                 self.timer(name, due)
@@ -288,6 +295,7 @@ def _moved(step: _Step, event: on.Moved) -> None:
         late = step.at if event.starts_at < step.at else None  # moved in the middle of it
         step.set(due_from=late, blocked="", on_my_way_at=None, told=told)
     if now.state == "PENDING":
+        step.tell("moved", by=event.by, cost_minor="0")
         return
     if step.now.deposit == "none":
         step.secure(card=event.card)
@@ -345,7 +353,7 @@ def _forgiven(step: _Step, _event: on.Forgiven) -> None:
 
 
 def _blocked(step: _Step, event: on.Blocked) -> None:
-    if step.now.state != "RESERVED" or step.now.blocked == event.why:
+    if not step.now.live or step.now.blocked == event.why:
         return
     step.set(blocked=event.why)
     step.cancel("late_5", "late_9")
@@ -353,11 +361,11 @@ def _blocked(step: _Step, event: on.Blocked) -> None:
 
 
 def _unblocked(step: _Step, event: on.Unblocked) -> None:
-    if step.now.state != "RESERVED" or not step.now.blocked:
+    if not step.now.live or not step.now.blocked:
         return
     ahead = step.now.blocked == "maintenance" and event.at < step.now.opens_at
     step.set(blocked="")
-    if event.at >= step.now.starts_at:
+    if step.now.state == "RESERVED" and event.at >= step.now.starts_at:
         step.count_down(event.at)
     step.tell("stands" if ahead else "free_now")
 
@@ -412,6 +420,12 @@ def _remind(step: _Step, event: on.TimerFired) -> None:
         step.tell(event.name)
 
 
+def _look(step: _Step, event: on.TimerFired) -> None:
+    """A bay that went out of order long ago: nothing else would tell before the reminder."""
+    if event.blocked not in {"", "busy", "offline"}:
+        _blocked(step, on.Blocked(event.at, event.blocked))
+
+
 def _clear(step: _Step, event: on.TimerFired) -> None:
     if step.now.state == "RESERVED" and event.blocked == "busy":
         step.do(on.AskToFinish())
@@ -463,7 +477,7 @@ def _no_show(step: _Step, event: on.TimerFired) -> None:
 
 
 _TIMERS: Final[dict[str, Callable[[_Step, on.TimerFired], None]]] = {
-    "pay": _pay_timeout, "deposit": _deposit_due, "remind_30": _remind,
+    "pay": _pay_timeout, "deposit": _deposit_due, "look": _look, "remind_30": _remind,
     "remind_10": _remind, "clear": _clear, "keep": _keep, "start": _start, "late_5": _late,
     "late_9": _late, "no_show": _no_show,
 }  # fmt: skip

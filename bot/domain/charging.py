@@ -379,7 +379,18 @@ def _timer_fired(step: Step, event: on.TimerFired) -> None:
     if due is None or due > event.at:
         return  # taken back or moved meanwhile
     step.set(timers={name: at for name, at in step.now.timers.items() if name != event.name})
+    if event.name in {"energy", "no_energy"} and (event.withheld or step.now.withheld):
+        _power_withheld(step, event)
+        return
     _TIMERS.get(event.name, _nothing)(step)
+
+
+def _power_withheld(step: Step, event: on.TimerFired) -> None:
+    """No energy comes because we give none: that is no fault of pile or vehicle. When power comes
+    back, the whole time to begin is theirs again."""
+    step.set(withheld=event.withheld)
+    if step.now.state == "starting":
+        step.timer(event.name, step.now.terms.limits.no_energy_s)
 
 
 def _nothing(_step: Step) -> None:

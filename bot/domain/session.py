@@ -114,6 +114,7 @@ class SessionFacts:
     recovered: bool = False  # the hold lapsed, and what is owed was asked for by itself
     collecting: bool = False  # a payment is asked for as soon as the old hold is gone
     debt_by: str = "card"  # what that payment is asked of: the card, or the wallet
+    withheld: bool = False  # we give it no power for now, as others share the site's
     told: tuple[str, ...] = ()
     tells: int = 0  # notices so far: numbers them
     voids: int = 0
@@ -421,10 +422,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
-    """A timer that `SetTimer` asked for is due."""
+    """A timer that `SetTimer` asked for is due; `withheld`: we give it no power for now."""
 
     at: datetime
     name: str
+    withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)

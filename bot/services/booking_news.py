@@ -11,12 +11,13 @@ from sqlalchemy import select
 from bot.domain import booking_facts as on
 from bot.domain.booking_facts import Event
 from bot.services import booking_bays, booking_effects, payments
-from bot.services.bookings import happen, lock
+from bot.services.bookings import happen, lock, recheck
 from bot.settings import Settings
 from bot.store.bookings import Booking
 from bot.store.charging import Hold
 from bot.store.database import UnitOfWork
 from bot.store.devices import Command
+from bot.store.stations import Evse
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -50,6 +51,9 @@ def on_payment(
     event = _event(work.now, hold, outcome, body)
     if event is not None:
         happen(work, booking, event, key=f"hold:{hold.id}:{outcome}")
+        if outcome in ("held", "saved"):  # the bay may have gone out of order meanwhile
+            evse = work.session.get_one(Evse, booking.evse_id)
+            recheck(work, settings, evse.pile_id, evse.number)
     elif outcome == "expiring" and booking.live:
         payments.release(work, hold)  # asked for anew when it is gone
 

@@ -45,7 +45,7 @@ from bot.store.bookings import Booking, BookingChange
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
-from bot.store.stations import Evse
+from bot.store.stations import Evse, Pile
 from bot.store.upsert import insert
 
 log = structlog.get_logger(__name__)
@@ -580,10 +580,28 @@ def _live_at(work: UnitOfWork, pile_id: str) -> list[Booking]:
     rows = (
         select(Booking)
         .join(Evse, Evse.id == Booking.evse_id)
-        .where(Evse.pile_id == pile_id, Booking.live, Booking.state == "RESERVED")
+        .where(Evse.pile_id == pile_id, Booking.live)
         .order_by(Booking.id)
     )
     return list(work.session.scalars(rows))
+
+
+def recheck_station(work: UnitOfWork, settings: Settings, station_id: int) -> None:
+    """`recheck` for every pile of a station where somebody comes soon: whatever put a pile back,
+    or took it out, has said no more than that something changed there."""
+    rows = (
+        select(Evse.pile_id, Evse.number)
+        .join(Booking, Booking.evse_id == Evse.id)
+        .join(Pile, Pile.id == Evse.pile_id)
+        .where(
+            Pile.station_id == station_id,
+            Booking.live,
+            Booking.starts_at <= work.now + TROUBLE_AHEAD,
+        )
+        .distinct()
+    )
+    for pile_id, number in work.session.execute(rows).all():
+        recheck(work, settings, pile_id, number)
 
 
 def _soon_at(work: UnitOfWork, pile_id: str, evse_number: int | None) -> list[Booking]:
@@ -593,7 +611,6 @@ def _soon_at(work: UnitOfWork, pile_id: str, evse_number: int | None) -> list[Bo
         .where(
             Evse.pile_id == pile_id,
             Booking.live,
-            Booking.state == "RESERVED",
             Booking.starts_at <= work.now + TROUBLE_AHEAD,
         )
         .order_by(Booking.id)
@@ -719,6 +736,7 @@ __all__ = [
     "over",
     "propose",
     "recheck",
+    "recheck_station",
     "rehome",
     "report_blocked",
     "slot_freed",

@@ -531,7 +531,8 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     """Kind "session.timer": a timer that the state machine set is due."""
     session = work.session.get(ChargingSession, int(body["session_id"]))
     if session is not None:
-        _happen(work, session, [on.TimerFired(work.now, str(body["name"]))])
+        withheld = power.withheld(work, session.id)
+        _happen(work, session, [on.TimerFired(work.now, str(body["name"]), withheld)])
 
 
 # --- finding and changing sessions

@@ -15,7 +15,17 @@ from sqlalchemy import func, select, update
 from bot.domain import jobs as rules
 from bot.errors import PilebotError
 from bot.replies import Moment, Say
-from bot.services import audit, case_talk, case_work, cases, clocks, job_talk, piles, technicians
+from bot.services import (
+    audit,
+    case_talk,
+    case_work,
+    cases,
+    clocks,
+    job_talk,
+    piles,
+    site_news,
+    technicians,
+)
 from bot.services.audit import Actor
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
@@ -275,6 +285,7 @@ def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
         if job.evse_id in (None, evse.id):
             evse.failed_starts = 0
             _socket_back(work, job, evse)
+    site_news.changed(work, pile.station_id)
     if pile.in_service:
         return
     pile.in_service = True

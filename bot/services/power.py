@@ -199,15 +199,31 @@ def answered(work: UnitOfWork, command: Command, body: Mapping[str, Any]) -> Non
         )
 
 
+def withheld(work: UnitOfWork, session_id: int) -> bool:
+    """Whether a charge is given no power for now, or its pile has not taken more yet."""
+    row = work.session.get(PowerShare, session_id)
+    return row is not None and not row.refused and (row.limit_w == 0 or row.taken_w == 0)
+
+
 def _tell_slowed(
     work: UnitOfWork, station: Station, session: ChargingSession, evse: Evse, row: PowerShare
 ) -> None:
     """Once a charge: why it is slower than the socket could be."""
     slowed = row.limit_w * 100 < evse.max_power_w * SLOWED_PERCENT
-    if row.told or not slowed or session.state != "charging":
+    if row.told or not slowed or session.state not in ("starting", "charging"):
         return
-    row.told = True
+    if session.state == "starting" and (row.limit_w or not session.facts.get("running")):
+        return  # slower is told when it charges; nothing at all, when it would begin
+    row.told = session.state == "charging"
     values = {"station": station.name, "evse": evse.code}
+    if session.state == "starting":
+        text = Say(
+            "Several vehicles share the power of {station}, so {evse} begins a little later, by "
+            "itself. Waiting costs nothing.",
+            values,
+        )
+        tell_rider(work, session.rider_id, text, key=f"session:{session.id}:waits_for_power")
+        return
     if row.limit_w == 0:
         text = Say(
             "Several vehicles share the power of {station}, so {evse} pauses for a while and goes "

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 import tests.charging.world as charging_world
 from bot.domain.booking_facts import BookingFacts
-from bot.services import booking_news, bookings, charging, later, payment_results
+from bot.services import booking_news, bookings, charging, later, payment_results, site, site_news
 from bot.store.bookings import Booking, BookingCell
 from bot.store.charging import Hold, LedgerEntry
 from bot.store.queues import Inbox
@@ -29,6 +29,7 @@ SERVED: dict[str, Any] = {
     "pile.reservation": booking_news.on_reservation,
     "payment.timer": payment_results.on_timer,
     later.TIMER: later.on_timer,
+    site_news.KIND: site.on_look,
 }
 
 

@@ -127,3 +127,51 @@ def test_the_simulated_pile_obeys_and_its_meter_shows_it() -> None:
     evse.tick(now + timedelta(minutes=11), 60)
     assert evse.register_wh == before
     assert told[-1][1]["transactionInfo"]["chargingState"] == "SuspendedEVSE"
+
+
+def test_a_charge_that_is_given_no_power_does_not_end_for_want_of_it(world: World) -> None:
+    cap(world, 12_000)
+    first = begin(world, 1)
+    world.answers("set_profile", "rejected", reason="NotSupported")  # all it can draw is its own
+    world.charges(first)
+    second = begin(world, 2)
+    _accepts(world, world.commands("set_profile")[-1].id)
+    world.pays(second, "held")
+    world.answers("start", "accepted")
+    world.status("Occupied", 2)
+    world.reports("Started", 1000, tx="T2", evse=2, state="SuspendedEVSE")
+    look(world)
+    for _ in range(30):
+        world.passes(60)
+    assert shares(world)[second] == (0, 0) and world.session(second).state == "starting"
+    assert sum("begins a little later" in each for each in world.heard()) == 1
+    # The first leaves: the second has the whole time to begin, and ends only when that is over.
+    world.says_stop(first)
+    world.reports("Ended", 3000, reason="Remote")
+    look(world)
+    _accepts(world, world.commands("set_profile")[-1].id)
+    assert shares(world)[second] == (11_000, 11_000)
+    world.passes(240)
+    assert world.session(second).state == "starting"
+    world.reports("Updated", 2000, tx="T2", evse=2)
+    assert world.session(second).state == "charging"
+
+
+def test_without_energy_though_power_is_given_again_it_ends(world: World) -> None:
+    cap(world, 12_000)
+    only = begin(world, 1)
+    world.pays(only, "held")
+    world.answers("start", "accepted")
+    world.status("Occupied", 1)
+    world.reports("Started", 1000, state="SuspendedEVSE")
+    with world.work() as work:
+        row = work.session.scalars(select(PowerShare)).one()
+        row.limit_w, row.taken_w = 0, 0
+    world.passes(900)
+    assert world.session(only).state == "starting"
+    with world.work() as work:
+        row = work.session.scalars(select(PowerShare)).one()
+        row.limit_w, row.taken_w = 11_000, 11_000
+    for _ in range(20):
+        world.passes(60)
+    assert not world.session(only).open

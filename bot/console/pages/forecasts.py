@@ -105,9 +105,7 @@ def _scores(work: UnitOfWork) -> list[Score]:
             select(FreeEstimate.station_id, func.count())
             .where(FreeEstimate.actual_at.is_(None))
             .group_by(FreeEstimate.station_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     stations = work.session.execute(select(Station.id, Station.name).order_by(Station.name))
     return [
