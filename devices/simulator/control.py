@@ -8,7 +8,9 @@
     POST /piles/P001023/evses/2/fault        {"kind": "GroundFault" | "EmergencyStop" |
                                               "ConnectorLock" | "OverTemp" | "NoEnergy",
                                               "code": the maker's own, optional}
-    POST /piles/P001023/evses/2/clear        every fault is repaired
+    POST /piles/P001023/evses/2/wear         {"worn": 0.5, "per_charge": 0.05}, shares: it gets
+                                              warmer, and starts fail now and then
+    POST /piles/P001023/evses/2/clear        every fault is repaired, wear too
     POST /piles/P001023/offline              {"how": "cut" | "silent"}, cut when not said
     POST /piles/P001023/online
     POST /piles/P001023/power                {"on": true | false}
@@ -159,6 +161,11 @@ def _at_evse(line: Line, number: str, what: str, body: Payload) -> None:
             if body.get("kind") not in FAULTS:
                 raise RequestError(400, f"kind is one of {', '.join(sorted(FAULTS))}")
             evse.break_down(now(), body["kind"], str(body.get("code", "")))
+        case "wear":
+            try:
+                evse.wear.set_to(float(body.get("worn", 0.5)), float(body.get("per_charge", 0)))
+            except (TypeError, ValueError):
+                raise RequestError(400, "worn and per_charge are shares, 0 to 1") from None
         case "clear":
             evse.repair(now())
         case _:

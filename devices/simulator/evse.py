@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from devices.simulator.curves import power_w
 from devices.simulator.spec import EvseSpec
+from devices.simulator.wear import Wear
 
 Payload = dict[str, Any]
 Tell = Callable[[str, Payload], None]
@@ -71,6 +72,7 @@ class Evse:
     vehicle: Vehicle | None = None
     transaction: Transaction | None = None
     faults: list[str] = field(default_factory=list)
+    wear: Wear = field(default_factory=Wear)
     codes: dict[str, str] = field(default_factory=dict)  # fault -> the maker's own code
     operative: bool = True
     installing: bool = False
@@ -122,7 +124,7 @@ class Evse:
 
     def repair(self, now: datetime) -> None:
         """Everything works again."""
-        broken, self.faults = self.faults, []
+        broken, self.faults, self.wear = self.faults, [], Wear()
         for kind in broken:
             self._alarm(now, kind, cleared=True)
         self.codes.clear()
@@ -165,6 +167,7 @@ class Evse:
         self.transaction.charging_state = "EVConnected" if self.vehicle else "Idle"
         self._event(now, "Ended", trigger, stopped_reason=reason)
         self.transaction = None
+        self.wear.charged()
         self.limit_w = None
         self.tell_status(now)
 
@@ -321,12 +324,11 @@ class Evse:
             "measurand": "Current.Import",
             "unitOfMeasure": {"unit": "A"},
         }
-        # A connector warms by some 25 K at full load.
-        warmth = 21.0 + 25.0 * self.power_w / max(1, self.spec.max_power_w)
+        warmth = self.wear.temperature_c(self.power_w / max(1, self.spec.max_power_w))
         return {
             "timestamp": iso(now),
             "sampledValue": [energy, power, voltage, current],
-            "customData": {"vendorId": "pilebot", "temperatureC": round(warmth, 1)},
+            "customData": {"vendorId": "pilebot", "temperatureC": warmth},
         }
 
     def _alarm(self, now: datetime, kind: str, *, cleared: bool) -> None:
@@ -360,6 +362,7 @@ class Evse:
             "vehicle": asdict(self.vehicle) if self.vehicle else None,
             "transaction": asdict(self.transaction) if self.transaction else None,
             "faults": self.faults,
+            "wear": [self.wear.worn, self.wear.per_charge],
             "codes": self.codes,
             "operative": self.operative,
             "reservation": self.reservation,
@@ -372,6 +375,7 @@ class Evse:
         self.vehicle = Vehicle(**state["vehicle"]) if state["vehicle"] else None
         self.transaction = Transaction(**state["transaction"]) if state["transaction"] else None
         self.faults = state["faults"]
+        self.wear = Wear(*state.get("wear", ()))
         self.codes = state.get("codes", {})
         self.operative = state["operative"]
         self.reservation = state["reservation"]

@@ -300,6 +300,7 @@ def _view(evse: Evse) -> Payload:
         "power_w": round(evse.power_w),
         "meter_wh": round(evse.register_wh),
         "faults": evse.faults,
+        "worn": round(evse.wear.worn, 3),
     }
 
 
@@ -329,6 +330,8 @@ def _no(reason: str) -> Payload:
 def _start(pile: Pile, order: Payload) -> Payload:
     evse, at = pile.evse(order.get("evseId", 0)), now()
     refusal = evse.refusal(order["idToken"]["idToken"], at)
+    if refusal is None and evse.wear.refuses(at):
+        refusal = "ContactorStuck"
     if refusal is not None:
         return _no(refusal)
     transaction_id = evse.begin(at, order, pile.plug_in_timeout_s)

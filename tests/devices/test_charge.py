@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import select
 
+from bot.store.sensing import EvseSample
+from bot.store.stations import Evse
 from tests.devices import world
 from tests.devices.world import Rider, eventually
 
@@ -222,3 +225,27 @@ def test_a_power_cut_ends_the_charge_when_the_power_is_back(rider: Rider) -> Non
     ended = rider.ended()
     assert (ended["stopped_reason"], ended["offline"]) == ("PowerLoss", True)
     eventually(lambda: world.pile(rider.store, rider.pile_id).booted_at is not None)
+
+
+def test_a_socket_that_wears_gets_warmer_and_refuses_starts_in_silence(rider: Rider) -> None:
+    rider.does("wear", worn=1, per_charge=0.1)
+    rider.charges()
+
+    def heat() -> int:
+        with rider.store.read() as work:
+            found = (
+                select(EvseSample.high)
+                .join(Evse, Evse.id == EvseSample.evse_id)
+                .where(Evse.pile_id == rider.pile_id, EvseSample.kind == "temperature")
+            )
+            return max(work.session.scalars(found), default=0)
+
+    eventually(lambda: heat() > 60_000)  # 46 °C as new
+    rider.does("stop")
+    rider.ended()
+    refused = rider.starts()
+    rider.ends_with(refused, "rejected")
+    assert world.command(rider.store, refused).reason == "ContactorStuck"
+    assert rider.sees["faults"] == []
+    rider.does("clear")
+    assert rider.sees["worn"] == 0

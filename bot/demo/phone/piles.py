@@ -18,7 +18,7 @@ CONNECTORS: Final = {
     "schuko": "Schuko",
 }
 PILE_ACTIONS: Final = frozenset({"offline", "online", "power", "misbehave"})
-EVSE_ACTIONS: Final = frozenset({"plug", "unplug", "stop", "fault", "clear"})
+EVSE_ACTIONS: Final = frozenset({"plug", "unplug", "stop", "fault", "wear", "clear"})
 
 
 class Seen:
@@ -128,6 +128,7 @@ def _pile(row: dict[str, Any], places: dict[str, dict[str, Any]], seen: Seen) ->
                 "power_w": each.get("power_w") or 0,
                 "session_wh": meter_wh - start_wh,
                 "soc": each.get("soc"),
+                "worn": each.get("worn") or 0,
             }
         )
     line, replies = seen.trouble(row)

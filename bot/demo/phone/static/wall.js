@@ -12,6 +12,7 @@ const TROUBLES = [
   ["Cable lock jams", "fault", { kind: "ConnectorLock" }],
   ["Overheats", "fault", { kind: "OverTemp" }],
   ["No energy flows", "fault", { kind: "NoEnergy" }],
+  ["Wears out", "wear", { worn: 0.6, per_charge: 0.05 }],
   ["Press its stop button", "stop", {}],
 ];
 const LINES = [
@@ -121,10 +122,10 @@ export class Wall {
         setText(row.state, WORDS[state] ?? state);
         row.node.dataset.state = state;
       }
-      setText(row.meter, evse.session_wh ? `${(evse.session_wh / 1000).toFixed(2)} kWh${evse.power_w ? ` · ${power(evse.power_w)}` : ""}${evse.soc ? ` · battery ${Math.round(evse.soc * 100)} %` : ""}` : "");
+      setText(row.meter, evse.session_wh ? `${(evse.session_wh / 1000).toFixed(2)} kWh${evse.power_w ? ` · ${power(evse.power_w)}` : ""}${evse.soc ? ` · battery ${Math.round(evse.soc * 100)} %` : ""}` : evse.worn ? `worn ${Math.round(evse.worn * 100)} %` : "");
       setText(row.plug, evse.plugged ? "Unplug" : "Plug in");
       row.fault.hidden = evse.state === "faulted";
-      row.clear.hidden = evse.state !== "faulted";
+      row.clear.hidden = evse.state !== "faulted" && !evse.worn;
     }
   }
 
