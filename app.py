@@ -25,6 +25,7 @@ from bot.store.database import Store, make_engine
 if TYPE_CHECKING:
     from flask import Flask
 
+    from bot.demo.city import Edges
     from bot.gateways.eyes import Eyes
     from bot.jobs.drain import Route
     from bot.jobs.messages import Serving
@@ -796,7 +797,21 @@ def run_simulate(options: argparse.Namespace) -> int:
 
 
 def run_demo(argv: Sequence[str]) -> int:
-    """The whole service with a small city; it is told how to start what is in devices/ and nlu/."""
+    """The whole service with a small city."""
+    from bot.demo import city
+
+    return city.main(argv, _edges())
+
+
+def run_evening(argv: Sequence[str]) -> int:
+    """An evening of charges and faults on the real service, and the proof of how it went."""
+    from bot.demo.evening import stage
+
+    return stage.main(argv, _edges())
+
+
+def _edges() -> Edges:
+    """How what is in devices/ and nlu/ is started: the demo does not know it."""
     from bot.demo import city
     from devices.broker import broker_command
     from nlu import server, train
@@ -809,7 +824,7 @@ def run_demo(argv: Sequence[str]) -> int:
         where = ["--mqtt-url", url, "--control-port", str(port), "--data", str(folder)]
         return [sys.executable, "app.py", "simulate", *where, "--speed", str(speed)]
 
-    edges = city.Edges(
+    return city.Edges(
         broker=lambda folder, port, credentials, csms_port: broker_command(
             folder, port, credentials, csms_port=csms_port
         ),
@@ -818,7 +833,6 @@ def run_demo(argv: Sequence[str]) -> int:
         nlu_environment=server.environment,
         nlu_ready=server.is_ready,
     )
-    return city.main(argv, edges)
 
 
 def _say(line: str) -> None:
@@ -827,8 +841,10 @@ def _say(line: str) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; the exit code is the process's."""
-    if argv[:1] == ["demo"]:  # its options are its own
+    if argv[:1] == ["demo"]:  # their options are their own
         return run_demo(argv[1:])
+    if argv[:1] == ["evening"]:
+        return run_evening(argv[1:])
     parser = argparse.ArgumentParser(prog="./run")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (run, arguments) in COMMANDS.items():

@@ -184,6 +184,9 @@ class Settings:
         600,
         least=1,
     )
+    fault_settle_s: int = setting(
+        "A fault that a pile takes back within this time sends nobody out", 60
+    )
     start_timeout_s: int = setting("How long a start may take until the meter moves", 60, least=1)
     command_timeout_s: int = setting(
         "How long a pile may take to answer a command, per try", 5, least=1
@@ -199,6 +202,12 @@ class Settings:
         "A session without energy for this long ends free of charge", 300, least=1
     )
     max_session_s: int = setting("Longest session", 43_200, least=1)
+    meter_pace: int = setting(
+        "A meter that shows more than this many times what its socket can deliver is not believed: "
+        "the charge ends, what was believed is billed, somebody is sent",
+        2,
+        least=1,
+    )
     queue_near_s: int = setting(
         "How long a socket is held for whoever is next in line and at the station", 180, least=1
     )

@@ -100,6 +100,13 @@ class Report:
             honest = [each._replace(at=min(each.at, self.received_at)) for each in samples]
             sensing.note(self.work, self.memory.sensed, self.pile, evse, honest)
 
+    def evses(self, number: int | None) -> Sequence[Evse]:
+        """The EVSE an alarm is about; all of the pile where it names none (a door, smoke)."""
+        if number:
+            evse = self.evse(number)
+            return [evse] if evse is not None else []
+        return self.pile.evses
+
     def evse(self, number: int) -> Evse | None:
         """One of the pile's EVSEs; None for a number we do not know."""
         if not 0 < number < 1000:
@@ -243,8 +250,7 @@ def notify_event(report: Report) -> Payload:
     for index, (each, at) in enumerate(alarms if report.new else ()):
         number = each["component"].get("evse", {}).get("id")
         variable, cleared = each["variable"]["name"], each.get("cleared", False)
-        evse = report.evse(number) if number else None
-        if evse is not None:
+        for evse in report.evses(number):
             evse.fault_code = None if cleared else each.get("techCode", variable)
         alarm: AlarmFact = {
             "pile_id": report.pile.id,

@@ -476,7 +476,7 @@ def open_world(tmp_path: Path, database_url: str | None = None, **changed: Any) 
             mqtt_url="mqtt://127.0.0.1:9", secret_key="w" * 40, twilio_account_sid=ACCOUNT,
             twilio_auth_token=TOKEN, twilio_from=SENDER, twilio_verify_sid="VA" + "b2" * 16,
             twilio_api_url=config.base_url, stripe_secret_key="sk_test_world",
-            stripe_webhook_secret="whsec_world", stripe_api_url=f"http://127.0.0.1:{stripe_port}",
+            stripe_webhook_secret="whsec_world", meter_pace=1_000, stripe_api_url=f"http://127.0.0.1:{stripe_port}",
         )  # fmt: skip
         settings = replace(settings, **changed)
         late.wsgi_app = app.make_web(settings, store).wsgi_app  # type: ignore[method-assign]

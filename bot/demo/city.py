@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -71,6 +71,7 @@ class Plan:
     secrets: Mapping[str, str]
     environ: Mapping[str, str]  # ours: DATABASE_URL and REDIS_URL there replace our own
     speed: float = 1.0
+    changes: Mapping[str, str] = field(default_factory=dict)  # settings that differ from the demo's
 
     def url(self, name: str) -> str:
         """The address of one of PORTS."""
@@ -111,6 +112,8 @@ class Plan:
             "STRIPE_API_URL": self.url("stripe"),
             "NLU_URL": self.url("nlu"),
             "NLU_TOKEN": self.secrets["nlu_token"],
+            "METER_PACE": str(int(2 * self.speed) + 2),  # vehicles take energy faster than in life
+            **self.changes,
         }
 
 
@@ -252,7 +255,7 @@ def services(
                 plan.speed,
             ),
             after=("piles",),
-            ready=partial(_all_piles_online, store),
+            ready=partial(all_piles_online, store),
         ),
         service(
             name="phone",
@@ -435,7 +438,8 @@ def _credentials(store: Store, mqtt_url: str) -> dict[str, str]:
         return broker_passwords(work, mqtt_url)
 
 
-def _all_piles_online(store: Store, _pid: int) -> bool:
+def all_piles_online(store: Store, _pid: int) -> bool:
+    """Whether the service has heard of every pile and socket."""
     with store.read() as work:
         offline = select(func.count()).select_from(Pile).where(Pile.online.is_(False))
         unheard = select(func.count()).select_from(Evse).where(Evse.status == "")

@@ -99,7 +99,7 @@ def seed(store: Store, *, secret_key: str, save_card: SaveCard) -> None:
         _add_firmware(work)
     _add_staff(store, staff_password(secret_key))
     for address in RIDERS[:RIDERS_WITH_CARD]:
-        _give_card(store, address, save_card)
+        give_card(store, address, save_card)
 
 
 def _add_firmware(work: UnitOfWork) -> None:
@@ -189,7 +189,8 @@ def test_card(client: stripe.StripeClient) -> SaveCard:
     return save
 
 
-def _give_card(store: Store, address: str, save_card: SaveCard) -> None:
+def give_card(store: Store, address: str, save_card: SaveCard) -> None:
+    """Save a card for a rider who has none."""
     with store.read() as work:
         rider = find_rider(work, "whatsapp", address)
         if rider is None or rider.stripe_payment_method:

@@ -189,7 +189,9 @@ def clocks_of(kind: str, code: str) -> tuple[str, ...]:
     """The promises that begin with a case, besides the desk's own goals."""
     if code == "outage":
         return ("on_site",)
-    if code in ("power_lost", "hazard", "wiring"):
+    if code == "power_lost":  # a call at once, and somebody who repairs it
+        return ("urgent", "fault_response")
+    if code in ("hazard", "wiring"):
         return ("urgent",)
     if kind == "fault":
         return ("fault_response", "first_reply")

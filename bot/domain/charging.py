@@ -192,6 +192,8 @@ def _flow_changed(step: Step, event: on.FlowChanged) -> None:
         step.set(flow=event.flow, flow_at=event.device_at)
         if event.flow:
             _plugged(step, on.Plugged(event.at))
+        if event.flow == "evse" and step.now.plugged_at is not None:  # it says so itself
+            step.timer("energy", step.now.terms.limits.start_timeout_s / 2)
         return
     if step.now.state not in on.DELIVERING or event.flow in {"", step.now.flow}:
         return
@@ -222,14 +224,19 @@ def _stop_requested(step: Step, event: on.StopRequested) -> None:
             if step.now.transaction_id is not None and not step.now.ended:
                 step.abandon(step.now.transaction_id)
             step.set(stop_by=event.by, stop_at=event.at, ended_at=event.at)
-            step.tell_once("start_cancelled")
+            if event.by == "safety":
+                step.tell_once("danger")
+            else:
+                step.tell_once("start_cancelled")
             step.release()
         case "charging" | "suspended":
             step.stop(event.by)
-        case "stopping":
+        case "stopping" if event.by != "safety":
             step.tell("already_stopping")
-        case _:
+        case _ if event.by != "safety":  # nobody asked
             step.tell("already_stopped")
+        case _:
+            pass
 
 
 def _stop_accepted(step: Step, event: on.StopAccepted) -> None:
@@ -430,7 +437,10 @@ def _energy_overdue(step: Step) -> None:
     if step.now.state != "starting":
         return
     if step.now.running and step.now.flow in {"ev", "evse", "connected"}:
-        step.tell_once("waiting_for_vehicle")
+        if step.now.flow == "evse":
+            step.tell_once("withheld")
+        else:
+            step.tell_once("waiting_for_vehicle")
         since = step.now.plugged_at or step.at
         step.timer("no_energy", step.now.terms.limits.no_energy_s, since)
     else:
@@ -438,7 +448,9 @@ def _energy_overdue(step: Step) -> None:
 
 
 def _no_energy_overdue(step: Step) -> None:
-    if step.now.state == "starting":
+    if step.now.state == "starting" and step.now.flow == "evse":
+        step.fail_start("withheld")
+    elif step.now.state == "starting":
         step.fail_start("vehicle", suspect=False)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 KINDS: Final[Mapping[str, str]] = {
@@ -30,8 +30,7 @@ _FROM: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 NEAR_M: Final = 500  # a check-in by location counts this near: positions among houses are rough
-SETTLE: Final = timedelta(minutes=1)  # a fault that goes away within this calls nobody out
-FLAPS: Final = 3  # ... unless it came back this often within a day
+FLAPS: Final = 3  # so often within a day a fault calls somebody out also when it goes away
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bot.domain import session as on
 from bot.domain.metering import WARNING, idle_begins
 from bot.domain.usage import Span
 
-PEOPLE: Final = frozenset({"rider", "staff", "safety"})  # who may say stop
+PEOPLE: Final = frozenset({"rider", "staff"})  # who may say stop
 
 
 class Step:
@@ -217,14 +217,19 @@ class Step:
         self.end_idle()
         self.cancel_all()
         self.set(state="stopping", stop_by=by, stop_at=self.at, ended_at=self.at)
+        if by == "safety":  # we broke it off: energy only
+            self.set(fault=True)
         if self.now.transaction_id is not None:
             self.owe_stop(self.now.transaction_id)
-        if self.now.offline_at is not None:
+        if by == "safety":
+            self.tell("danger")
+        elif self.now.offline_at is not None:
             self.tell("stop_offline")
+        elif by != "fault":  # told already
+            self.tell("stopping" if by in PEOPLE else "stopped", by=by)
+        if self.now.offline_at is not None:
             self.settle()
         else:
-            if by != "fault":  # told already
-                self.tell("stopping" if by in PEOPLE else "stopped", by=by)
             self.timer("stop", self.now.terms.limits.stop_wait_s)
 
     def expect_energy(self) -> None:

@@ -17,6 +17,17 @@ class Reading:
     ma: int | None = None
 
 
+METER_SLACK_WH: Final = 1_000  # cheap registers count in whole kWh
+
+
+def is_believable(before: Reading, new: Reading, *, power_w: int, pace: int) -> bool:
+    """Whether a register can have come from one reading to the next: at most `pace` times what the
+    socket can deliver, a minute more than it had, so that a clock that is off does no harm."""
+    seconds = max(0, (new.at - before.at) // timedelta(seconds=1)) + 60
+    most = power_w * pace * seconds // 3600 + METER_SLACK_WH
+    return new.wh - before.wh <= most
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A stretch of time."""

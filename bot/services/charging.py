@@ -22,6 +22,7 @@ from bot.domain.money import Money
 from bot.domain.pricing import Reading
 from bot.domain.session import Event, Limits, SessionFacts, Terms, dump_facts, load_facts
 from bot.domain.tariffs import dump_tariff, load_tariff
+from bot.domain.usage import is_believable
 from bot.errors import Refused
 from bot.services import (
     action_results,
@@ -51,7 +52,9 @@ from bot.services.offers import (
     refuse_evse,
     refuse_rider,
 )
+from bot.services.pile_facts import AlarmFact
 from bot.settings import Settings
+from bot.store import inbox
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.devices import Command
@@ -62,6 +65,7 @@ log = structlog.get_logger(__name__)
 
 _ALONE: Final[dict[str, Any]] = {"key_share": True}  # rows that refer to it may still be written
 RECENT: Final = timedelta(hours=1)
+METER_JUMP: Final = "METER_JUMP"
 CLOCK_SLACK: Final = timedelta(minutes=1)  # a device time further off than this is not believed
 
 
@@ -322,6 +326,7 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
         Reading(_device_time(each["at"], session, work.now), int(each["wh"]), each.get("ma"))
         for each in body["readings"]
     ]
+    readings = _believed(work, settings, session, readings)
     flow = _FLOWS.get(body.get("charging_state") or "")
     events: list[Event] = []
     if body["event"] == "Ended":
@@ -337,6 +342,41 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     _happen(work, session, events)
     if body.get("power_w") is not None:
         session.power_w = int(body["power_w"])
+
+
+def _believed(
+    work: UnitOfWork, settings: Settings, session: ChargingSession, readings: list[Reading]
+) -> list[Reading]:
+    """The readings up to a register that jumps; from there on the meter is out of order, which is
+    an alarm like any that the pile raises itself."""
+    facts = load_facts(session.facts, load_tariff(session.tariff))
+    evse = work.session.get_one(Evse, session.evse_id)
+    last = facts.readings[-1] if facts.readings else None
+    for place, new in enumerate(readings):
+        fits = last is None or is_believable(
+            last, new, power_w=evse.max_power_w, pace=settings.meter_pace
+        )
+        if not fits:
+            if facts.is_open:
+                meter_out_of_order(work, evse, new.at)
+            return readings[:place]
+        last = new
+    return readings
+
+
+def meter_out_of_order(work: UnitOfWork, evse: Evse, at: datetime) -> None:
+    """Raise the alarm of a meter that nobody can believe, once while it stands."""
+    if evse.fault_code == METER_JUMP:
+        return
+    evse.fault_code = METER_JUMP
+    body: AlarmFact = {
+        "pile_id": evse.pile_id, "evse_number": evse.number, "transaction_id": None,
+        "code": METER_JUMP, "value": "", "cleared": False, "at": at.isoformat(),
+    }  # fmt: skip
+    inbox.put(
+        work, source="meter", source_id=f"{evse.id}:{int(at.timestamp())}",
+        stream=f"pile:{evse.pile_id}", kind="pile.alarm", body=dict(body),
+    )  # fmt: skip
 
 
 _FLOWS: Final[Mapping[str, on.Flow]] = {

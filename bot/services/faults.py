@@ -25,7 +25,7 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     if body["status"] == FAULTED:
         wear.tripped(work, body["pile_id"], body["evse_number"])
         code = str(body.get("code") or FAULTED)
-        noticed(work, body["pile_id"], body["evse_number"], code, str(body["at"]))
+        noticed(work, settings, body["pile_id"], body["evse_number"], code, str(body["at"]))
 
 
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -34,16 +34,18 @@ def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     if not body.get("cleared"):
         code, number = str(body.get("code") or FAULTED), body.get("evse_number")
         wear.tripped(work, body["pile_id"], number)
-        noticed(work, body["pile_id"], number, code, str(body["at"]))
+        noticed(work, settings, body["pile_id"], number, code, str(body["at"]))
 
 
-def noticed(work: UnitOfWork, pile_id: str, number: int | None, code: str, at: str) -> None:
+def noticed(
+    work: UnitOfWork, settings: Settings, pile_id: str, number: int | None, code: str, at: str
+) -> None:
     """Look again when the fault has had time to go away; at most one look a socket is waiting."""
     inbox.put(
         work, source="timer", source_id=f"fault:{pile_id}:{number or 0}",
         stream=f"pile:{pile_id}", kind="fault.timer",
         body={"pile_id": pile_id, "evse_number": number, "code": code, "at": at},
-        available_at=work.now + rules.SETTLE, coalesce=True,
+        available_at=work.now + timedelta(seconds=settings.fault_settle_s), coalesce=True,
     )  # fmt: skip
 
 

@@ -285,6 +285,8 @@ def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
         if job.evse_id in (None, evse.id):
             evse.failed_starts = 0
             _socket_back(work, job, evse)
+            if evse.status != "Faulted":  # an alarm that nobody took back is over, too
+                evse.fault_code = None
     site_news.changed(work, pile.station_id)
     if pile.in_service:
         return

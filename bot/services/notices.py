@@ -254,6 +254,17 @@ def _waiting_for_vehicle(on: Occasion) -> Reply:
     )
 
 
+def _withheld(on: Occasion) -> Reply:
+    return Choose(
+        Say(
+            "{evse} is plugged in but gives no energy yet. I wait for it a little longer; if none "
+            "comes, you pay nothing.",
+            {"evse": on.evse_code},
+        ),
+        [stop_button(on.session_id)],
+    )
+
+
 def _started(on: Occasion) -> Reply:
     return Choose(
         Say(
@@ -275,6 +286,7 @@ _WHY: Final[Mapping[str, Say]] = {
     "Unavailable": Say("{evse} is out of service."),
     "faulted": Say("{evse} reports a fault."),
     "no_energy": Say("{evse} said yes, but no energy came, also not at the second try."),
+    "withheld": Say("{evse} gave no energy."),
     "vehicle": Say("Your vehicle did not take any energy from {evse}."),
     "plug_in": Say("No cable was plugged in at {evse} in time."),
     "ended": Say("{evse} ended the charge before any energy came."),
@@ -436,6 +448,21 @@ def _stopping(on: Occasion) -> Reply:
     )
 
 
+def _danger(on: Occasion) -> Reply:
+    """Also whoever charges beside it must know why: danger was reported at their pile."""
+    if on.facts.energy_wh() <= 0:
+        return Say(
+            "{evse} is switched off for your safety: danger was reported at this pile. Please "
+            "move away from it. You pay nothing.",
+            {"evse": on.evse_code},
+        )
+    return Say(
+        "{evse} is switched off for your safety: danger was reported at this pile. Please move "
+        "away from it. You pay only for the {energy} delivered ({cost}); the receipt follows.",
+        {"evse": on.evse_code, "energy": on.energy, "cost": on.cost},
+    )
+
+
 def _stop_offline(on: Occasion) -> Reply:
     return Say(
         "{evse} is out of contact at the moment. The stop will be carried out as soon as it is "
@@ -552,6 +579,7 @@ NOTICES: Final[Mapping[str, Callable[[Occasion], Reply]]] = {
     "started": _started, "start_failed": _start_failed, "start_cancelled": _start_cancelled,
     "hold_near": _hold_near, "paused": _paused, "full": _full, "idle_warning": _idle_warning,
     "idle_start": _idle_start, "idle_ended": _idle_ended, "offline": _offline, "back": _back,
+    "danger": _danger, "withheld": _withheld,
     "stopping": _stopping, "stop_offline": _stop_offline, "stopped": _stopped,
     "already_stopping": _already_stopping, "already_stopped": _already_stopped,
     "ended": _ended, "fault": _fault,

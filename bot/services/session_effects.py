@@ -38,7 +38,7 @@ _AS_IT_IS: Final = "{text}"
 STOP_TTL_S: Final = 600  # a pile that comes back within this still carries a stop out
 # What directly answers somebody's wish, as opposed to what follows from it.
 _ANSWERS: Final = frozenset(
-    {"stopping", "stop_offline", "start_cancelled", "already_stopping", "already_stopped",
+    {"stopping", "stop_offline", "danger", "start_cancelled", "already_stopping", "already_stopped",
      "not_me_stopped", "not_me_noted"}
 )  # fmt: skip
 _ANSWERED: Final[Mapping[str, Callable[[datetime], on.Event]]] = {

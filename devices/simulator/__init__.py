@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from devices.simulator.control import Control
-from devices.simulator.line import HEARTBEAT_S, Line
+from devices.simulator.line import Line
 from devices.simulator.pile import Pile
 from devices.simulator.spec import EvseSpec, PileSpec, specs_of
 
@@ -31,14 +31,15 @@ def run(
     state_dir: Path | None = None,
     *,
     meter_every_s: float | None = None,
-    heartbeat_s: float = HEARTBEAT_S,
+    heartbeat_s: float | None = None,
 ) -> None:
     """Simulate until SIGTERM or SIGINT.
 
     `mqtt_url` names the broker; each pile logs in with its own id and secret. `speed` makes
     vehicles take energy that much faster than in life. `state_dir` keeps what piles must not
     forget; without it a restart forgets. `meter_every_s` is the real time between two meter
-    values (by default a simulated minute, at least 2 s, at most 10 s).
+    values (by default a simulated minute, at least 2 s, at most 10 s). `heartbeat_s` overrides
+    the interval that the CSMS gives at boot.
     """
     asyncio.run(
         serve(
@@ -61,7 +62,7 @@ async def serve(
     state_dir: Path | None = None,
     *,
     meter_every_s: float | None = None,
-    heartbeat_s: float = HEARTBEAT_S,
+    heartbeat_s: float | None = None,
 ) -> None:
     """The coroutine behind `run`."""
     if state_dir is not None:

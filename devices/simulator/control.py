@@ -6,7 +6,8 @@
     POST /piles/P001023/evses/2/unplug
     POST /piles/P001023/evses/2/stop         the stop button on the pile
     POST /piles/P001023/evses/2/fault        {"kind": "GroundFault" | "EmergencyStop" |
-                                              "ConnectorLock" | "OverTemp" | "NoEnergy",
+                                              "ConnectorLock" | "OverTemp" | "NoEnergy" |
+                                              "DoorOpen" | "MeterJump",
                                               "code": the maker's own, optional}
     POST /piles/P001023/evses/2/wear         {"worn": 0.5, "per_charge": 0.05}, shares: it gets
                                               warmer, and starts fail now and then

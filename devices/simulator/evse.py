@@ -25,12 +25,14 @@ _USUAL: Final = {"ebike": (500, 0.30), "ac": (52_000, 0.35), "dc": (77_000, 0.20
 # What can break: does it end a transaction (with which stoppedReason), does it block a start.
 _ENDS_WITH: Final = {"GroundFault": "GroundFault", "EmergencyStop": "EmergencyStop"}
 _BLOCKS: Final = frozenset({"GroundFault", "EmergencyStop", "ConnectorLock"})
-FAULTS: Final = frozenset({*_BLOCKS, "OverTemp", "NoEnergy"})
+FAULTS: Final = frozenset({*_BLOCKS, "OverTemp", "NoEnergy", "DoorOpen", "MeterJump"})
+JUMP_WH: Final = 2_000_000  # a register that loses its place
 _ALARMS: Final = {
     "GroundFault": ("Connector", "Problem", "true", "GROUND_FAULT"),
     "EmergencyStop": ("ChargingStation", "Problem", "true", "EMERGENCY_STOP"),
     "ConnectorLock": ("ConnectorPlugRetentionLock", "Problem", "true", "LOCK_FAILED"),
     "OverTemp": ("Connector", "Temperature", "86.5", "OVER_TEMP"),
+    "DoorOpen": ("AccessBarrier", "Problem", "true", "DOOR_OPEN"),
 }
 
 
@@ -117,6 +119,8 @@ class Evse:
         self.faults.append(kind)
         if code:
             self.codes[kind] = code[:50]
+        if kind == "MeterJump":
+            self.register_wh += JUMP_WH
         self._alarm(now, kind, cleared=False)
         if self.transaction is not None and kind in _ENDS_WITH:
             self.end(now, "AbnormalCondition", _ENDS_WITH[kind])
@@ -335,16 +339,16 @@ class Evse:
         if kind not in _ALARMS:
             return
         component, variable, value, code = _ALARMS[kind]
+        where = {"evse": {"id": self.spec.number, "connectorId": 1}}
+        if kind == "DoorOpen":  # the pile has one door
+            where = {}
         event: Payload = {
             "eventId": uuid.uuid4().int % 2**31,
             "timestamp": iso(now),
             "trigger": "Alerting",
             "actualValue": value,
             "eventNotificationType": "HardWiredMonitor",
-            "component": {
-                "name": component,
-                "evse": {"id": self.spec.number, "connectorId": 1},
-            },
+            "component": {"name": component, **where},
             "variable": {"name": variable},
             "techCode": self.codes.get(kind, code),
             "cleared": cleared,

@@ -20,7 +20,6 @@ from devices.simulator.remote import Job
 log = structlog.get_logger()
 
 ANSWER_S: Final = 5.0  # a CALL without an answer is told again after this
-HEARTBEAT_S: Final = 30.0
 LATE_S: Final = 8.0
 REPLIES: Final = ("ok", "lost", "late", "double")
 
@@ -28,7 +27,7 @@ REPLIES: Final = ("ok", "lost", "late", "double")
 class Line:
     """`run` serves until it is cancelled; the rest is what people and bad luck do to the line."""
 
-    def __init__(self, pile: Pile, mqtt_url: str, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, pile: Pile, mqtt_url: str, *, heartbeat_s: float | None = None) -> None:
         self.pile = pile
         self.replies = "ok"
         self.late_s = LATE_S
@@ -43,6 +42,11 @@ class Line:
         self._jobs: set[asyncio.Task[None]] = set()
         pile.on_more = self._more.set
         pile.on_reboot = self._drop
+
+    @property
+    def _every_s(self) -> float:
+        told = self.pile.remote.values.get("OCPPCommCtrlr.HeartbeatInterval")
+        return float(told) if told else self._heartbeat_s or self.pile.heartbeat_s
 
     def cut(self) -> None:
         """The line breaks; the broker tells the last will."""
@@ -123,9 +127,11 @@ class Line:
 
     async def _beat(self) -> None:
         while True:
-            told = self.pile.remote.values.get("OCPPCommCtrlr.HeartbeatInterval")
-            every_s = float(told) if told is not None else self._heartbeat_s
-            await asyncio.sleep(every_s * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
+            spread, waited_s = random.uniform(0.9, 1.1), 0.0  # noqa: S311 - not a secret
+            # The boot's answer may shorten the interval meanwhile.
+            while (left := self._every_s * spread - waited_s) > 0:
+                await asyncio.sleep(min(1.0, left))
+                waited_s += 1.0
             self.pile.heartbeat()
 
     def _take(self, connection: Connection, topic: str, payload: bytes) -> None:

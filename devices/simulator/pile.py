@@ -20,6 +20,7 @@ from devices.simulator.evse import Evse, Payload
 from devices.simulator.remote import Remote, settings_of
 from devices.simulator.spec import PileSpec
 
+HEARTBEAT_S: Final = 30.0
 RING: Final = 64  # answers remembered, as docs/protocol.md asks of firmware
 _DURABLE: Final = frozenset({"TransactionEvent"})
 
@@ -58,6 +59,7 @@ class Pile:
         self.reset_asked = False
         self.boot_reason = "PowerUp"
         self.reset_waiting = False  # until nothing charges any more
+        self.heartbeat_s = HEARTBEAT_S  # until the boot's answer says otherwise
         self.online = False
         kind = spec.evses[0].kind if spec.evses else "ac"
         self.remote = Remote(
@@ -107,6 +109,8 @@ class Pile:
         done = self.outgoing.pop(0)
         if done.action == "BootNotification":
             self.booted = isinstance(answer, Result) and answer.payload["status"] == "Accepted"
+            if isinstance(answer, Result):
+                self.heartbeat_s = float(answer.payload["interval"]) or self.heartbeat_s
         self.remote.answered(done.action, done.payload)
         self._dirty = self._dirty or done.durable
         self.save()

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import Engine
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from tests.charging.world import World
+import pytest
+from sqlalchemy import Engine, select
+
+from bot.services import charging as service
+from bot.store.database import UnitOfWork
+from bot.store.queues import Inbox
+from bot.store.stations import Evse
+from tests.charging.world import PILE, SETTINGS, World
 
 
 @pytest.fixture
@@ -271,3 +278,36 @@ def test_a_pile_that_counts_its_transactions_from_one_again(world: World) -> Non
     world.reports("Updated", 7000, tx="1", start=False)
     assert world.progress(second).energy_wh == 6000
     assert world.progress(first).energy_wh == 1000
+
+
+def test_a_meter_that_jumps_is_not_believed_and_called_out_once(world: World) -> None:
+    session = world.says_yes()
+    world.charges(session)
+    world.reports("Updated", 6000)
+    with world.work() as work:
+        on_transaction_by(work, pace=2, at=world.now + timedelta(seconds=60), wh=2_000_000)
+    rows = select(Inbox).where(Inbox.kind == "pile.alarm")
+    with world.store.read() as work:
+        alarms = [row.body for row in work.session.scalars(rows)]
+        assert [(each["code"], each["evse_number"]) for each in alarms] == [("METER_JUMP", 1)]
+        assert work.session.get_one(Evse, 1).fault_code == "METER_JUMP"
+    with world.work() as work:
+        on_transaction_by(work, pace=2, at=world.now + timedelta(seconds=61), wh=2_000_100)
+        assert len(work.session.scalars(rows).all()) == 1
+        service.on_alarm(work, SETTINGS, alarms[0])
+    world.reports("Ended", 2_000_200, reason="Remote")
+    bill = world.bill(session)
+    assert bill is not None
+    assert bill.total_minor == 200  # 5 kWh, no start fee
+    assert "reported a fault" in " ".join(world.heard())
+
+
+def on_transaction_by(work: UnitOfWork, *, pace: int, at: datetime, wh: int) -> None:
+    """A reading as a service with this setting hears it."""
+    body = {
+        "pile_id": PILE, "evse_number": 1, "transaction_id": "T1", "event": "Updated", "seq": 90,
+        "at": at.isoformat(), "trigger": "MeterValuePeriodic", "charging_state": "Charging",
+        "stopped_reason": None, "power_w": 11_000, "remote_start_id": None,
+        "readings": [{"at": at.isoformat(), "wh": wh}],
+    }  # fmt: skip
+    service.on_transaction(work, replace(SETTINGS, meter_pace=pace), body)

@@ -53,6 +53,7 @@ SETTINGS = Settings(
     twilio_from="whatsapp:+1",
     stripe_secret_key="sk",
     stripe_webhook_secret="wh",
+    meter_pace=1_000,  # charges here take seconds
 )
 
 
@@ -222,11 +223,12 @@ class World:
             later.TIMER: later.on_timer,
             "feedback.timer": feedback.on_timer,
         }
+        served = Inbox.kind.in_(list(handlers))
         while True:
             with self.work() as work:
                 row = work.session.scalars(
                     select(Inbox)
-                    .where(Inbox.state == "open", Inbox.available_at <= self.now)
+                    .where(Inbox.state == "open", Inbox.available_at <= self.now, served)
                     .order_by(Inbox.id)
                     .limit(1)
                 ).first()

@@ -307,3 +307,21 @@ def test_a_technicians_list_shows_what_is_theirs(world: World, desk: Desk, otto:
     world.bot_says(OTTO, "Job 1", "Can you take it?")
     assert otto.get("/jobs/count").text == "1"
     world.ahead += timedelta(seconds=1)
+
+
+def test_an_alarm_of_the_whole_pile_that_stays_calls_somebody_out(
+    world: World, desk: Desk, otto: Agent
+) -> None:
+    greeted(world, OTTO)
+    now = world.now.isoformat()
+    event = {
+        "eventId": 1, "timestamp": now, "trigger": "Alerting", "actualValue": "true",
+        "eventNotificationType": "HardWiredMonitor", "techCode": "DOOR_OPEN",
+        "component": {"name": "AccessBarrier"}, "variable": {"name": "Problem"},
+    }  # fmt: skip
+    world.pile("1023").says("NotifyEvent", generatedAt=now, seqNo=0, eventData=[event])
+    world.settle()
+    world.clock_passes(61)
+    world.settle()
+    world.bot_says(OTTO, "Fault code: DOOR_OPEN")
+    assert (job(world).fault_code, job(world).evse_id) == ("DOOR_OPEN", None)

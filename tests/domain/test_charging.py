@@ -784,3 +784,32 @@ def test_facts_of_another_version_can_be_read() -> None:
     del raw["voids"], raw["terms"]["limits"]["stop_wait_s"]
     raw["invented_later"], raw["terms"]["limits"]["invented_later_s"] = 1, 2
     assert load_facts(raw, TARIFF) == facts
+
+
+# --- broken off by us
+
+
+def test_a_stop_for_safety_spares_the_fees_and_says_why_once() -> None:
+    story = charging().hears(on.StopRequested(at(200), "safety"))
+    assert (story.facts.state, story.facts.fault) == ("stopping", True)
+    assert story.told()[-1] == "danger"
+    usual = charging().hears(on.StopRequested(at(200), "rider"))
+    assert usual.facts.bill(at(200)).gross_minor - story.facts.bill(at(200)).gross_minor == 100
+    told = len(story.told())
+    story.hears(on.StopRequested(at(201), "safety"))
+    assert len(story.told()) == told, "nobody asked, so there is nothing to answer"
+
+
+def test_a_start_that_danger_cancels_says_why() -> None:
+    story = starting().hears(on.StopRequested(at(3), "safety"))
+    assert (story.facts.state, story.told()[-1]) == ("releasing", "danger")
+
+
+def test_energy_that_the_pile_itself_holds_back_is_told_soon_and_blamed_on_the_pile() -> None:
+    story = running().hears(on.FlowChanged(at(5), "T1", "evse", at(5)))
+    assert story.facts.timers["energy"] == at(35)
+    story.fire("energy")
+    assert story.told()[-1] == "withheld"
+    story.fire("no_energy")
+    assert story.facts.state == "releasing"
+    assert on.MarkSuspect() in story.commands

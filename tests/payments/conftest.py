@@ -56,6 +56,7 @@ def make_settings(**changes: str) -> Settings:
             "TWILIO_FROM": "whatsapp:+14155238886",
             "STRIPE_SECRET_KEY": KEY,
             "STRIPE_WEBHOOK_SECRET": SECRET,
+            "METER_PACE": "1000",
             **changes,
         }
     )
