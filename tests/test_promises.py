@@ -110,7 +110,7 @@ def test_the_migrations_make_the_tables_of_the_code(empty_database_url: str) -> 
 def test_the_readme_names_only_commands_that_exist() -> None:
     named = set(re.findall(r"\./run ([a-z][a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
     shell = set(re.findall(r"^  ([a-z]+)\)", (ROOT / "run").read_text("utf-8"), re.MULTILINE))
-    assert named <= {*app.COMMANDS, *shell, "demo", "help"}
+    assert named <= {*app.COMMANDS, *shell, "demo", "evening", "help"}
 
 
 def test_production_never_imports_the_demo() -> None:

@@ -189,10 +189,11 @@ def _flow_changed(step: Step, event: on.FlowChanged) -> None:
     if not _ours(step, event.transaction_id):
         return
     if step.now.state == "starting":
+        withheld = event.flow == "evse" and step.now.flow != "evse"
         step.set(flow=event.flow, flow_at=event.device_at)
         if event.flow:
             _plugged(step, on.Plugged(event.at))
-        if event.flow == "evse" and step.now.plugged_at is not None:  # it says so itself
+        if withheld and step.now.plugged_at is not None:  # it says so itself
             step.timer("energy", step.now.terms.limits.start_timeout_s / 2)
         return
     if step.now.state not in on.DELIVERING or event.flow in {"", step.now.flow}:

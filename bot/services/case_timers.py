@@ -23,7 +23,7 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
 
 def _begin(work: UnitOfWork, settings: Settings, case: Case) -> None:
     """Route a new case and start the desk's own clocks, counted from when it was opened."""
-    if case.status == "closed":
+    if case.status not in rules.OPEN:  # solved before this was served: nothing is promised any more
         return
     route(work, case)
     start_desk_clocks(work, settings, case)

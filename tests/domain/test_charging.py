@@ -808,6 +808,8 @@ def test_a_start_that_danger_cancels_says_why() -> None:
 def test_energy_that_the_pile_itself_holds_back_is_told_soon_and_blamed_on_the_pile() -> None:
     story = running().hears(on.FlowChanged(at(5), "T1", "evse", at(5)))
     assert story.facts.timers["energy"] == at(35)
+    story.hears(on.FlowChanged(at(20), "T1", "evse", at(20)))  # said again with each reading
+    assert story.facts.timers["energy"] == at(35)
     story.fire("energy")
     assert story.told()[-1] == "withheld"
     story.fire("no_energy")

@@ -220,6 +220,17 @@ def test_a_missed_promise_is_made_good_once_whenever_it_is_seen(office: Office) 
         assert clock_results.lately(work)["fault_response"] == (0, 1)
 
 
+def test_what_is_solved_before_it_was_routed_starts_no_clocks_any_more(office: Office) -> None:
+    with office.work() as work:
+        number = cases.open_case(
+            work, kind="fault", rider_id=1, pile_id=PILE, text="broken", source="whatsapp", key="m",
+        ).id  # fmt: skip
+        case_work.solve(work, SETTINGS, ANNA, number, cause="Dust", fix="Wiped", result="Works")
+    office.drain()
+    running = [name for name, each in office.clocks(number).items() if each.state == "running"]
+    assert running == ["call_back"]
+
+
 def test_warning_and_end_survive_a_restart(office: Office, sqlite_url: str) -> None:
     number = office.report()
     office.now += timedelta(minutes=23)

@@ -14,6 +14,7 @@ from bot.demo.evening.facts import Facts
 from bot.demo.evening.hands import Hands
 from bot.demo.evening.lot import Socket
 from bot.demo.evening.phones import Heard, NotHeard, Phones
+from bot.demo.evening.plan import ON_CALL
 from bot.services import case_work, clocks, incidents, safety
 from bot.services.audit import Actor
 from bot.settings import Settings
@@ -101,13 +102,14 @@ class Technician:
 class Desk:
     """Anna calls riders whose power was lost; Mia takes incidents on and closes them.
 
-    They do what the console's buttons do (the same services). One urgent call and one incident's
-    first page are left unanswered, so that their clocks end.
+    They do what the console's buttons do (the same services). One urgent call is left until its
+    promise is broken.
     """
 
     store: Store
     settings: Settings
     facts: Facts
+    phones: Phones
     urgent_s: int
     left: set[str] = field(default_factory=set)
 
@@ -153,7 +155,7 @@ class Desk:
         for id_, state, pile_id, age_s in found:
             with self.store.begin() as work:
                 mia = actor(work, "mia")
-                if state == "open" and age_s > 2:
+                if state == "open" and self._was_paged(id_):
                     incidents.acknowledge(work, mia, id_)
                 elif state == "acknowledged" and age_s > 5 and self._looked_at(work, pile_id):
                     incidents.close(
@@ -161,6 +163,11 @@ class Desk:
                     )
                     self._put_back(work, pile_id)
                     self._end_case(work, mia, id_)
+
+    def _was_paged(self, incident_id: int) -> bool:
+        """Mia takes it on when her phone has rung, not before."""
+        link = f"/incidents/{incident_id}"
+        return any(link in heard.text for heard in self.phones.of(ON_CALL))
 
     def _age(self, incident: Incident) -> float:
         return (self.store.clock() - incident.at).total_seconds()

@@ -104,7 +104,7 @@ def _staff(
 ) -> list[Callable[[threading.Event], None]]:
     urgent_s = stage.size.policies.get("urgent", 60)
     people: list[Callable[[threading.Event], None]] = [
-        crew.Desk(store, settings, stage.facts, urgent_s).follow
+        crew.Desk(store, settings, stage.facts, stage.phones, urgent_s).follow
     ]
     for number in (1, 2, 3):
         technician = crew.Technician(
@@ -116,11 +116,13 @@ def _staff(
 
 
 def _go_on_shift(stage: Stage) -> None:
-    """Technicians write first: WhatsApp takes free words only within a day of theirs."""
-    for number in (1, 2, 3):
-        phone = plan.TECHNICIAN.format(number)
+    """Staff write first: WhatsApp takes free words only within a day of theirs."""
+    technicians = [plan.TECHNICIAN.format(number) for number in (1, 2, 3)]
+    for phone in (*technicians, plan.ON_CALL, plan.MANAGER_PHONE):
         sent = stage.phones.send(phone, text="jobs")
-        stage.phones.wait(phone, sent, lambda heard: "You have no jobs" in heard.text, 60)
+        stage.phones.wait(
+            phone, sent, lambda heard: "job" in heard.text or "technicians" in heard.text, 60
+        )
 
 
 def _play(stage: Stage, store: Store, chance: random.Random) -> None:

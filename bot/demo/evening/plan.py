@@ -141,7 +141,7 @@ WHOLE: Final = Size(
 SMALL: Final = Size(
     name="small", piles=(*[1] * 12, 2), sockets=1, sessions=18, riders=24, at_once=2,
     troubles_at_once=14, speed=60, charge_s=3, workers=1,
-    settings={"JOB_OFFER_S": "9", "SILENT_AFTER_S": "8", "HEARTBEAT_S": "3",
+    settings={"JOB_OFFER_S": "9", "SILENT_AFTER_S": "14", "HEARTBEAT_S": "4",
               "NO_ENERGY_S": "8", "START_TIMEOUT_S": "8", "COMMAND_TIMEOUT_S": "2",
               "FAULT_SETTLE_S": "2"},
     policies={"fault_response": 10, "urgent": 10}, column=1,

@@ -39,12 +39,12 @@ def keep(state: Path, settings: Settings, size: Size) -> None:
 def prove(state: Path, settings: Settings, facts: Facts) -> list[Claim]:
     """Every claim of an evening."""
     store = Store(make_engine(settings.database_url))
-    phones = proof_messages.read_phones(state / LEDGER)
+    phones = read_phones(state.parent)
     with store.read() as work:
         charges = _matched(work, facts)
         return [
             _stage(facts),
-            _told(facts, phones),
+            told(facts, phones),
             _undisturbed(facts, phones),
             proof_money.claim(work, facts, charges),
             _books(state),
@@ -55,6 +55,11 @@ def prove(state: Path, settings: Settings, facts: Facts) -> list[Claim]:
             proof_work.closed(work),
             proof_clocks.claim(work, datetime.fromtimestamp(facts.ended_at, UTC)),
         ]
+
+
+def read_phones(folder: Path) -> proof_messages.Phones:
+    """What every phone of an evening got."""
+    return proof_messages.read_phones(folder / "state" / LEDGER)
 
 
 def _stage(facts: Facts) -> Claim:
@@ -71,7 +76,7 @@ def _stage(facts: Facts) -> Claim:
     return claim
 
 
-def _told(facts: Facts, phones: proof_messages.Phones) -> Claim:
+def told(facts: Facts, phones: proof_messages.Phones) -> Claim:
     """Each rider that a fault touched has read of it within a minute."""
     head = ("#", "fault", "pile", "rider", "told after s", "words")
     claim = Claim(f"Every affected rider was told within {TOLD_WITHIN_S:.0f} s", head)
@@ -124,8 +129,10 @@ def _books(state: Path) -> Claim:
 
 def _matched(work: UnitOfWork, facts: Facts) -> list[tuple[Visit, ChargingSession | None]]:
     """Each charge as it was meant, with the one that was stored."""
-    riders = dict(work.session.execute(select(RiderAddress.value, RiderAddress.rider_id)).tuples())
-    codes = dict(work.session.execute(select(Evse.code, Evse.id)).tuples())
+    riders: dict[str, int] = {
+        each.value: each.rider_id for each in work.session.scalars(select(RiderAddress))
+    }
+    codes = {each.code: each.id for each in work.session.scalars(select(Evse))}
     sessions = list(work.session.scalars(select(ChargingSession).order_by(ChargingSession.id)))
     return [
         (visit, _session_of(visit, riders.get(visit.phone), codes[visit.code], sessions))

@@ -100,7 +100,8 @@ def _policy(work: UnitOfWork, clock: Clock) -> list[str]:
 
 def _counted(clock: Clock, events: Sequence[ClockEvent], now: datetime) -> list[str]:
     """The time it ran, from its events alone; missed exactly when that is over the limit."""
-    ran, since, found = 0.0, None, []
+    found: list[str] = []
+    ran, since = 0.0, None
     for event in events:
         if event.kind in ("started", "resumed"):
             since = event.at if event.kind == "resumed" else clock.started_at
@@ -156,9 +157,7 @@ def _end_of(work: UnitOfWork, clock: Clock) -> datetime | None:
 def _receipt_left(work: UnitOfWork, session_id: int, clock: Clock) -> bool:
     """The receipt's own row was delivered just then."""
     bill = work.session.scalars(select(Bill).where(Bill.session_id == session_id)).one()
-    rows = work.session.scalars(
-        select(Outbox).where(Outbox.key.like(f"message:session:{session_id}:%:receipt:0"))
-    ).all()
+    rows = work.session.scalars(select(Outbox).where(Outbox.key.like("message:%:receipt:0"))).all()
     assert clock.stopped_at is not None
     return any(
         each.body["reply"].get("bill_id") == bill.id
@@ -179,7 +178,8 @@ def _made_good(work: UnitOfWork, clock: Clock) -> list[str]:
     case = work.session.get(Case, clock.case_id) if clock.case_id else None
     if "escalate" in actions and case is not None and not case.level:
         found.append("no supervisor has it")
-    if "page" in actions:
+    reached = clock.stopped_at is not None and clock.breached_at is not None
+    if "page" in actions and not (reached and clock.stopped_at <= clock.breached_at):  # type: ignore[operator]  # not None
         pages = select(Outbox).where(Outbox.key.like(f"page:clock:{clock.id}:%"))
         if not work.session.scalars(pages).all():
             found.append("nobody was paged")

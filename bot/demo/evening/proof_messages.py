@@ -26,11 +26,18 @@ _NOTICE: Final = re.compile(r"message:session:(\d+):\d+:([a-z_]+):0")
 class Phones:
     """What every phone received and sent, as the stand-in for Twilio kept it."""
 
-    def __init__(self, heard: Sequence[Heard], sent: Sequence[str]) -> None:
-        self.heard, self.sent = heard, sent
+    def __init__(
+        self, heard: Sequence[Heard], sent: Sequence[str], failed: Sequence[Heard] = ()
+    ) -> None:
+        self.heard, self.sent, self.failed = heard, sent, failed
         self._of: dict[str, list[Heard]] = {}
         for each in heard:
             self._of.setdefault(each.phone, []).append(each)
+
+    def forget(self, *words: str) -> None:
+        """As if no message with one of these words had come."""
+        for phone, mine in self._of.items():
+            self._of[phone] = [each for each in mine if not any(w in each.text for w in words)]
 
     def of(self, phone: str) -> list[Heard]:
         """All that came to one phone."""
@@ -52,18 +59,20 @@ def read_phones(ledger: Path) -> Phones:
     """The stand-in's file."""
     with closing(open_ledger(ledger)) as db:
         rows = db.execute(
-            "SELECT sid, phone, created, body, chat, direction FROM message "
-            "WHERE status <> 'failed' ORDER BY seq"
+            "SELECT sid, phone, created, body, chat, direction, status FROM message ORDER BY seq"
         ).fetchall()
-    heard, sent = [], []
-    for sid, phone, created, body, chat, direction in rows:
+    heard: list[Heard] = []
+    sent: list[str] = []
+    failed: list[Heard] = []
+    for sid, phone, created, body, chat, direction, status in rows:
         if direction == "inbound":
             sent.append(sid)
             continue
         shown = json.loads(chat or "{}")
         options = tuple(each["id"] for each in shown.get("options", []))
-        heard.append(Heard(sid, phone, created, shown.get("text") or body or "", options))
-    return Phones(heard, sent)
+        kept = failed if status == "failed" else heard
+        kept.append(Heard(sid, phone, created, shown.get("text") or body or "", options))
+    return Phones(heard, sent, failed)
 
 
 def claim(work: UnitOfWork, phones: Phones) -> Claim:
@@ -74,8 +83,10 @@ def claim(work: UnitOfWork, phones: Phones) -> Claim:
         for each in work.session.scalars(select(Message).where(Message.provider_id.is_not(None)))
         if each.author != "rider"
     }
-    theirs = Counter(each.sid for each in phones.heard)
-    pages = [each for each in phones.heard if each.sid not in ours]
+    taken = [*phones.heard, *phones.failed]
+    theirs = Counter(each.sid for each in taken)
+    pages = [each for each in taken if each.sid not in ours]
+    found.failures += [f"…{each.phone[-2:]} never got: {each.text[:60]}" for each in phones.failed]
     paged = _count(work, Outbox.kind == "page", Outbox.state == "done")
     if len(pages) != paged:
         found.failures.append(
@@ -106,9 +117,10 @@ def _unserved(work: UnitOfWork) -> list[str]:
     for row in work.session.scalars(select(Outbox).where(Outbox.state.in_(("open", "failed")))):
         found.append(f"outbox {row.id} ({row.key}) is {row.state}: {row.error}")
     failed = select(Inbox).where(Inbox.state == "failed")
-    for row in work.session.scalars(failed):
-        found.append(f"inbox {row.id} ({row.kind} of {row.stream}) failed: {row.error}")
-    return found
+    return found + [
+        f"inbox {each.id} ({each.kind} of {each.stream}) failed: {each.error}"
+        for each in work.session.scalars(failed)
+    ]
 
 
 def _told_twice(work: UnitOfWork) -> list[str]:

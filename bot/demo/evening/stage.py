@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bot.demo import city
 from bot.demo import ports as free_ports
@@ -76,7 +76,7 @@ def _services(plan: Plan, edges: Edges, store: Store, size: Size, seed: int) -> 
     found = [replace(each, command=fill) if each.name == "seed" else each for each in found]
     # The gateway comes after the piles here, so that it is gone first: their going is no outage.
     online = partial(city.all_piles_online, store)
-    order = {
+    order: dict[str, dict[str, Any]] = {
         "simulator": {"after": ("broker",), "ready": None},
         "piles": {"after": ("simulator", "redis"), "ready": online},
     }  # fmt: skip
