@@ -74,10 +74,10 @@ SECTIONS: Final = (
     Section("Bookings", "calendar", "bookings_page", "booking.read", group="Network"),
     Section("Lines", "hourglass", "waiting_page", "station.read", group="Network"),
     Section("Forecasts", "trending-up", "forecasts_page", "station.read", group="Network"),
-    Section("Maintenance", "refresh-cw", "visits_page", "visit.read", group="Network"),
-    Section("Predictions", "thermometer", "predictions_page", "job.read", group="Network"),
-    Section("Firmware", "download", "firmware_page", "pile.log", group="Network"),
-    Section("Meter checks", "gauge", "meters_page", "meter.read", group="Network"),
+    Section("Maintenance", "refresh-cw", "visits_page", "visit.read", group="Upkeep"),
+    Section("Predictions", "thermometer", "predictions_page", "job.read", group="Upkeep"),
+    Section("Firmware", "download", "firmware_page", "pile.log", group="Upkeep"),
+    Section("Meter checks", "gauge", "meters_page", "meter.read", group="Upkeep"),
     Section("Tariffs", "receipt", "tariffs_page", "tariff.read", group="Money"),
     Section("Coupons", "gift", "coupons_page", "coupon.read", group="Money"),
     Section("Plans", "package", "plans_page", "plan.edit", group="Money"),
@@ -116,6 +116,7 @@ SECTIONS: Final = (
 )
 GROUPS: Final = {
     "Network": "network",
+    "Upkeep": "zap",
     "Money": "coins",
     "Results": "chart-pie",
     "Quality": "check-check",

@@ -17,7 +17,7 @@ CONNECTORS: Final = {
     "CHADEMO": "CHAdeMO",
     "schuko": "Schuko",
 }
-PILE_ACTIONS: Final = frozenset({"offline", "online", "power", "misbehave"})
+PILE_ACTIONS: Final = frozenset({"offline", "online", "power", "misbehave", "remote"})
 EVSE_ACTIONS: Final = frozenset({"plug", "unplug", "stop", "fault", "wear", "clear"})
 
 

@@ -23,6 +23,10 @@ const LINES = [
   ["Reply late", "misbehave", { replies: "late" }],
   ["Reply twice", "misbehave", { replies: "double" }],
   ["Reply well again", "misbehave", { replies: "ok" }],
+  ["Send no logs", "remote", { fail: ["log"] }],
+  ["Fail at firmware", "remote", { fail: ["install"] }],
+  ["Refuse settings", "remote", { fail: ["settings"] }],
+  ["Do remote work well again", "remote", { fail: [] }],
 ];
 const TELLS = { cut: "offline", silent: "silent", power: "no power", lost: "loses replies", late: "replies late", double: "replies twice" };
 const FILTERS = [["", "All"], ["free", "Free"], ["in use", "In use"], ["faulted", "Broken"], ["offline", "Offline"]];
