@@ -94,7 +94,7 @@ def why_not_now(*, busy: bool, booked_at: datetime | None, now: datetime, online
     if busy:
         return "Somebody charges there."
     if booked_at is not None and booked_at < now + TAKES:
-        return "A booking falls into the time that it takes."
+        return "A booking, a later start or a turn in line falls into the time that it takes."
     return ""
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from bot.domain import firmware as firmware_rules
 from bot.domain.pile_variables import Variable, WrongValue, check, variable, variables
 from bot.services import charging
+from bot.services.fences import fences
 from bot.services.plan_parts import SOON, Asked, NotPossible, Plan
 from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession
@@ -275,16 +276,28 @@ def images(work: UnitOfWork, model: str) -> Sequence[Firmware]:
 
 
 def why_no_update(work: UnitOfWork, pile: Pile) -> str:
-    """What stands against an update now: charges, bookings, no contact; "" when nothing does."""
-    booked = select(Booking.starts_at).join(Evse, Evse.id == Booking.evse_id).where(
-        Evse.pile_id == pile.id, Booking.live, Booking.ends_at > work.now,
-    ).order_by(Booking.starts_at)  # fmt: skip
+    """What stands against an update now: charges, whoever comes soon, no contact; "" when nothing
+    does."""
     return firmware_rules.why_not_now(
         busy=bool(charging.open_sessions_at(work, pile.id)),
-        booked_at=work.session.scalars(booked.limit(1)).first(),
+        booked_at=_next_use(work, pile),
         now=work.now,
         online=pile.online,
     )
+
+
+def _next_use(work: UnitOfWork, pile: Pile) -> datetime | None:
+    """When somebody counts on this pile next: by a booking, a later start, a turn in line."""
+    booked = (
+        select(Booking.starts_at)
+        .join(Evse, Evse.id == Booking.evse_id)
+        .where(Evse.pile_id == pile.id, Booking.live, Booking.ends_at > work.now)
+        .order_by(Booking.starts_at)
+        .limit(1)
+    )
+    kept = fences(work, [each.id for each in pile.evses]).values()
+    moments = [each.until if each.why == "later" else work.now for each in kept]
+    return min([*work.session.scalars(booked), *moments], default=None)
 
 
 def live_update(work: UnitOfWork, pile_id: str) -> FirmwareUpdate | None:

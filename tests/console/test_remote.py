@@ -341,7 +341,7 @@ def test_no_firmware_while_somebody_charges_or_has_booked(
         work.session.add(booked)
     refused = order(teo, "firmware", choice="1", force="1")
     assert refused.status_code == 409
-    assert "A booking falls into the time" in refused.text
+    assert "A booking, a later start or a turn" in refused.text
     with world.store.begin() as work:
         work.session.delete(work.session.scalars(select(Booking)).one())
     charging(world)
