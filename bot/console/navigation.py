@@ -88,7 +88,7 @@ SECTIONS: Final = (
     Section("Changes", "arrow-right-left", "policies_page", "policy.read", group="Setup"),
     Section("Promises", "clock", "promises_page", "promise.read", group="Results"),
     Section("Feedback", "star", "feedback_page", "feedback.read", group="Results"),
-    Section("Complaints", "chart-pie", "reports_page", "report.read", group="Quality"),
+    Section("Complaints", "archive", "reports_page", "report.read", group="Quality"),
     Section("Root causes", "tag", "causes_page", "cause.read", group="Quality"),
     Section(
         "Reviews",

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from bot.domain.booking_facts import BookingFacts, Terms, dump_booking
 from bot.services import housekeeping
 from bot.services.riders import rider_for
 from bot.store.bookings import Booking
@@ -333,10 +334,11 @@ def test_no_firmware_while_somebody_charges_or_has_booked(
     add_image(desk.agent("manager"))
     with world.store.begin() as work:
         rider = rider_for(work, "whatsapp", PHONE)
+        starts_at, ends_at = work.now + timedelta(minutes=20), work.now + timedelta(hours=1)
+        facts = BookingFacts(Terms("EUR", 0, 0), work.now, starts_at, ends_at)
         booked = Booking(
-            key="b", rider_id=rider.id, evse_id=2, state="RESERVED", facts={}, tariff={},
-            starts_at=work.now + timedelta(minutes=20), ends_at=work.now + timedelta(hours=1),
-            created_at=work.now,
+            key="b", rider_id=rider.id, evse_id=2, state="RESERVED", facts=dump_booking(facts),
+            tariff={}, starts_at=starts_at, ends_at=ends_at, created_at=work.now,
         )  # fmt: skip
         work.session.add(booked)
     refused = order(teo, "firmware", choice="1", force="1")
