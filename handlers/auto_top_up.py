@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bot.dialog.intents import ask, intent, wish
-from bot.dialog.kinds import SURE, tapped
+from bot.dialog.intents import ask, intent, maybe, wish
+from bot.dialog.kinds import KEPT, SURE, tapped
 from bot.dialog.turn import Turn
 from bot.domain.money import Money
 from bot.domain.wallet import AUTO_CAP_AMOUNTS, AutoPlan, heard_amount, least_top_up, usual_amounts
 from bot.errors import Refused
 from bot.replies import Choose, Option, Replies, Say, Value
 from bot.services import auto_top_ups, wallet
+from bot.store.wallet import Wallet
 
 _AUTO = (
     r"(?:auto[ -]?pay|auto[ -]?top[ -]?ups?|automatic top[ -]?ups?|auto[ -]?recharge"
@@ -54,6 +55,14 @@ def _off(turn: Turn) -> Replies:
     )
 
 
+def _currency(turn: Turn) -> str | None:
+    """That of the order there is, else what the rider pays in."""
+    order = auto_top_ups.of(turn.work, turn.rider.id)
+    if order is not None:
+        return turn.work.session.get_one(Wallet, order.wallet_id).currency
+    return wallet.currency_of(turn.work, turn.rider.id)
+
+
 class PlanKind:
     """Trigger, amount and month's limit: tapped, or three figures ("10 50 150")."""
 
@@ -66,7 +75,7 @@ class PlanKind:
         raw = tapped(turn, name)
         if raw is not None:
             return self.load(turn, raw)
-        currency = wallet.currency_of(turn.work, turn.rider.id)
+        currency = _currency(turn)
         figures = _SUMS.findall(turn.heard.text) if turn.heard.payload is None else []
         if currency is None or len(figures) != 3:
             return None
@@ -100,7 +109,7 @@ PLAN = PlanKind()
 
 def ask_plan(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """What is agreed to now, and plans to tap."""
-    currency = wallet.currency_of(turn.work, turn.rider.id)
+    currency = _currency(turn)
     if turn.settings.wallet == "off" or currency is None:
         raise Refused("Prepaid wallets are not offered here. You pay each charge by card.")
     trigger = least_top_up(currency)
@@ -140,7 +149,8 @@ def _values(plan: AutoPlan, currency: str) -> dict[str, Value]:
 def show(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """All that the rider agrees to."""
     plan: AutoPlan = slots["plan"]
-    currency = wallet.currency_of(turn.work, turn.rider.id) or ""
+    currency = _currency(turn) or ""
+    turn.keep["currency"] = currency
     auto_top_ups.refuse(turn.work, turn.settings, turn.rider, plan, currency)
     return Choose(
         Say(
@@ -155,16 +165,17 @@ def show(turn: Turn, slots: Mapping[str, Any]) -> Replies:
 
 @wish
 class Order:
-    """The plan and the yes to it."""
+    """The plan and the yes to it; `currency` is what it was shown in."""
 
     plan: AutoPlan = ask(ask_plan, PLAN)
+    currency: str | None = maybe(KEPT)
     agreed: bool = ask(show, SURE)
 
 
 @intent("auto_top_up", patterns=(_AUTO, rf"{_AUTO} on", rf"{_AUTO}(?: \d[\d.,]*){{3}}"))
 def switch_on(turn: Turn, want: Order) -> Replies:
     """The yes."""
-    currency = wallet.currency_of(turn.work, turn.rider.id) or ""
+    currency = want.currency or _currency(turn) or ""
     auto_top_ups.agree(turn.work, turn.settings, turn.rider, want.plan, currency)
     return Choose(
         Say(

@@ -32,6 +32,7 @@ _WHAT: Final = {
     "plan": Say("Plan"), "coupon": Say("Coupon"),
     "paid_before": Say("Minimum price already paid"),
     "over_hold": Say("Above the hold, not charged"), "waived": Say("Waived"),
+    "rounding": Say("Rounded down for payment"),
 }  # fmt: skip
 
 

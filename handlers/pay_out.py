@@ -7,23 +7,40 @@ from datetime import timedelta
 from typing import Any
 
 from bot.dialog.intents import ask, intent, maybe, wish
-from bot.dialog.kinds import KEPT, SURE
+from bot.dialog.kinds import CHOICE, KEPT, SURE
 from bot.dialog.money_kind import AMOUNT
 from bot.dialog.turn import Turn
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Replies, Say, Value
 from bot.services import payouts, wallet
 from bot.services.payouts import Plan
+from bot.store.wallet import Wallet
 
 BANK_DAYS = timedelta(days=14)  # ten working days
 
 
+def ask_which(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
+    """Which wallet, where several hold cash."""
+    full = _with_cash(turn)
+    if len(full) < 2:
+        return None
+    options = [
+        Option(f"={each.currency}", Say("{amount}", {"amount": wallet.stand(each).cash}))
+        for each in full
+    ]
+    return Choose(Say("Which of your wallets do you want to be paid out?"), options)
+
+
+def _with_cash(turn: Turn) -> list[Wallet]:
+    return [each for each in wallet.wallets_of(turn.work, turn.rider.id) if each.cash_minor]
+
+
 def show(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     """The whole pay-out, before anything moves."""
-    currency = wallet.currency_of(turn.work, turn.rider.id)
-    if currency is None or not wallet.wallets_of(turn.work, turn.rider.id):
+    mine = _with_cash(turn) or list(wallet.wallets_of(turn.work, turn.rider.id))
+    if not mine:
         raise Refused("You have no wallet, so there is nothing to pay out.")
-    planned = payouts.plan(turn.work, turn.rider, currency)
+    planned = payouts.plan(turn.work, turn.rider, slots.get("currency") or mine[0].currency)
     turn.keep["cash"] = AMOUNT.dump(planned.cash)
     return Choose(
         Say(
@@ -62,8 +79,9 @@ def _where(turn: Turn, planned: Plan) -> Say:
 
 @wish
 class PayOut:
-    """The yes; `cash` is what was shown."""
+    """Which wallet and the yes; `cash` is what was shown."""
 
+    currency: str | None = ask(ask_which, CHOICE)
     cash: str | None = maybe(KEPT)
     agreed: bool = ask(show, SURE)
 

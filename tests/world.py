@@ -411,11 +411,13 @@ def add_station(
     lng: float = 24.9310,
     tariff: Mapping[str, Any] | None = None,
     power_w: int = 22_000,
+    country: str = "FI",
+    currency: str = "EUR",
 ) -> None:
     """A station with one pile; energy 0.30 EUR per kWh unless a tariff body is given."""
     body = tariff or {"elements": [{"kind": "energy", "price": "0.30", "per": "kwh"}]}
     with store.begin() as work:
-        row = Tariff(name=f"Tariff of {name}", currency="EUR")
+        row = Tariff(name=f"Tariff of {name}", currency=currency)
         work.session.add(row)
         work.session.flush()
         work.session.add(
@@ -425,7 +427,7 @@ def add_station(
         )
         station = Station(
             name=name, address=f"{name} 1, Helsinki", lat=lat, lng=lng, tz="Europe/Helsinki",
-            country="FI", currency="EUR", tax_percent="25.5",
+            country=country, currency=currency, tax_percent="25.5",
         )  # fmt: skip
         work.session.add(station)
         work.session.flush()

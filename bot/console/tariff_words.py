@@ -22,7 +22,7 @@ PER: Final = {"kwh": "kWh", "h": "h", "min": "min", "start": "start"}
 _NAMES: Final = {
     "energy": "Energy", "time": "Charging time", "flat": "Start fee", "idle": "Plugged in after",
     "minimum": "Up to the least price", "maximum": "Above the most", "over_hold": "Not held",
-    "waived": "Waived", "coupon": "Coupon", "plan": "Plan",
+    "rounding": "Rounded down", "waived": "Waived", "coupon": "Coupon", "plan": "Plan",
     "paid_before": "Least price, paid before",
 }  # fmt: skip
 _RESERVED: Final = {"RESERVATION": "Reserving", "RESERVATION_EXPIRES": "Booked and not come"}

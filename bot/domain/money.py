@@ -16,6 +16,19 @@ def exponent(currency: str) -> int:
     return EXPONENTS.get(currency, 2)
 
 
+def payable_unit(currency: str) -> int:
+    """What amounts that a card can pay are multiples of, in minor units: cards know two decimals
+    where a currency has three, and none of the ariary."""
+    if currency == "MGA":
+        return 100
+    return 10 if exponent(currency) == 3 else 1
+
+
+def payable(amount_minor: int, currency: str) -> int:
+    """The largest amount not above this one that a card can pay, or be given back."""
+    return amount_minor - amount_minor % payable_unit(currency)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
     """An amount in minor units of one currency."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.domain.discounts import LINES, Discount, in_order
 from bot.domain.metering import Timeline, Used, late_spans
-from bot.domain.money import Money, exponent
+from bot.domain.money import Money, exponent, payable
 from bot.domain.restrictions import State, When, label, plain
 from bot.domain.tariffs import KINDS, NO_LIMIT, UNITS, Element, Tariff, by_calendar
 from bot.domain.usage import NO_CARRY, Carry, Reading, Span, Usage
@@ -31,7 +31,7 @@ class Line:
 
     `what`: energy, time, idle, flat, or an adjustment: minimum, maximum, paid_before (a minimum,
     by the charge this one goes on from), plan, coupon (whose name stands in `window`), over_hold,
-    waived.
+    rounding, waived.
     """
 
     what: str
@@ -116,8 +116,8 @@ def price(
 
     Each line is rounded once, half-up; tax is computed per rate on the summed lines and shared
     out among them, so every total is the sum of what is printed (features §4.3). Above
-    `limit_minor` (what is held) the rest is not charged; `waive` makes the bill zero; both show
-    as lines of their own.
+    `limit_minor` (what is held) the rest is not charged; what no card can pay of a currency with
+    three decimals is let go; `waive` makes the bill zero; each shows as a line of its own.
     """
     lines = kept_within_limits(tariff, measured(tariff, usage), usage)
     lines += _discounted(tariff, lines, usage, discounts)
@@ -125,6 +125,9 @@ def price(
     if limit_minor is not None and gross > limit_minor:
         lines += _adjustment(tariff, "over_hold", lines, limit_minor - gross)
         gross = limit_minor
+    if rest := gross - payable(gross, tariff.currency):
+        lines += _adjustment(tariff, "rounding", lines, -rest)
+        gross -= rest
     if waive and gross:
         lines += _adjustment(tariff, "waived", lines, -gross)
     return _bill(tariff, lines)

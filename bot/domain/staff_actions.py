@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
-from bot.domain.money import Money, exponent
+from bot.domain.money import Money, exponent, payable, payable_unit
 
 Subject = Literal["session", "pile", "evse", "rider"]
 
@@ -62,7 +62,8 @@ def plain(money: Money) -> str:
 
 
 def read_amount(text: str, currency: str) -> Money | None:
-    """What somebody typed as an amount ("12,40", "12.4"); None when it is none in this currency."""
+    """What somebody typed as an amount ("12,40", "12.4"); None when it is none in this currency,
+    or one that no card can pay."""
     try:
         amount = Decimal(text.strip().replace(",", ".").removesuffix(currency).strip())
     except InvalidOperation:
@@ -70,7 +71,9 @@ def read_amount(text: str, currency: str) -> Money | None:
     if not amount.is_finite() or not 0 < amount < 10**7:
         return None
     minor = amount.scaleb(exponent(currency))
-    return Money(int(minor), currency) if minor == minor.to_integral_value() else None
+    if minor != minor.to_integral_value() or int(minor) % payable_unit(currency):
+        return None
+    return Money(int(minor), currency)
 
 
 def of_setting(text: str, currency: str) -> Money:
@@ -80,7 +83,8 @@ def of_setting(text: str, currency: str) -> Money:
         minor = Decimal(text).scaleb(exponent(currency))
     except InvalidOperation:
         return Money(0, currency)
-    return Money(int(minor) if minor.is_finite() and minor > 0 else 0, currency)
+    whole = int(minor) if minor.is_finite() and minor > 0 else 0
+    return Money(payable(whole, currency), currency)
 
 
 def refund_limit(limits: str, role: str, currency: str) -> Money:

@@ -18,7 +18,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from bot.domain.holds import CURRENCIES, about_one, smallest_charge
-from bot.domain.money import Money, exponent
+from bot.domain.money import Money, exponent, payable_unit
 
 _USUAL: Final = (10, 20, 50)  # amounts to tap, in "about one euro"
 _LEAST: Final = 5
@@ -169,7 +169,7 @@ def heard_amount(text: str, currency: str) -> Money | None:
     if len(match["decimals"] or "") > exponent(meant):  # "1.000": one, or a thousand?
         return None
     minor = int(Decimal(match["number"].replace(",", ".")).scaleb(exponent(meant)))
-    return Money(minor, meant) if minor > 0 else None
+    return Money(minor, meant) if minor > 0 and minor % payable_unit(meant) == 0 else None
 
 
 _SHARED: Final = {

@@ -38,6 +38,7 @@ LINES: Final = {
     "coupon": Say("Coupon"),
     "paid_before": Say("Minimum price already paid"),
     "over_hold": Say("Above the held amount: not charged"),
+    "rounding": Say("Rounded down for payment"),
     "waived": Say("Waived"),
 }
 

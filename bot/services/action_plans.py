@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import func, select
 
-from bot.domain.money import Money
+from bot.domain.money import Money, payable
 from bot.domain.pricing import load_bill
 from bot.domain.staff_actions import KINDS, Kind, plain, refund_limit
 from bot.domain.wallet import most_top_up
@@ -156,7 +156,8 @@ def _waive_idle(asked: Asked) -> Plan:
     )
     if fee <= 0 or asked.work.session.scalars(done).first() is not None:
         raise NotPossible("There is no idle fee on this bill that could be waived.")
-    amount = Money(min(fee, refund.left.amount_minor), refund.left.currency)
+    currency = refund.left.currency
+    amount = Money(payable(min(fee, refund.left.amount_minor), currency), currency)
     if amount > refund.limit:
         raise NotPossible(
             f"{plain(amount)} is above what you may give alone. Ask for it as a refund: a second "

@@ -74,14 +74,14 @@ def agree(
 
 
 def off(work: UnitOfWork, rider_id: int, *, why: str = "rider") -> bool:
-    """Switch it off at once; False when it was not on."""
-    order = of(work, rider_id)
-    if order is None:
-        return False
-    wallet.lock(work, order.wallet_id)
-    order.state, order.ended_at, order.ended_why = "off", work.now, why
-    work.session.flush()
-    return True
+    """Switch it off at once, in every wallet of the rider's; False when it was not on."""
+    was_on = False
+    while (order := of(work, rider_id)) is not None:
+        wallet.lock(work, order.wallet_id)
+        order.state, order.ended_at, order.ended_why = "off", work.now, why
+        work.session.flush()
+        was_on = True
+    return was_on
 
 
 def look_after(work: UnitOfWork, mine: Wallet, *, source: str) -> None:

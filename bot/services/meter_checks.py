@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import select, update
 
 from bot.domain.disputes import meter_error, meter_owes
-from bot.domain.money import Money
+from bot.domain.money import Money, payable
 from bot.domain.pricing import load_bill
 from bot.errors import PilebotError
 from bot.replies import Amount, Moment, Say, Value
@@ -86,7 +86,8 @@ def record(
         raise NotPossible("This check is tested already.")
     check.shown_wh, check.true_wh, check.note = shown_wh, true_wh, note.strip()[:1000]
     check.tested_by, check.tested_at = actor.staff_id, work.now
-    check.owed_minor = meter_owes(_energy_minor(work, check), error_of(check), _kept(work, check))
+    owed = meter_owes(_energy_minor(work, check), error_of(check), _kept(work, check))
+    check.owed_minor = payable(owed, check.currency)
     check.state = "tested" if check.owed_minor else "fair"
     audit.record(
         work, actor, "meter.recorded", f"meter_check:{check.id}",

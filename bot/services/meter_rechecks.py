@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from bot.domain.disputes import meter_owes
-from bot.domain.money import Money
+from bot.domain.money import Money, payable
 from bot.domain.pricing import load_bill
 from bot.domain.staff_actions import plain, refund_limit
 from bot.services import audit, meter_checks, refunds
@@ -126,7 +126,7 @@ def _owed(work: UnitOfWork, check: MeterCheck, bill: Bill) -> Money:
     hold = refunds.hold_with_money(work, bill.session_id)
     left = refunds.balance(work, hold).left.amount_minor if hold is not None else 0
     owed = meter_owes(energy, meter_checks.error_of(check), left)
-    return Money(max(0, owed), check.currency)
+    return Money(payable(max(0, owed), check.currency), check.currency)
 
 
 def _given_alone(work: UnitOfWork, check: MeterCheck, actor: Actor) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
 
-from bot.domain.money import Money
+from bot.domain.money import Money, payable
 from bot.errors import PilebotError
 from bot.services import payments
 from bot.services.failed_refunds import in_wallet
@@ -90,8 +90,10 @@ def give_back(
 ) -> Refund | None:
     """Send money back to where it came from; the provider is asked after the commit.
 
-    `at_most`: as much of the amount as is left, None when that is nothing. Each call is a refund
-    of its own: who may ask twice guards that with a unique row of theirs in the same transaction.
+    `at_most`: as much of the amount as is left. None when that is nothing, or less than a card can
+    be given (a few thousandths of a dinar; such parts of an amount are left off). Each call is a
+    refund of its own: who may ask twice guards that with a unique row of theirs in the same
+    transaction.
     Raises TooMuch, and ValueError for an amount that is none.
     """
     if amount_minor <= 0:
@@ -103,8 +105,10 @@ def give_back(
         if not at_most:
             raise TooMuch(left)
         amount_minor = left.amount_minor
-        if not amount_minor:
-            return None
+    if hold.method == "card":
+        amount_minor = payable(amount_minor, hold.currency)
+    if not amount_minor:
+        return None
     refund = Refund(
         hold_id=hold.id,
         amount_minor=amount_minor,

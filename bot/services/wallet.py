@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from sqlalchemy import func, select
 
+from bot.domain.holds import about_one
 from bot.domain.money import Money
 from bot.domain.wallet import Parts, first_of, goes_back, month_of
 from bot.errors import PilebotError
@@ -120,14 +122,20 @@ def lock(work: UnitOfWork, wallet_id: int) -> Wallet:
 
 
 def currency_of(work: UnitOfWork, rider_id: int) -> str | None:
-    """The currency a rider charges in: of the wallet, the last charge, else where piles stand."""
+    """The currency a rider means by bare figures: of their last charge, else of the wallet that is
+    worth most, else where the first pile stands."""
+    if (charged := _charged_at(work, rider_id)) is not None:
+        return charged.currency
     wallets = wallets_of(work, rider_id)
     if wallets:
-        return max(
-            wallets, key=lambda each: (stand(each).available.amount_minor, -each.id)
-        ).currency
+        return max(wallets, key=lambda each: (_worth(each), -each.id)).currency
     station = _last_station(work, rider_id)
     return station.currency if station is not None else None
+
+
+def _worth(each: Wallet) -> Decimal:
+    """What is free in it, in "about one euro"."""
+    return stand(each).available.major() / about_one(each.currency)
 
 
 def currencies(work: UnitOfWork) -> frozenset[str]:
@@ -142,6 +150,11 @@ def zone_of(work: UnitOfWork, rider_id: int) -> str:
 
 
 def _last_station(work: UnitOfWork, rider_id: int) -> Station | None:
+    first = select(Station).order_by(Station.id).limit(1)
+    return _charged_at(work, rider_id) or work.session.scalars(first).first()
+
+
+def _charged_at(work: UnitOfWork, rider_id: int) -> Station | None:
     last = (
         select(Station)
         .join(Pile, Pile.station_id == Station.id)
@@ -151,8 +164,7 @@ def _last_station(work: UnitOfWork, rider_id: int) -> Station | None:
         .order_by(ChargingSession.id.desc())
         .limit(1)
     )
-    first = select(Station).order_by(Station.id).limit(1)
-    return work.session.scalars(last).first() or work.session.scalars(first).first()
+    return work.session.scalars(last).first()
 
 
 # --- who pays
