@@ -183,6 +183,11 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
 
         return Route(apply)
 
+    def transaction(work: Any, row: Any, _: Any) -> None:
+        """With the time of its arrival: a bill's 30 seconds count from there."""
+        heard_at = row.created_at.isoformat()
+        charging.on_transaction(work, settings, {**row.body, "heard_at": heard_at})
+
     return {
         **serving.routes(),
         "stripe.event": fact(stripe_events.on_stripe_event),
@@ -190,7 +195,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "payment.timer": fact(payment_results.on_timer),
         auto_top_ups.KIND: fact(auto_top_ups.on_settled),
         "command.result": fact(wear_news.on_command_result),
-        "pile.transaction": fact(charging.on_transaction),
+        "pile.transaction": Route(transaction),
         "pile.status": fact(faults.on_pile_status),
         "pile.presence": fact(wear_news.on_presence),
         "pile.alarm": fact(faults.on_alarm),

@@ -106,8 +106,15 @@ def next_number(work: UnitOfWork, series: str) -> int:
     return number
 
 
-def make_bill(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -> Bill:
-    """Write the session's one bill and what it means in the ledger; a repeat returns it."""
+def make_bill(
+    work: UnitOfWork,
+    session: ChargingSession,
+    facts: SessionFacts,
+    *,
+    heard_at: datetime | None = None,
+) -> Bill:
+    """Write the session's one bill and what it means in the ledger; a repeat returns it.
+    `heard_at` is when the pile's stop record that calls for it came in."""
     known = work.session.scalars(select(Bill).where(Bill.session_id == session.id)).first()
     if known is not None:
         return known
@@ -122,7 +129,7 @@ def make_bill(work: UnitOfWork, session: ChargingSession, facts: SessionFacts) -
     )
     work.session.add(row)
     work.session.flush()
-    receipt_watch.begin(work, row, facts.ended_at or work.now)
+    receipt_watch.begin(work, row, facts.ended_at or work.now, heard_at)
     post(
         work,
         source=f"bill:{row.id}",

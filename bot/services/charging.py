@@ -37,6 +37,7 @@ from bot.services import (
     payments,
     pile_results,
     power,
+    receipt_watch,
     session_effects,
     site_news,
     waiting,
@@ -329,6 +330,7 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     readings = _believed(work, settings, session, readings)
     flow = _FLOWS.get(body.get("charging_state") or "")
     events: list[Event] = []
+    heard_at = datetime.fromisoformat(body["heard_at"]) if "heard_at" in body else work.now
     if body["event"] == "Ended":
         reason = body.get("stopped_reason") or ""
         end = on.TransactionEnded(work.now, transaction_id, at, reason, tuple(readings))
@@ -339,7 +341,9 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
         events += [on.MeterRead(work.now, transaction_id, reading) for reading in readings]
         if flow is not None:
             events.append(on.FlowChanged(work.now, transaction_id, flow, at))
-    _happen(work, session, events)
+    _happen(work, session, events, heard_at=heard_at)
+    if body["event"] == "Ended":
+        receipt_watch.heard(work, session.id, heard_at)
     if body.get("power_w") is not None:
         session.power_w = int(body["power_w"])
 
@@ -662,8 +666,9 @@ def _lock(work: UnitOfWork, session: ChargingSession) -> None:
 
 
 def _happen(
-    work: UnitOfWork, session: ChargingSession, events: list[Event], *, key: str | None = None
-) -> None:
+    work: UnitOfWork, session: ChargingSession, events: list[Event], *, key: str | None = None,
+    heard_at: datetime | None = None,
+) -> None:  # fmt: skip
     """Let a session live through events, one transaction, one writer at a time."""
     _lock(work, session)
     first = facts = load_facts(session.facts, load_tariff(session.tariff))
@@ -671,7 +676,9 @@ def _happen(
     while waiting:
         event, before = waiting.pop(0), facts
         facts, commands = advance(facts, event)
-        answered = session_effects.carry_out(work, session, facts, commands, key=key)
+        answered = session_effects.carry_out(
+            work, session, facts, commands, key=key, heard_at=heard_at
+        )
         waiting = [*answered, *waiting]
         if facts.state != before.state:
             log.info(

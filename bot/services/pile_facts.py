@@ -25,6 +25,7 @@ class TransactionFact(TypedDict):
     offline: NotRequired[bool]
     readings: list[ReadingFact]  # ascending; may be empty
     power_w: int | None  # the latest Power.Active.Import, when reported
+    heard_at: NotRequired[str]  # our time of its arrival, from its inbox row
 
 
 class ReadingFact(TypedDict):

@@ -60,6 +60,12 @@ class Recalculation:
         """What the rider was billed above the fresh computation; nothing when it is dearer."""
         return Money(max(0, self.before_minor - self.fresh.gross_minor), self.printed.currency)
 
+    @property
+    def too_little(self) -> Money:
+        """What the fresh computation comes to above the bill. It is shown and never asked for:
+        docs/payments.md says why."""
+        return Money(max(0, self.fresh.gross_minor - self.before_minor), self.printed.currency)
+
 
 def recalculate(work: UnitOfWork, session_id: int, by: str = "") -> Recalculation | None:
     """The bill of a charge against its readings; None where there is no bill or no such prices."""

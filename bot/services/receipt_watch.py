@@ -1,4 +1,5 @@
-"""How long every bill took to its rider: from the stop, from the bill, until the channel had it.
+"""How long every bill took to its rider: from the stop, from when we knew of it, from the bill,
+until the channel had the receipt.
 
 The alarm while a rider waits is the clock "bill" (bot/services/clocks.py); here stands the record.
 """
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from bot.domain import late_bills
 from bot.domain.late_bills import Times
@@ -22,9 +23,24 @@ from bot.store.invoices import ReceiptWatch
 LIVE: Final = "receipts"
 
 
-def begin(work: UnitOfWork, bill: Bill, stopped_at: datetime) -> None:
-    """A bill was made, its receipt is on its way."""
-    work.session.add(ReceiptWatch(bill_id=bill.id, stopped_at=stopped_at, billed_at=work.now))
+def begin(
+    work: UnitOfWork, bill: Bill, stopped_at: datetime, heard_at: datetime | None = None
+) -> None:
+    """A bill was made, its receipt is on its way. `heard_at`: when the pile's stop record came in,
+    None where it has not."""
+    work.session.add(
+        ReceiptWatch(bill_id=bill.id, stopped_at=stopped_at, billed_at=work.now, heard_at=heard_at)
+    )
+
+
+def heard(work: UnitOfWork, session_id: int, at: datetime) -> None:
+    """The pile's stop record came in after the bill was made without it."""
+    bill_id = select(Bill.id).where(Bill.session_id == session_id).scalar_subquery()
+    work.session.execute(
+        update(ReceiptWatch)
+        .where(ReceiptWatch.bill_id == bill_id, ReceiptWatch.heard_at.is_(None))
+        .values(heard_at=at)
+    )
 
 
 def accepted(work: UnitOfWork, bill_id: int) -> None:
@@ -41,7 +57,7 @@ def accepted(work: UnitOfWork, bill_id: int) -> None:
 
 def times(row: ReceiptWatch) -> Times:
     """The row as the rule sees it."""
-    return Times(row.stopped_at, row.billed_at, row.accepted_at)
+    return Times(row.stopped_at, row.billed_at, row.accepted_at, row.heard_at)
 
 
 def late(work: UnitOfWork, limit: int = 50) -> Sequence[tuple[ReceiptWatch, Bill, int]]:
@@ -66,8 +82,10 @@ def waiting(work: UnitOfWork) -> int:
 
 def _waits(work: UnitOfWork) -> ColumnElement[bool]:
     """A condition: not accepted, and past its time."""
+    limit = work.now - late_bills.LIMIT
     return and_(
-        ReceiptWatch.accepted_at.is_(None), ReceiptWatch.billed_at < work.now - late_bills.LIMIT
+        ReceiptWatch.accepted_at.is_(None),
+        or_(ReceiptWatch.billed_at < limit, ReceiptWatch.heard_at < limit),
     )
 
 

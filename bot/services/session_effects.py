@@ -51,12 +51,14 @@ class _Effects:
     """One event's commands at work on the rows of its session."""
 
     def __init__(
-        self, work: UnitOfWork, session: ChargingSession, facts: SessionFacts, key: str | None
-    ) -> None:
+        self, work: UnitOfWork, session: ChargingSession, facts: SessionFacts, key: str | None,
+        heard_at: datetime | None,
+    ) -> None:  # fmt: skip
         self.work = work
         self.session = session
         self.facts = facts
         self.key = key
+        self.heard_at = heard_at
         self.refunded: Refund | None = None
         self.then: list[on.Event] = []  # what a wallet answered, at once
 
@@ -160,11 +162,11 @@ class _Effects:
         inbox.cancel(self.work, source="timer", source_id=source_id)
 
     def make_bill(self, _command: on.MakeBill) -> None:
-        billing.make_bill(self.work, self.session, self.facts)
+        billing.make_bill(self.work, self.session, self.facts, heard_at=self.heard_at)
         chat = conversation_of(self.work, self.session.rider_id)
         clocks.start(
-            self.work, "bill", f"session:{self.session.id}", rider_id=self.session.rider_id,
-            conversation_id=chat.id,
+            self.work, "bill", f"session:{self.session.id}", at=self.heard_at,
+            rider_id=self.session.rider_id, conversation_id=chat.id,
         )  # fmt: skip
 
     def mark_suspect(self, _command: on.MarkSuspect) -> None:
@@ -241,11 +243,13 @@ def carry_out(
     commands: Sequence[Command],
     *,
     key: str | None = None,
+    heard_at: datetime | None = None,
 ) -> list[on.Event]:
     """Carry out what one event called for; `facts` are those after it. `key` names the cause
-    where the caller knows one, so that its repeat tells nothing twice. Returns what follows at
+    where the caller knows one, so that its repeat tells nothing twice; `heard_at` is when the
+    pile's word that is the cause came in. Returns what follows at
     once: a wallet has answered."""
-    effects = _Effects(work, session, facts, key)
+    effects = _Effects(work, session, facts, key, heard_at)
     for command in commands:
         _HANDLERS[type(command)](effects, command)
     return effects.then

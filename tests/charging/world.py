@@ -171,6 +171,7 @@ class World:
     def reports(
         self, event: str, wh: int | None = None, *, tx: str = "T1", state: str | None = "Charging",
         reason: str | None = None, evse: int = 1, start: bool = True, at: datetime | None = None,
+        heard: datetime | None = None,
     ) -> None:  # fmt: skip
         self.seq += 1
         at = at or self.now
@@ -187,6 +188,8 @@ class World:
                 "remote_start_id": command.id if command and start else None,
                 "readings": [] if wh is None else [{"at": at.isoformat(), "wh": wh}],
             }  # fmt: skip
+            if heard is not None:
+                body["heard_at"] = heard.isoformat()
             charging.on_transaction(work, SETTINGS, body)
         self.drain()
 

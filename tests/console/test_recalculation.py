@@ -53,7 +53,13 @@ def test_a_right_bill_is_the_same_on_both_sides(world: World, desk: Desk) -> Non
     assert refused.status_code == 409
     assert "was not billed too much" in refused.text
     dearer = version(world, "0.90")
-    assert "Nothing to give back" in finance.get(f"/charges/{session_id}/bill?by={dearer}").text
+    page = finance.get(f"/charges/{session_id}/bill?by={dearer}").text
+    assert "a bill is never raised afterwards" in page
+    assert "6.00" in page, "by how much it is too low"
+    form = {"key": "d", "reason": "why", "by": str(dearer)}
+    raised = finance.post(f"/charges/{session_id}/bill/correct", **form)
+    assert raised.status_code == 409
+    assert "never raised afterwards" in raised.text
     assert finance.get("/charges/999/bill").status_code == 404
     assert finance.get(f"/charges/{session_id}/bill?by=999").status_code == 404
     assert desk.agent("agent").get(f"/charges/{session_id}/bill").status_code == 403

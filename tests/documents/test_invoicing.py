@@ -32,6 +32,7 @@ from bot.services import (
 )
 from bot.services.audit import Actor
 from bot.settings import Settings
+from bot.store.cases import Clock
 from bot.store.charging import ChargingSession, Refund
 from bot.store.database import make_engine
 from bot.store.desk import ConversationMark
@@ -346,16 +347,54 @@ def test_how_long_a_receipt_took_is_kept(world: World) -> None:
         receipt_watch.accepted(work, 1)  # sent once more
         times = receipt_watch.of_bill(work, 1)
         assert times is not None
-        assert times.bill_delta_s(work.now) == 1200
+        assert times.counted_s(work.now) == 1200
         assert receipt_watch.waiting(work) == 0
         assert len(receipt_watch.late(work)) == 1
+
+
+def test_what_waits_here_before_the_bill_counts(world: World) -> None:
+    world.rider()
+    session = world.says_yes()
+    world.charges(session)
+    arrived = world.now
+    world.now += timedelta(seconds=40)  # its inbox row was not served sooner
+    world.reports("Ended", 3000, reason="Local", heard=arrived)
+    with world.work() as work:
+        assert receipt_watch.waiting(work) == 1, "late already"
+        clock = work.session.scalars(select(Clock).where(Clock.name == "bill")).one()
+        assert (clock.started_at, clock.due_at) == (arrived, arrived + timedelta(seconds=30))
+        receipt_watch.accepted(work, 1)
+        ((row, *_),) = receipt_watch.late(work)
+        assert receipt_watch.times(row).counted_s(work.now) == 40
+
+
+def test_a_pile_that_was_away_is_not_held_against_us_and_shown(world: World) -> None:
+    world.rider()
+    session = world.says_yes()
+    world.charges(session)
+    world.presence(online=False)
+    world.says_stop(session)
+    world.passes(25)
+    with world.work() as work:
+        receipt_watch.accepted(work, 1)
+    world.passes(3600)
+    world.presence(online=True)
+    world.reports("Ended", 2000, reason="Remote", at=world.now - timedelta(seconds=3600))
+    with world.work() as work:
+        times = receipt_watch.of_bill(work, 1)
+        assert times is not None
+        assert times.heard == world.now
+        assert times.since == times.billed, "billed without its word"
+        assert (times.silent_s() or 0) >= 3600
+        assert receipt_watch.late(work) == []
 
 
 def test_a_receipt_in_time_is_not_on_the_list(world: World) -> None:
     world.rider()
     charge(world)
     with world.work() as work:
-        work.session.get_one(ReceiptWatch, 1).billed_at = world.now - timedelta(seconds=30)
+        row = work.session.get_one(ReceiptWatch, 1)
+        row.billed_at = row.heard_at = world.now - timedelta(seconds=30)
         receipt_watch.accepted(work, 1)
         assert receipt_watch.late(work) == []
 

@@ -157,3 +157,22 @@ def test_a_receipt_is_late_after_thirty_seconds(
     assert times.is_late(at) is late
     assert times.delta_s(at) == delta
     assert times.due == billed + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("heard", "billed", "counted", "silent"),
+    [
+        (0, 0, 40, 0),  # the usual case: billed as soon as the pile has told
+        (5, 20, 35, 5),  # 15 seconds in our own queue count
+        (900, 15, 25, 900),  # billed without the pile, which told much later
+        (None, 15, 25, None),
+    ],
+)
+def test_time_counts_from_the_arrival_of_the_stop_record(
+    heard: int | None, billed: int, counted: int, silent: int | None
+) -> None:
+    after = [None if each is None else START + timedelta(seconds=each) for each in (heard, 40)]
+    times = Times(START, START + timedelta(seconds=billed), after[1], after[0])
+    now = START + timedelta(hours=1)
+    assert (times.counted_s(now), times.silent_s()) == (counted, silent)
+    assert times.is_late(now) is (counted > 30)

@@ -35,7 +35,7 @@ from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.invoices import Invoice, InvoicedOrder
-from bot.store.offers import Plan
+from bot.store.offers import Plan, RefundRequest
 from bot.store.riders import Rider
 from bot.store.stations import Evse
 from bot.store.wallet import TopUp, Wallet
@@ -302,6 +302,8 @@ class FullLife(life.Life):
     def rest(self) -> None:
         """A booking that is left ends; the rest ends as ever."""
         self._cancel_booking()
+        if any(each.state == "open" for each in self.every(RefundRequest)):
+            self.passes(25 * 3600)  # nobody decides, so the clock does
         super().rest()
 
     def _stop(self) -> None:

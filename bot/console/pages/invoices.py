@@ -70,7 +70,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             now = work.now
             rows = [
                 (bill, rider_id, row, receipt_watch.times(row).delta_s(now),
-                 receipt_watch.times(row).bill_delta_s(now))
+                 receipt_watch.times(row).silent_s(), receipt_watch.times(row).counted_s(now))
                 for row, bill, rider_id in receipt_watch.late(work)
             ]  # fmt: skip
         return console.page("invoices_late", rows=rows)

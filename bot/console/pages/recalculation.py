@@ -38,7 +38,12 @@ def add_routes(routes: Routes, console: Console) -> None:
                 me, found = console.me().actor(), _found(work, session_id, by)
                 action = actions.asked_before(work, me, key)
                 if action is None and not found.too_much.amount_minor:
-                    raise NotPossible("The rider was not billed too much by these prices.")
+                    raise NotPossible(
+                        "A bill is never raised afterwards: the rider agreed to no more than it "
+                        "says. There is nothing to give back."
+                        if found.too_little.amount_minor
+                        else "The rider was not billed too much by these prices."
+                    )
                 action = action or actions.ask(
                     work, console.settings, me, KINDS["refund"], Target(session_id=session_id),
                     reason=form.get("reason", ""), key=key, amount=found.too_much,
@@ -77,6 +82,7 @@ def _page(
         "fresh": tariff_words.amount(found.fresh.gross_minor, scale),
         "credited": tariff_words.amount(found.printed.gross_minor - found.before_minor, scale),
         "too_much": plain(found.too_much) if found.too_much.amount_minor else "",
+        "too_little": plain(found.too_little) if found.too_little.amount_minor else "",
     }
     return console.page(
         "recalculation", status, found=found, rows=rows, options=options, given=given,
