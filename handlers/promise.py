@@ -12,7 +12,7 @@ from bot.services import clock_results, clocks
 # The same words as on the poster at the pile; {limit} is the policy in force.
 PROMISES: Final[dict[str, Say]] = {
     "bill": Say("Your bill"),
-    "urgent": Say("A person, when power is lost"),
+    "urgent": Say("A person contacts you when a charge loses power"),
     "fault_response": Say("A technician takes a fault on"),
     "first_reply": Say("A person answers a complaint"),
     "dispute": Say("A doubted bill is decided"),

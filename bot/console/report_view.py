@@ -53,7 +53,7 @@ def tables(now: Figures, earlier: Sequence[Figures]) -> list[Table]:
 
 def _summary(now: Figures, earlier: Sequence[Figures]) -> Table:
     totals = [now["total"], *(each["total"] for each in earlier)]
-    head = ["", *(month_name(each["month"]) for each in (now, *earlier)), "Change"]
+    head = ["Figure", *(month_name(each["month"]) for each in (now, *earlier)), "Change"]
     before = totals[1] if len(totals) > 1 else None
     rows = [
         ("Opened", *(str(each["opened"]) for each in totals), _signed(totals[0], before, "opened")),
@@ -117,8 +117,8 @@ def amounts(found: Mapping[str, int]) -> str:
 
 
 def _refunds(found: Mapping[str, Sequence[int]]) -> str:
-    parts = [f"{times} × {plain(Money(minor, each))}" for each, (times, minor) in found.items()]
-    return ", ".join(part.replace("×", "refunds,") for part in parts) or "–"
+    parts = [f"{plain(Money(minor, each))} in {times}" for each, (times, minor) in found.items()]
+    return ", ".join(parts) or "–"
 
 
 def _of(part: int, whole: int) -> str:

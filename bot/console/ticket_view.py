@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -232,6 +233,7 @@ class Timer:
     started_at: datetime
     due_at: datetime | None
     stopped_by: str
+    promise: str  # what is promised and until when, in the station's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +301,20 @@ def _line(each: CaseEntry, names: dict[Any, Any]) -> Line:
     )  # fmt: skip
 
 
+def promise(clock: Clock, tz: str) -> str:
+    """ "A person contacts the rider by 14:02:31": what is promised and until when there; "" for
+    the desk's own goals, and for what stands still or is over."""
+    says = CLOCKS[clock.name].says
+    if not says or clock.due_at is None or clock.state != "running":
+        return ""
+    due = clock.due_at.astimezone(ZoneInfo(tz))
+    near = int(clock.policy["limit_s"]) < 3_600
+    return f"{says} by {due:%H:%M:%S}" if near else f"{says} by {due:%-d %b, %H:%M}"
+
+
 def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
+    station = cases.station_of(work, case)
+    tz = station.tz if station is not None else "UTC"
     made = []
     for clock in clocks.of_subject(work, cases.subject(case.id)):
         made.append(
@@ -307,6 +322,7 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
                 ring=ring(clock, work.now), state=clock.state, outcome=clock.outcome,
                 limit=short(int(clock.policy["limit_s"])), version=int(clock.policy["version"]),
                 started_at=clock.started_at, due_at=clock.due_at, stopped_by=clock.stop_event,
+                promise=promise(clock, tz),
             )
         )  # fmt: skip
     return sorted(made, key=lambda each: (each.state == "stopped", each.started_at))

@@ -36,12 +36,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A clock by its name: what it is called, and whether riders are promised it."""
+    """A clock by its name: what it is called, whether riders are promised it, and what exactly."""
 
     title: str
     policy: Policy
     promised: bool = False
     ends: str = "human"  # what stops it: human, accept, decision, arrival, answer, receipt, solved
+    says: str = ""
 
 
 def _desk(title: str, limit_s: int, *, always: bool, ends: str = "human") -> Kind:
@@ -50,15 +51,39 @@ def _desk(title: str, limit_s: int, *, always: bool, ends: str = "human") -> Kin
 
 MIN, HOUR, DAY = 60, 3_600, 86_400
 KINDS: Final[Mapping[str, Kind]] = {
-    "bill": Kind("Bill", Policy(30, actions=()), True, "receipt"),
-    "urgent": Kind("Urgent call-back", Policy(MIN, actions=("page", "escalate")), True),
-    "fault_response": Kind(
-        "Fault response", Policy(30 * MIN, actions=("coupon", "escalate")), True, "accept"
+    "bill": Kind("Bill", Policy(30, actions=()), True, "receipt", "The receipt is in the chat"),
+    "urgent": Kind(
+        "Urgent call-back",
+        Policy(MIN, actions=("page", "escalate")),
+        True,
+        "human",
+        "A person contacts the rider",
     ),
-    "first_reply": Kind("First reply", Policy(2 * HOUR), True),
-    "dispute": Kind("Bill dispute", Policy(DAY, actions=("decide", "escalate")), True, "decision"),
-    "on_site": Kind("On site", Policy(DAY), True, "arrival"),
-    "call_back": Kind("Call-back", Policy(2 * DAY, actions=("ask_again",)), True, "answer"),
+    "fault_response": Kind(
+        "Fault response",
+        Policy(30 * MIN, actions=("coupon", "escalate")),
+        True,
+        "accept",
+        "A technician takes the fault on",
+    ),
+    "first_reply": Kind(
+        "First reply", Policy(2 * HOUR), True, "human", "A person answers the rider"
+    ),
+    "dispute": Kind(
+        "Bill dispute",
+        Policy(DAY, actions=("decide", "escalate")),
+        True,
+        "decision",
+        "The doubted bill is decided",
+    ),
+    "on_site": Kind("On site", Policy(DAY), True, "arrival", "Somebody is at the pile"),
+    "call_back": Kind(
+        "Call-back",
+        Policy(2 * DAY, actions=("ask_again",)),
+        True,
+        "answer",
+        "The rider says whether it is solved",
+    ),
     "preventive": Kind("Preventive visit", Policy(DAY, actions=("escalate",)), False, "arrival"),
     "p1_first": _desk("P1 first answer", 3 * MIN, always=True),
     "p1_next": _desk("P1 next answer", 3 * MIN, always=True),

@@ -17,7 +17,7 @@ from bot.console.ticket_view import Filters
 from bot.console.view import shown_name
 from bot.domain.cases import BOARD, CLASSES, PRIORITIES, STATUSES, TEAMS
 from bot.domain.rights import RIGHTS
-from bot.services import case_work, clocks
+from bot.services import case_talk, case_work, clocks
 from bot.services.reach import case_visible
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
@@ -98,6 +98,9 @@ def _urgent(console: Console) -> Markup:
                 {
                     "case": case.id, "chat": clock.conversation_id, "who": shown_name(rider),
                     "ring": ticket_view.ring(clock, work.now), "at": clock.started_at,
+                    "promise": ticket_view.promise(
+                        clock, case_talk.tz_of(work, console.settings, case)
+                    ),
                 }
             )  # fmt: skip
     return Markup(render_template("console/urgent_lane.html", waiting=waiting))  # noqa: S704 - ours
