@@ -179,6 +179,10 @@ def _set_setting(asked: Asked) -> Plan:
     if wanted is None:
         raise NotPossible("This pile has no such setting.")
     now = asked.work.session.get(PileVariable, (pile.id, wanted.name))
+    if now is None or now.read_at is None:
+        raise NotPossible(
+            "Read the settings first: what it is now is kept, so that it can be undone."
+        )
     value = _value(asked, wanted, now)
     running = charging.open_sessions_at(asked.work, pile.id)
     busy = f"Somebody charges at this pile ({_charges(running)})." if running else ""
@@ -193,21 +197,21 @@ def _set_setting(asked: Asked) -> Plan:
     return asked.plan(
         f"{wanted.title} of pile {pile.number}",
         f"{wanted.about}. {told}What it is now is kept, so that it can be undone.",
-        ("Now", _known(now, wanted.unit)),
-        *((("Told", now.read_at),) if now is not None and now.read_at is not None else ()),
+        ("Now", f"{now.value} {wanted.unit}".strip()),
+        ("Told", now.read_at),
         ("Takes", wanted.range),
         takes=wanted.range,
         given=asked.target.value,
         choices=[(each, each) for each in wanted.choices],
         forced=forced,
         body={
-            "variable": wanted.name, "value": value, "before": now.value if now else None,
+            "variable": wanted.name, "value": value, "before": now.value,
             **_forced(forced, ()),
         },
     )  # fmt: skip
 
 
-def _value(asked: Asked, wanted: Variable, now: PileVariable | None) -> str:
+def _value(asked: Asked, wanted: Variable, now: PileVariable) -> str:
     """The value that was given, checked where it counts."""
     if not asked.deciding:
         return asked.target.value
@@ -215,15 +219,9 @@ def _value(asked: Asked, wanted: Variable, now: PileVariable | None) -> str:
         value = check(wanted, asked.target.value)
     except WrongValue as error:
         raise NotPossible(str(error)) from error
-    if now is not None and now.known and not now.waits and now.value == value:
+    if not now.waits and now.value == value:
         raise NotPossible(f"{wanted.title} is {value} already.")
     return value
-
-
-def _known(now: PileVariable | None, unit: str) -> str:
-    if now is None or now.read_at is None:
-        return "not read yet"
-    return f"{now.value} {unit}".strip() if now.known else "the pile does not have it"
 
 
 # --- firmware

@@ -33,9 +33,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from devices.simulator.evse import FAULTS, Payload
+from devices.simulator.evse import FAULTS, Payload, now
 from devices.simulator.line import REPLIES, Line
-from devices.simulator.pile import UnknownEvseError, now
+from devices.simulator.orders import UnknownEvseError
 from devices.simulator.remote import FAILS
 
 _MAX_BODY: Final = 65_536

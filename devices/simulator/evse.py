@@ -386,6 +386,11 @@ class Evse:
         self.limit_w = state["limit_w"]
 
 
+def now() -> datetime:
+    """The pile's clock."""
+    return datetime.now(UTC)
+
+
 def iso(at: datetime) -> str:
     """A moment as OCPP writes it."""
     text = at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 
 from devices import frames, topics
-from devices.simulator.evse import iso
+from devices.simulator.evse import iso, now
 from devices.simulator.mqtt import Connection, Login
-from devices.simulator.pile import Outgoing, Pile, now
+from devices.simulator.pile import Outgoing, Pile
 from devices.simulator.remote import Job
 
 log = structlog.get_logger()

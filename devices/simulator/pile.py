@@ -10,23 +10,20 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from devices import frames
 from devices.frames import Call, Error, Frame, Result
-from devices.simulator.evse import Evse, Payload
+from devices.simulator.evse import Evse, Payload, now
+from devices.simulator.orders import ORDERS, UnknownEvseError, refused
 from devices.simulator.remote import Remote, settings_of
 from devices.simulator.spec import PileSpec
 
 HEARTBEAT_S: Final = 30.0
 RING: Final = 64  # answers remembered, as docs/protocol.md asks of firmware
 _DURABLE: Final = frozenset({"TransactionEvent"})
-
-
-class UnknownEvseError(LookupError):
-    """No EVSE has this number."""
 
 
 @dataclass(slots=True)
@@ -48,7 +45,7 @@ class Pile:
     def __init__(self, spec: PileSpec, journal: Path | None, *, meter_every_s: float) -> None:
         self.spec = spec
         self.evses = {
-            each.number: Evse(each, self._tell, meter_every_s=meter_every_s) for each in spec.evses
+            each.number: Evse(each, self.tell, meter_every_s=meter_every_s) for each in spec.evses
         }
         self.outgoing: list[Outgoing] = []
         self.on_more: Callable[[], None] = lambda: None  # called when there is more to send
@@ -62,8 +59,8 @@ class Pile:
         self.heartbeat_s = HEARTBEAT_S  # until the boot's answer says otherwise
         self.online = False
         kind = spec.evses[0].kind if spec.evses else "ac"
-        self.remote = Remote(
-            self._tell, self.is_busy, self._set_installing, self.reboot, spec.pile_id,
+        self.remote: Remote = Remote(
+            self.tell, self.is_busy, self._set_installing, self.reboot, spec.pile_id,
             settings_of(kind),
         )  # fmt: skip
         self.on_reboot: Callable[[], None] = lambda: None  # the line must break for a moment
@@ -86,12 +83,12 @@ class Pile:
         self.outgoing = []
         self._set_online(True)
         if not self.booted:
-            self._tell("BootNotification", self._boot())
+            self.tell("BootNotification", self._boot())
         for evse in self.evses.values():
             evse.tell_status(now(), always=True)
         if not self.booted:
             self.remote.booted()
-            self._apply_settings()
+            self.apply_settings()
         self.outgoing += [each for each in waiting if each.durable]
         self.on_more()
 
@@ -119,7 +116,7 @@ class Pile:
     def heartbeat(self) -> None:
         """Tell that we are here, unless something else is just being told."""
         if not self.outgoing:
-            self._tell("Heartbeat", {})
+            self.tell("Heartbeat", {})
 
     # -- power
 
@@ -154,7 +151,7 @@ class Pile:
             evse.set_installing(now(), installing)
         self._dirty = True
 
-    def _apply_settings(self) -> None:
+    def apply_settings(self) -> None:
         """What settings change in this pile's behaviour, once somebody has changed them."""
         values = self.remote.values
         if (wait := values.get("TxCtrlr.EVConnectionTimeOut")) is not None:
@@ -203,14 +200,14 @@ class Pile:
         try:
             return Result(call.message_id, order(self, call.payload))
         except UnknownEvseError:
-            return Result(call.message_id, _no("UnknownEvse"))
+            return Result(call.message_id, refused("UnknownEvse"))
 
     def _set_online(self, online: bool) -> None:
         self.online = online
         for evse in self.evses.values():
             evse.online = online
 
-    def _tell(self, action: str, payload: Payload) -> None:
+    def tell(self, action: str, payload: Payload) -> None:
         frames.check_request(action, payload)
         if action != "Heartbeat":
             self.remote.note(now(), f"{action} {_gist(payload)}")
@@ -275,7 +272,7 @@ class Pile:
         self.reset_waiting = state.get("reset_waiting", False)
         if "remote" in state:
             self.remote.restore(state["remote"])
-            self._apply_settings()
+            self.apply_settings()
 
     def view(self) -> Payload:
         """The state that GET /piles shows."""
@@ -308,11 +305,6 @@ def _view(evse: Evse) -> Payload:
     }
 
 
-def now() -> datetime:
-    """The pile's clock."""
-    return datetime.now(UTC)
-
-
 def _gist(payload: Payload) -> str:
     """A message as a line of the log."""
     info = payload.get("transactionInfo", {})
@@ -322,151 +314,3 @@ def _gist(payload: Payload) -> str:
         *(each.get("techCode") for each in payload.get("eventData", ())),
     ]  # fmt: skip
     return " ".join(str(each) for each in parts if each)
-
-
-def _no(reason: str) -> Payload:
-    return {"status": "Rejected", "statusInfo": {"reasonCode": reason[:20]}}
-
-
-# -- orders: one function each, from the payload to the answer's payload
-
-
-def _start(pile: Pile, order: Payload) -> Payload:
-    evse, at = pile.evse(order.get("evseId", 0)), now()
-    refusal = evse.refusal(order["idToken"]["idToken"], at)
-    if refusal is None and evse.wear.refuses(at):
-        refusal = "ContactorStuck"
-    if refusal is not None:
-        return _no(refusal)
-    transaction_id = evse.begin(at, order, pile.plug_in_timeout_s)
-    return {"status": "Accepted", "transactionId": transaction_id}
-
-
-def _running(pile: Pile, transaction_id: str) -> Evse | None:
-    for evse in pile.evses.values():
-        if evse.transaction is not None and evse.transaction.id == transaction_id:
-            return evse
-    return None
-
-
-def _stop(pile: Pile, order: Payload) -> Payload:
-    evse = _running(pile, order["transactionId"])
-    if evse is None:
-        return _no("TxNotFound")
-    evse.end(now(), "RemoteStop", "Remote")
-    return {"status": "Accepted"}
-
-
-def _unlock(pile: Pile, order: Payload) -> Payload:
-    evse = pile.evses.get(order["evseId"])
-    if evse is None:
-        return {"status": "UnknownConnector"}
-    if evse.transaction is not None:
-        return {"status": "OngoingAuthorizedTransaction"}
-    return {"status": "UnlockFailed" if "ConnectorLock" in evse.faults else "Unlocked"}
-
-
-def _reset(pile: Pile, order: Payload) -> Payload:
-    busy = [evse for evse in pile.evses.values() if evse.transaction is not None]
-    if order["type"] == "OnIdle" and busy:
-        pile.reset_waiting = True
-        return {"status": "Scheduled"}
-    for evse in busy:
-        evse.end(now(), "ResetCommand", "ImmediateReset")
-    pile.booted, pile.reset_asked, pile.boot_reason = False, True, "RemoteReset"
-    return {"status": "Accepted"}
-
-
-def _change_availability(pile: Pile, order: Payload) -> Payload:
-    number = order.get("evse", {}).get("id")
-    chosen = [pile.evse(number)] if number else list(pile.evses.values())
-    operative = order["operationalStatus"] == "Operative"
-    if not operative and any(evse.transaction is not None for evse in chosen):
-        return _no("Occupied")
-    for evse in chosen:
-        evse.set_operative(now(), operative)
-    return {"status": "Accepted"}
-
-
-def _transaction_status(pile: Pile, order: Payload) -> Payload:
-    transaction_id = order.get("transactionId")
-    waiting = [each.payload["transactionInfo"]["transactionId"] for each in pile.outgoing
-               if each.durable]  # fmt: skip
-    if transaction_id is None:
-        return {"messagesInQueue": bool(waiting)}
-    return {
-        "ongoingIndicator": _running(pile, transaction_id) is not None,
-        "messagesInQueue": transaction_id in waiting,
-    }
-
-
-def _trigger(pile: Pile, order: Payload) -> Payload:
-    wanted, number = order["requestedMessage"], order.get("evse", {}).get("id")
-    if wanted == "StatusNotification":
-        for evse in [pile.evse(number)] if number else list(pile.evses.values()):
-            evse.tell_status(now(), always=True)
-    elif wanted == "Heartbeat":
-        pile.heartbeat()
-    elif wanted == "FirmwareStatusNotification":
-        pile._tell("FirmwareStatusNotification", {"status": "Idle"})
-    else:
-        return {"status": "NotImplemented"}
-    return {"status": "Accepted"}
-
-
-def _reserve(pile: Pile, order: Payload) -> Payload:
-    evse, at = pile.evse(order.get("evseId", 0)), now()
-    held = evse.held(at)
-    if held is not None and held["id"] != order["id"]:
-        return {"status": "Occupied"}
-    refusals = {"Faulted": "Faulted", "Unavailable": "Unavailable", "Occupied": "Occupied"}
-    token = order["idToken"]["idToken"]
-    if (refusal := evse.refusal(token, at)) is not None and held is None:
-        return {"status": refusals[refusal]}
-    evse.reservation = {"id": order["id"], "id_token": token, "until": order["expiryDateTime"]}
-    evse.tell_status(at)
-    return {"status": "Accepted"}
-
-
-def _cancel_reservation(pile: Pile, order: Payload) -> Payload:
-    for evse in pile.evses.values():
-        if evse.reservation is not None and evse.reservation["id"] == order["reservationId"]:
-            evse.reservation = None
-            evse.tell_status(now())
-            return {"status": "Accepted"}
-    return {"status": "Rejected"}
-
-
-def _set_profile(pile: Pile, order: Payload) -> Payload:
-    period = order["chargingProfile"]["chargingSchedule"][0]["chargingSchedulePeriod"][0]
-    pile.evse(order["evseId"]).limit_w = float(period["limit"])
-    return {"status": "Accepted"}
-
-
-def _set_variables(pile: Pile, order: Payload) -> Payload:
-    answer = pile.remote.set_variables(order)
-    pile._apply_settings()
-    return answer
-
-
-def _data_transfer(pile: Pile, order: Payload) -> Payload:
-    return {"status": "UnknownVendorId"}
-
-
-ORDERS: Final[dict[str, Callable[[Pile, Payload], Payload]]] = {
-    "RequestStartTransaction": _start,
-    "RequestStopTransaction": _stop,
-    "UnlockConnector": _unlock,
-    "Reset": _reset,
-    "ChangeAvailability": _change_availability,
-    "GetTransactionStatus": _transaction_status,
-    "TriggerMessage": _trigger,
-    "ReserveNow": _reserve,
-    "CancelReservation": _cancel_reservation,
-    "SetChargingProfile": _set_profile,
-    "GetLog": lambda pile, order: pile.remote.get_log(order),
-    "GetVariables": lambda pile, order: pile.remote.get_variables(order),
-    "SetVariables": _set_variables,
-    "UpdateFirmware": lambda pile, order: pile.remote.update_firmware(order),
-    "DataTransfer": _data_transfer,
-}

@@ -129,6 +129,8 @@ def test_a_pile_tells_of_its_own_orders_only(world: World, teo: Agent, pile: Sim
 def test_settings_are_read_changed_within_limits_and_undone(
     world: World, teo: Agent, pile: SimplePile
 ) -> None:
+    unread = order(teo, "set-setting", "k0", choice=TIMEOUT, value="90")
+    assert "Read the settings first" in unread.text  # else nothing could be undone
     order(teo, "read-settings")
     asked = pile.next_request("GetVariables")
     results = [

@@ -16,6 +16,7 @@ from devices import frames
 from devices.frames import Call, Result
 from devices.simulator import EvseSpec, PileSpec
 from devices.simulator.control import Control, RequestError
+from devices.simulator.evse import now
 from devices.simulator.line import Line
 from devices.simulator.pile import Pile
 from devices.simulator.remote import MARK
@@ -104,7 +105,7 @@ def update(url: str, sha256: str = "") -> dict[str, Any]:
 
 def test_the_log_goes_out_with_what_the_pile_did(server: Server) -> None:
     pile = make()
-    pile.evse(1).break_down(pile_now(), "GroundFault", "E21")
+    pile.evse(1).break_down(now(), "GroundFault", "E21")
     heard(pile)
     assert order(pile, "GetLog", get_log(server.url))["status"] == "Accepted"
     assert jobs(pile) == [
@@ -114,12 +115,6 @@ def test_the_log_goes_out_with_what_the_pile_did(server: Server) -> None:
     assert "P000001 firmware 1.4.2" in text
     assert "NotifyEvent E21" in text
     assert "StatusNotification Faulted" in text
-
-
-def pile_now() -> Any:
-    from devices.simulator.pile import now
-
-    return now()
 
 
 @pytest.mark.parametrize(
@@ -228,7 +223,7 @@ def test_nothing_is_installed_while_somebody_charges(server: Server) -> None:
             if pile.outgoing and pile.outgoing[-1].payload.get("status") == "InstallScheduled":
                 break
         assert pile.evse(1).status == "Available"
-        pile.evse(1).end(pile_now(), "StopAuthorized", "Local")
+        pile.evse(1).end(now(), "StopAuthorized", "Local")
         await install
 
     run(work())
@@ -244,7 +239,7 @@ def test_a_restart_when_idle_comes_when_the_charge_has_ended() -> None:
     assert order(pile, "Reset", {"type": "OnIdle"}, "c-2")["status"] == "Scheduled"
     pile.tick(1)
     assert drops == []
-    pile.evse(1).end(pile_now(), "StopAuthorized", "Local")
+    pile.evse(1).end(now(), "StopAuthorized", "Local")
     pile.tick(1)
     assert (drops, pile.booted) == ([1], False)
 
