@@ -394,6 +394,7 @@ def run_clock(_: argparse.Namespace) -> int:
         prediction,
         questions,
         reviews,
+        stale,
         station_figures,
         usual,
         visit_plans,
@@ -416,6 +417,7 @@ def run_clock(_: argparse.Namespace) -> int:
         clock.Chore("complaints", timedelta(hours=1), lambda: complaints.keep(store, settings)),
         clock.Chore("presence", desk_figures.EVERY, lambda: desk_figures.note_presence(store)),
         clock.Chore("prediction", prediction.EVERY, lambda: prediction.run(store, settings)),
+        clock.Chore("stale", stale.EVERY, lambda: stale.keep(store, settings)),
         clock.Chore("visits", visit_plans.EVERY, lambda: visit_plans.keep(store, settings)),
         clock.Chore("tidy", timedelta(minutes=10), lambda: housekeeping.tidy(store)),
     ]

@@ -197,6 +197,11 @@ class Settings:
     silent_after_s: int = setting(
         "A pile unheard for this long is shown as not confirmed", 300, least=1
     )
+    silent_ticket_s: int = setting(
+        "A pile that stays unconfirmed for this long gets a ticket, once; those of an outage are "
+        "in its own",
+        1800,
+    )
     heartbeat_s: int = setting("Heartbeat interval told to piles at boot", 60, least=1)
     no_energy_s: int = setting(
         "A session without energy for this long ends free of charge", 300, least=1

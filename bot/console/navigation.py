@@ -49,7 +49,16 @@ SECTIONS: Final = (
     ),
     Section("Incidents", "siren", "incidents_page", "incident.read", True),
     Section("Jobs", "wrench", "jobs_page", "job.read", False, "job", "jobs_count"),
-    Section("Piles", "plug-zap", "piles_page", "pile.read", True, also=("limits",)),
+    Section(
+        "Piles",
+        "plug-zap",
+        "piles_page",
+        "pile.read",
+        True,
+        "stale",
+        "piles_count",
+        also=("limits",),
+    ),
     Section(
         "Approvals",
         "shield-check",

@@ -15,7 +15,7 @@ from bot.console.map_view import Place
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.connectors import CONNECTORS
 from bot.domain.staff_actions import plain
-from bot.services import charging, fault_words, reach, visit_times
+from bot.services import charging, fault_words, reach, stale, visit_times
 from bot.services.audit import Actor
 from bot.services.fences import fences
 from bot.settings import Settings
@@ -156,6 +156,7 @@ def rows_of(
     running = _running(work, [evse.id for pile in piles for evse in pile.evses], actor)
     kept = fences(work, [evse.id for pile in piles for evse in pile.evses])
     visits = visit_times.running(work, ids, work.now)
+    unknown = stale.unknown(work, [evse.id for pile in piles for evse in pile.evses])
     unclosed = select(Incident.pile_id, Incident.id).where(
         Incident.state != "closed", Incident.pile_id.in_(ids)
     )
@@ -170,6 +171,7 @@ def rows_of(
                 running.get(each.id),
                 kept=each.id in kept,
                 in_service=pile.in_service and pile.id not in visits,
+                confirmed=each.id not in unknown,
             )
             for each in pile.evses
         ]
@@ -206,13 +208,14 @@ def _socket(
     *,
     kept: bool,
     in_service: bool,
+    confirmed: bool,
 ) -> Socket:
     pile = evse.pile
     facts = EvseFacts(
         in_service and evse.in_service,
         pile.online,
         pile.seen_at,
-        evse.status,
+        evse.status if confirmed else "",
         running is not None,
         kept,
     )

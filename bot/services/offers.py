@@ -339,9 +339,10 @@ def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse, rider: Rider) 
         return
     values: dict[str, Value] = {"evse": evse.code, "hint": _hint(work, settings, evse)}
     if view.state is Availability.NOT_CONFIRMED:
-        if evse.pile.seen_at is None or (evse.pile.online and not evse.status):
+        seen, silent = evse.pile.seen_at, timedelta(seconds=settings.silent_after_s)
+        if seen is None or (evse.pile.online and work.now - seen <= silent):
             raise Refused("{evse} has not told me its state yet. {hint}", values)
-        values["time"] = Moment(evse.pile.seen_at, evse.pile.station.tz, "date_time")
+        values["time"] = Moment(seen, evse.pile.station.tz, "date_time")
     if view.visit is not None:
         values["time"] = Moment(view.visit.ends_at, evse.pile.station.tz)
         raise Refused("{evse} is being looked after until about {time}. {hint}", values)

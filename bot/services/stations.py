@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
@@ -14,7 +14,7 @@ from sqlalchemy.orm import selectinload
 from bot.domain.availability import Availability, EvseFacts, availability
 from bot.domain.codes import PileCode
 from bot.errors import Refused
-from bot.services import booked, names, visit_times
+from bot.services import booked, names, stale, visit_times
 from bot.services.fences import Fence, fences
 from bot.settings import Settings
 from bot.store.bookings import Booking
@@ -114,11 +114,12 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
     )
     kept, coming = fences(work, ids), booked.ahead(work, ids, work.now)
     visits = visit_times.running(work, [p.id for s in stations for p in s.piles], work.now)
+    unknown = stale.unknown(work, ids)
     return [
         StationView(
             station,
             [
-                _view(work, settings, evse, evse.id in taken, kept, coming, visits)
+                _view(work, settings, evse, evse.id in taken, kept, coming, visits, unknown)
                 for pile in station.piles
                 for evse in pile.evses
             ],
@@ -135,7 +136,8 @@ def evse_view(work: UnitOfWork, settings: Settings, evse: Evse) -> EvseView:
     in_session = work.session.scalars(running).first() is not None
     kept, coming = fences(work, [evse.id]), booked.ahead(work, [evse.id], work.now)
     visits = visit_times.running(work, [evse.pile_id], work.now)
-    return _view(work, settings, evse, in_session, kept, coming, visits)
+    unknown = stale.unknown(work, [evse.id])
+    return _view(work, settings, evse, in_session, kept, coming, visits, unknown)
 
 
 def _view(
@@ -146,6 +148,7 @@ def _view(
     kept: Mapping[int, Fence],
     coming: Mapping[int, Booking],
     visits: Mapping[str, Visit],
+    unknown: Collection[int],
 ) -> EvseView:
     fence, pile = kept.get(evse.id), evse.pile
     in_service = pile.in_service and pile.id not in visits
@@ -153,7 +156,7 @@ def _view(
         in_service and evse.in_service,
         pile.online,
         pile.seen_at,
-        evse.status,
+        "" if evse.id in unknown else evse.status,
         in_session,
         fence is not None,
     )

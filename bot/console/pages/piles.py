@@ -11,14 +11,14 @@ from bot.console import map_view, pile_view, sensor_view, visit_view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.gateways.labels import labels_of, labels_pdf
-from bot.services import pile_care, pile_log, sensing
+from bot.services import pile_care, pile_log, sensing, stale
 from bot.store.stations import Pile, Station
 
 TABS: Final = {"all": "All", "care": "Needs care", "charging": "Charging", "map": "Map"}
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: /piles /piles/map.png /piles/<pile_id> /piles/<pile_id>/labels.pdf."""
+    """Routes: /piles /piles/count /piles/map.png /piles/<pile_id> /piles/<pile_id>/labels.pdf."""
 
     @routes.page("/piles", right="pile.read")
     def page() -> Any:
@@ -34,6 +34,12 @@ def add_routes(routes: Routes, console: Console) -> None:
             names = select(Station.id, Station.name).order_by(Station.name)
             stations = [(row.id, row.name) for row in work.session.execute(names)]
         return console.page("piles", tab=tab, tabs=TABS, here=here, stations=stations, **values)
+
+    @routes.page("/piles/count", right="pile.read")
+    def count() -> Any:
+        """Piles whose state nothing confirms."""
+        with console.store.read() as work:
+            return str(stale.piles_unknown(work) or "")
 
     @routes.page("/piles/map.png", right="pile.read")
     def streets() -> Any:
@@ -57,6 +63,7 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "alarms": sensor_view.alarms(sensing.alarms(work, pile)),
                 "line": sensor_view.LINE,
                 "uptime": pile_log.uptime(work, pile),
+                "unconfirmed_at": stale.since_when(work, pile),
                 "care": pile_care.care_of(work, pile),
                 "visit": visit_view.line,
                 "events": [pile_view.said(e) for e in pile_log.newest_events(work, pile_id, 40)],

@@ -1,0 +1,138 @@
+"""A status that nothing confirms is unknown; staff are told once, and when it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.domain.availability import Availability
+from bot.errors import Refused
+from bot.services import offers, stale, stations
+from bot.store.cases import Case, Outage
+from bot.store.database import make_engine
+from bot.store.devices import Command, PileEvent
+from bot.store.maintenance import StaleStatus
+from bot.store.riders import Rider
+from bot.store.stations import Evse, Pile
+from bot.store.tables import Base
+from tests.prediction.world import PILE, SETTINGS, World
+
+MIN = timedelta(minutes=1)
+
+
+@pytest.fixture
+def world(sqlite_url: str) -> Iterator[World]:
+    engine = make_engine(sqlite_url)
+    Base.metadata.create_all(engine)
+    yield World(engine, evses=2)
+    engine.dispose()
+
+
+def later(world: World, minutes: int, *, heard: bool = False) -> None:
+    world.now += minutes * MIN
+    if heard:
+        with world.work() as work:
+            work.session.get_one(Pile, PILE).seen_at = world.now
+    stale.keep(world.store, SETTINGS)
+
+
+def state(world: World, evse_id: int = 1) -> Availability:
+    with world.work() as work:
+        return stations.evse_view(work, SETTINGS, work.session.get_one(Evse, evse_id)).state
+
+
+def rows(world: World) -> list[StaleStatus]:
+    with world.work() as work:
+        return list(work.session.scalars(select(StaleStatus).order_by(StaleStatus.id)))
+
+
+def tickets(world: World) -> list[Case]:
+    with world.work() as work:
+        return list(work.session.scalars(select(Case)))
+
+
+def test_heartbeats_confirm_what_was_said(world: World) -> None:
+    for _ in range(30):
+        later(world, 5, heard=True)  # statuses are hours old, the pile is there
+    assert rows(world) == []
+    assert state(world) is Availability.FREE
+
+
+def test_a_silent_pile_is_unknown_and_gets_one_ticket(world: World) -> None:
+    later(world, 5)
+    assert rows(world) == []  # just within the limit
+    later(world, 1)
+    assert [each.evse_id for each in rows(world)] == [1, 2]
+    assert state(world) is Availability.NOT_CONFIRMED
+    assert tickets(world) == []  # it may come back
+    with world.work() as work:
+        assert stale.piles_unknown(work) == 1
+    for _ in range(5):
+        later(world, 30)
+    (ticket,) = tickets(world)
+    assert "Pile 1023: it is out of contact since 20 Nov 12:00" in ticket.text
+    later(world, 1, heard=True)
+    assert all(each.over_at is not None for each in rows(world))
+    assert state(world) is Availability.FREE
+    later(world, 40)
+    assert len(rows(world)) == 4  # the next time is another
+
+
+def test_a_pile_in_an_outage_has_its_ticket_there(world: World) -> None:
+    with world.work() as work:
+        work.session.add(
+            Outage(open_key="station:1", scope="station:1", at=world.now, piles=[PILE], told=0)
+        )
+    later(world, 6)
+    later(world, 60)
+    assert all(each.told_at is not None for each in rows(world))
+    assert tickets(world) == []
+
+
+def test_a_pile_out_of_service_is_unknown_without_a_ticket(world: World) -> None:
+    with world.work() as work:
+        work.session.get_one(Pile, PILE).in_service = False
+    later(world, 6)
+    later(world, 60)
+    assert tickets(world) == []
+    with world.work() as work:
+        assert stale.piles_unknown(work) == 0
+
+
+def test_a_socket_that_says_nothing_after_a_restart_is_unknown_and_asked(world: World) -> None:
+    with world.work() as work:
+        work.session.get_one(Pile, PILE).booted_at = world.now + MIN
+        for evse in work.session.scalars(select(Evse)):
+            evse.status_at = world.now
+        work.session.add(
+            PileEvent(
+                pile_id=PILE, key="k", action="StatusNotification",
+                body={"evseId": 2, "connectorStatus": "Available"}, received_at=world.now + 2 * MIN,
+            )
+        )  # fmt: skip  # its clock is slow: told all the same
+    later(world, 4, heard=True)
+    assert rows(world) == []
+    later(world, 3, heard=True)
+    assert [each.evse_id for each in rows(world)] == [1]
+    assert state(world, 1) is Availability.NOT_CONFIRMED
+    assert state(world, 2) is Availability.FREE
+    world.rider(20)
+    with world.work() as work:
+        command = work.session.scalars(select(Command)).one()
+        assert (command.kind, command.evse_number) == ("trigger", 1)
+        evse, rider = work.session.get_one(Evse, 1), work.session.get_one(Rider, 20)
+        with pytest.raises(Refused, match="not told me its state yet"):
+            offers.refuse_evse(work, SETTINGS, evse, rider)
+        evse.status_at = world.now
+    later(world, 1, heard=True)
+    assert state(world, 1) is Availability.FREE
+
+
+def test_a_pile_that_never_came_is_not_told_of(world: World) -> None:
+    with world.work() as work:
+        work.session.get_one(Pile, PILE).seen_at = None
+    later(world, 600)
+    assert rows(world) == []
