@@ -6,7 +6,7 @@ from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.domain.waiting import HOLDING
 from bot.replies import N_, Choose, Option, Replies, Say
-from bot.services import waiting
+from bot.services import case_intake, waiting
 from bot.services.waiting_words import BLOCKED
 
 RETAKE = N_(
@@ -41,6 +41,9 @@ PROBLEMS = {
 @intent("photo_unread", digression=True)
 def how_to_retake(turn: Turn) -> Replies:
     """Every way a picture can fail has its own next step."""
+    case = case_intake.awaits_photo(turn.work, turn.conversation.id)
+    if case is not None and turn.heard.photo_problem in ("no_code", "unreadable"):
+        return Say("Thank you, your photo is with case {case}.", {"case": case.id})
     mine = waiting.place_of(turn.work, turn.rider.id)
     bay = [BLOCKED] if mine is not None and mine.state in HOLDING else []
     return Choose(

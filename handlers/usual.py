@@ -69,6 +69,15 @@ def _line(turn: Turn, each: Usual, station: Station) -> Say:
 def turn_on(turn: Turn) -> Replies:
     """Only who asks for it is told, and seldom."""
     usual.set_warn(turn.work, turn.rider.id, warn=True)
+    if not usual.has_template(turn.settings):
+        return Choose(
+            Say(
+                "I will tell you up to an hour before your usual time if it is busy there, at most "
+                "three times a week, and only within a day of your last message: after that "
+                "WhatsApp does not let me."
+            ),
+            [OFF],
+        )
     return Choose(
         Say(
             "I will tell you up to an hour before your usual time if it is busy there, at most "

@@ -22,10 +22,11 @@ from bot.domain import codes
 from bot.services import case_work, charging, knowledge
 from bot.services.audit import Actor
 from bot.services.riders import rider_for
-from bot.store.charging import ChargingSession
+from bot.store.cases import CaseEntry
+from bot.store.charging import ChargingSession, LedgerEntry
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox, Outbox
-from bot.store.riders import Message
+from bot.store.riders import Media, Message
 from bot.store.staff import Staff
 from bot.store.stations import Evse, TariffVersion
 from tests.offers import add_coupon, add_plan_offer
@@ -357,6 +358,22 @@ def answered(world: World, question: str, lang: str, answer: str) -> None:
             work, writer, lang=lang, question=question, phrasings=(), answer=answer
         )
         knowledge.approve(work, Actor(chief.id, chief.role, chief.name), proposed.id)
+
+
+@step(r"case (\d+) has a photo")
+def has_photo(world: World, case: str) -> None:
+    with world.store.read() as work:
+        photos = select(CaseEntry).where(CaseEntry.case_id == int(case), CaseEntry.kind == "photo")
+        (entry,) = work.session.scalars(photos)
+        assert work.session.get_one(Media, entry.media_id).data
+
+
+@step(r"no fee was taken")
+def no_fee(world: World) -> None:
+    with world.store.read() as work:
+        assert not work.session.scalars(
+            select(LedgerEntry).where(LedgerEntry.account == "no_show_fees")
+        ).all()
 
 
 def technician(work: UnitOfWork) -> Actor:

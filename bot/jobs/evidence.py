@@ -53,10 +53,10 @@ def keep_for_case(
 ) -> None:
     """A photo that a rider reports with, or sends while people look at their case, joins its file;
     so does the pile that they name."""
-    if conversation.owner == "bot":
+    if conversation.owner == "bot" and case_intake.awaits_photo(work, conversation.id) is None:
         return
     code = parse(heard.entity("pile_code") or "")
-    if code is not None:
+    if code is not None and conversation.owner != "bot":
         pile = work.session.scalars(select(Pile).where(Pile.number == code.pile_number)).first()
         if pile is not None:
             case_intake.place_named(work, conversation, pile)

@@ -19,6 +19,7 @@ from bot.store.desk import Incident
 from bot.store.riders import Conversation, Media
 from bot.store.stations import Evse, Pile
 
+PHOTO_AWAITED: Final = timedelta(hours=1)  # after the report of a taken bay
 _ON_THE_SPOT: Final = timedelta(hours=24)  # a report about a pile means the charge of today
 _ABOUT_MONEY: Final = timedelta(days=60)  # a bill is doubted weeks later, too
 
@@ -118,6 +119,19 @@ def keep_photo(work: UnitOfWork, conversation: Conversation, media: Media, *, ke
         work, open_ones[0], "photo", "The rider sent a photo.", media_id=media.id,
         key=f"photo:{key}",
     )  # fmt: skip
+
+
+def awaits_photo(work: UnitOfWork, conversation_id: int) -> Case | None:
+    """The case of a taken bay that a rider was just asked for a photo of, by the bot."""
+    since = work.now - PHOTO_AWAITED
+    return next(
+        (
+            each
+            for each in cases.of_conversation(work, conversation_id)
+            if each.kind == "blocked_bay" and each.status in OPEN and each.created_at > since
+        ),
+        None,
+    )
 
 
 def by_staff(

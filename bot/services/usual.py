@@ -82,7 +82,7 @@ def _warn(work: UnitOfWork, settings: Settings, rider_id: int) -> None:
         return
     told = [datetime.fromisoformat(each) for each in row.warned]
     chat = conversation_of(work, rider_id)
-    if not may_tell(told, work.now) or not _reachable(work, chat):
+    if not may_tell(told, work.now) or not _reachable(work, settings, chat):
         return
     for raw in row.usual:
         each = Usual(**raw)
@@ -111,7 +111,13 @@ def _warn(work: UnitOfWork, settings: Settings, rider_id: int) -> None:
         return
 
 
-def _reachable(work: UnitOfWork, chat: Conversation) -> bool:
-    """A word that can wait is not worth a template: it is said while free words are taken."""
+def has_template(settings: Settings) -> bool:
+    """Whether an approved template can say it when the 24 hours are over."""
+    return "notice:" in settings.twilio_templates
+
+
+def _reachable(work: UnitOfWork, settings: Settings, chat: Conversation) -> bool:
+    """In free words while WhatsApp takes them, by the template after that: it was asked for."""
     heard = chat.last_whatsapp_at
-    return chat.last_channel == "web" or (heard is not None and work.now - heard < WINDOW)
+    free = chat.last_channel == "web" or (heard is not None and work.now - heard < WINDOW)
+    return free or (heard is not None and has_template(settings))

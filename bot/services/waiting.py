@@ -90,6 +90,8 @@ def join(
             [LEAVE],
         )
     refuse_rider(work, rider)
+    awake = select(Waiter.id).where(*in_line(station.id, connector), Waiter.state == "waiting")
+    first = work.session.scalars(awake.limit(1)).first() is None
     last = select(func.max(Waiter.rank)).where(*in_line(station.id, connector))
     waiter = Waiter(
         key=key, rider_id=rider.id, station_id=station.id, connector_type=connector, near=near,
@@ -98,7 +100,8 @@ def join(
     work.session.add(waiter)
     work.session.flush()
     note(work, waiter, "joined")
-    serve(work, settings, station)
+    if first:  # else a free socket is somebody else's, who is served as it becomes free
+        serve(work, settings, station)
     return waiter
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -109,3 +110,18 @@ def test_a_word_before_a_busy_usual_hour_and_no_second_one(world: World) -> None
     assert len(said) == 1
     with world.work() as work:
         assert len(work.session.get_one(Habit, 1).warned) == 1
+
+
+def test_a_day_after_it_is_told_by_the_template_or_not_promised(world: World) -> None:
+    world.rider()
+    past(world, 12, hour=1, evses=1)
+    with world.work() as work:
+        usual.set_warn(work, 1, warn=True)
+        chat = work.session.scalars(select(Conversation)).one()
+        chat.last_channel, chat.last_whatsapp_at = "whatsapp", world.now - timedelta(days=2)
+        for evse in work.session.scalars(select(Evse)):
+            evse.status = "Unavailable"
+    usual.warn_all(world.store, SETTINGS)
+    assert not world.heard()
+    usual.warn_all(world.store, replace(SETTINGS, twilio_templates="notice:en=HX1"))
+    assert "You often charge" in world.heard()[0]
