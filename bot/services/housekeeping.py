@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import delete
 
 from bot.services import login_throttle, understood
+from bot.store.cases import OutageRider
 from bot.store.database import Store
 from bot.store.devices import PileEvent
 from bot.store.limits import forget_old
@@ -37,6 +38,7 @@ def tidy(store: Store) -> None:
             Inbox.state == "done", Inbox.available_at < queues, Inbox.done_at < queues
         ),
         delete(Outbox).where(Outbox.state.in_(("done", "dropped")), Outbox.done_at < queues),
+        delete(OutageRider).where(OutageRider.at < queues),
         delete(PileEvent).where(PileEvent.received_at < events),
         delete(EvseSample).where(EvseSample.minute < now - SAMPLES_KEPT),
         delete(EvseDay).where(EvseDay.day < (now - DAYS_KEPT).date()),

@@ -240,14 +240,15 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
 
 def _still_down(work: UnitOfWork, pile_ids: Sequence[str]) -> bool:
     """Whether a pile of these is silent, or broken at every socket; one that staff took out of
-    service keeps no outage running."""
+    service keeps no outage running, but something must work before it is called over."""
     work.session.flush()
     works = select(Evse.id).where(Evse.pile_id == Pile.id, Evse.status != "Faulted").exists()
     has = select(Evse.id).where(Evse.pile_id == Pile.id).exists()
-    down = select(Pile.id).where(
-        Pile.id.in_(pile_ids), Pile.in_service, ~Pile.online | (has & ~works)
-    )
-    return work.session.scalars(down.limit(1)).first() is not None
+    serving = select(Pile.id).where(Pile.id.in_(pile_ids), Pile.in_service)
+    down = serving.where(~Pile.online | (has & ~works))
+    if work.session.scalars(down.limit(1)).first() is not None:
+        return True
+    return work.session.scalars(serving.limit(1)).first() is None
 
 
 def place_of(work: UnitOfWork, outage: Outage) -> str:

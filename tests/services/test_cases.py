@@ -458,6 +458,15 @@ def test_an_outage_is_one_case_and_one_line_to_each_rider(office: Office) -> Non
     office.passes(61)
     assert ended(office) is None
     back(office, 3)
+    with office.work() as work:  # somebody takes them all out: nothing works, nothing is over
+        for pile in work.session.scalars(select(Pile).where(Pile.station_id == 2)):
+            pile.in_service = False
+    office.passes(121)
+    assert ended(office) is None
+    with office.work() as work:
+        for pile in work.session.scalars(select(Pile).where(Pile.station_id == 2)):
+            pile.in_service = pile.id != "P002000"  # this one stays out
+    back(office, 3)
     since = office.now
     office.passes(119)
     assert ended(office) is None
