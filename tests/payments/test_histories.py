@@ -26,7 +26,7 @@ from tests.payments.direct import connect
 from tests.payments.life import STEPS, things
 from tests.payments.purses import MORE_STEPS, FullLife
 
-HISTORIES = int(os.environ.get("HISTORIES", "30"))
+HISTORIES = int(os.environ.get("HISTORIES", "10"))
 # Things of nobody's are tried without the rest.
 MONEY_STEPS = [each for each in (*STEPS, *MORE_STEPS) if each not in {"sale", "sale_page"}]
 CARDS = st.sampled_from([None, "pm_card_visa", "pm_card_chargeCustomerFail"])
