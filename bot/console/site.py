@@ -81,6 +81,7 @@ def blueprint(store: Store, settings: Settings) -> tuple[Blueprint, Routes]:
         env = state.app.jinja_env
         env.globals |= {
             "csrf": door.csrf,
+            "here": lambda: request.full_path.rstrip("?"),
             "static": static,
             "relative": lambda at: relative(at, store.clock()),
             "duration": duration,

@@ -13,6 +13,7 @@ from bot.domain.discounts import CouponRules, dump_rules, plain_code
 from bot.errors import PilebotError
 from bot.services import audit
 from bot.services.audit import Actor
+from bot.store.changes import touched
 from bot.store.database import UnitOfWork
 from bot.store.offers import CouponTemplate
 from bot.store.stations import Station
@@ -134,6 +135,7 @@ def _decide(work: UnitOfWork, actor: Actor, id_: int, before: str, after: str) -
     ).first()
     if won is None:
         raise NotPossible("This was decided already.")
+    touched(work, "coupon")
     audit.record(
         work, actor, f"coupon.{after}", f"coupon_template:{id_}",
         before={"state": before}, after={"state": after},

@@ -28,6 +28,7 @@ from bot.domain.tariffs import Tariff
 from bot.replies import Amount, Choose, Moment, Option, Say, Value
 from bot.services import tariffs
 from bot.services.outbound import tell_rider
+from bot.store.changes import touched
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.offers import Coupon as CouponRow
@@ -112,6 +113,7 @@ def issue_of(
     if given is None:  # another template, the same cause, the same moment
         known = work.session.scalars(select(CouponRow).where(CouponRow.cause == cause)).first()
         return known if known is not None and known.rider_id == rider_id else None
+    touched(work, "coupon", f"rider:{rider_id}")
     return given
 
 

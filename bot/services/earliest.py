@@ -28,6 +28,7 @@ from bot.domain.forecast import (
 from bot.services.fences import Fence, fences
 from bot.services.stations import EvseView, StationView
 from bot.settings import Settings
+from bot.store.changes import touched
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.stations import Evse, Pile
@@ -179,6 +180,7 @@ def _keep(work: UnitOfWork, station_id: int, connector: str, free: Free) -> None
         )
         .on_conflict_do_nothing(index_elements=["station_id", "connector_type", "slot"])
     )  # fmt: skip
+    touched(work, "forecast")
 
 
 def settle(work: UnitOfWork, view: StationView) -> None:
@@ -205,6 +207,7 @@ def settle(work: UnitOfWork, view: StationView) -> None:
             .where(FreeEstimate.id == each.id, FreeEstimate.actual_at.is_(None))
             .values(actual_at=work.now, error_s=error_s)
         )
+        touched(work, "forecast")
 
 
 def exact(work: UnitOfWork, station_id: int) -> Exactness:

@@ -26,6 +26,7 @@ from bot.services.billing import REVENUE, post
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
+from bot.store.changes import touched
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.offers import Plan, PlanOffer, PlanUse
@@ -98,6 +99,7 @@ def buy(work: UnitOfWork, rider_id: int, offer_id: int, *, key: str) -> Plan:
     ).first()  # fmt: skip
     if plan is None:
         return work.session.scalars(select(Plan).where(Plan.key == key)).one()
+    touched(work, "plan", f"rider:{rider_id}")
     payments.ask(
         work,
         rider_id=rider_id,

@@ -26,10 +26,12 @@ from bot.store.desk import (
     StaffAction,
 )
 from bot.store.devices import Command
+from bot.store.invoices import Invoice
+from bot.store.offers import Coupon, CouponTemplate, Plan, PlanOffer
 from bot.store.remote import FirmwareUpdate, PileLog, PileVariable, Rollout
 from bot.store.riders import Conversation, Message, Rider
 from bot.store.staff import Staff
-from bot.store.stations import Evse, Pile
+from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, TariffVersion
 from bot.store.waiting import Waiter
 from bot.store.wallet import Wallet
 
@@ -104,6 +106,19 @@ def _refs(row: Any) -> Iterator[str]:
             yield f"rollout:{row.id}"
         case PolicyChange():
             yield f"policy:{row.id}"
+        case Coupon() | Plan():
+            yield "coupon" if isinstance(row, Coupon) else "plan"
+            yield f"rider:{row.rider_id}"
+        case CouponTemplate():
+            yield "coupon"
+        case PlanOffer():
+            yield "plan"
+        case Invoice():
+            yield "invoice"
+        case Tariff() | TariffVersion() | TariffProposal():
+            yield "tariff"
+        case Station():
+            yield f"station:{row.id}"
         case Waiter():
             yield f"queue:{row.station_id}"
             yield f"rider:{row.rider_id}"

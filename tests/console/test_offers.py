@@ -155,7 +155,7 @@ def test_a_meter_that_shows_too_much_pays_with_a_second_yes(world: World, desk: 
         assert len(work.session.scalars(select(Refund)).all()) == 1
 
 
-def tested(world: World, session: int, tester: Agent, shown: int) -> int:
+def meter_tested(world: World, session: int, tester: Agent, shown: int) -> int:
     """A charge's meter is doubted and tested against 10 kWh; the check's number."""
     with world.store.begin() as work:
         number = meter_checks.ask(work, work.session.get_one(ChargingSession, session)).id
@@ -177,7 +177,7 @@ def later(world: World) -> None:
 
 
 def _recheck(world: World, desk: Desk) -> None:
-    tested(
+    meter_tested(
         world, charge(world), desk.agent("technician"), 10_000
     )  # right: what was before it stands
     later(world)
@@ -185,7 +185,7 @@ def _recheck(world: World, desk: Desk) -> None:
     later(world)
     last = charge(world)
     tess, maria, fia = desk.agent("technician"), desk.agent("manager"), desk.agent("finance")
-    failed = tested(world, last, tess, 10_300)
+    failed = meter_tested(world, last, tess, 10_300)
     page, form = f"/meters/{failed}/recheck", {"total": "87", "reason": "Test of May"}
     assert maria.get(page).status_code == 303  # nobody has confirmed the test
     maria.post(f"/meters/{failed}/approve")
