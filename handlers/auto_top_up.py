@@ -34,7 +34,7 @@ OFF_PATTERNS = (
     rf"(?:turn|switch) (?:the |my )?{_AUTO} off",
     rf"schalte (?:die |das )?{_AUTO} aus",
 )
-_SUMS = re.compile(r"\d[\d.,]*")
+_SUMS = re.compile(r"(?<![\d.,-])\d[\d.,]*")
 
 
 @intent("auto_top_up_off", digression=True, patterns=OFF_PATTERNS)
@@ -98,7 +98,9 @@ class PlanKind:
     def load(self, turn: Turn, raw: str) -> AutoPlan | None:
         """The plan again; None for one that makes no sense."""
         parts = raw.split("-")
-        if len(parts) != 3 or not all(each.isdigit() and len(each) < 10 for each in parts):
+        if len(parts) != 3 or not all(
+            each.isdigit() and each.isascii() and len(each) < 14 for each in parts
+        ):
             return None
         plan = AutoPlan(*map(int, parts))
         return None if plan.problem() else plan

@@ -27,11 +27,19 @@ TITLES: Final[Mapping[Reason, Say]] = {
     "failed": Say("Payment failed"),
 }
 PERSON: Final = "person"
+FEW_WORDS: Final = 6
 NOT_MINE: Final = Option("refund?reason=not_me", Say("A bill is not mine"))
 
 
 class ReasonKind:
     """What is wrong: tapped, or named in the rider's own words."""
+
+    def claims(self, turn: Turn) -> bool:
+        """A few words that name a reason, whatever else they may be taken for ("it cost too
+        much")."""
+        text = turn.heard.text
+        few = turn.heard.payload is None and len(text.split()) <= FEW_WORDS
+        return few and reason_in(text) is not None
 
     def hear(self, turn: Turn, name: str, *, asked: bool) -> Reason | None:
         """One of the reasons."""

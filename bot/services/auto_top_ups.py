@@ -13,7 +13,16 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from bot.domain.money import Money
-from bot.domain.wallet import AutoPlan, auto_amount, is_capped, month_of, next_month
+from bot.domain.wallet import (
+    AutoPlan,
+    auto_amount,
+    is_capped,
+    least_top_up,
+    month_of,
+    most_limit,
+    most_top_up,
+    next_month,
+)
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Reply, Say
 from bot.services import topups, wallet
@@ -44,6 +53,16 @@ def plan_of(order: AutoTopUp) -> AutoPlan:
 
 def refuse(work: UnitOfWork, settings: Settings, rider: Rider, plan: AutoPlan, cur: str) -> None:
     """Raises Refused for a plan that cannot be run."""
+    least, most, cap = least_top_up(cur), most_top_up(cur), most_limit(cur)
+    amounts = max(plan.trigger_minor, plan.cap_minor) <= cap.amount_minor
+    if not (amounts and least.amount_minor <= plan.amount_minor <= most.amount_minor):
+        raise Refused(
+            "One top-up is between {least} and {most}; trigger and limit of a month are at most "
+            "{cap}. Please write the three again: trigger, amount, limit; like 10 50 "
+            "150.",
+            {"least": least, "most": most, "cap": cap},
+            again="plan",
+        )
     topups.refuse(work, settings, rider, Money(plan.amount_minor, cur))
     if rider.stripe_payment_method is None:
         raise Refused(

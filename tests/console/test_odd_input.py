@@ -9,8 +9,12 @@ from typing import Final
 import pytest
 
 from bot.console.addresses import inside
-from tests.console.desk import Desk, open_desk
+from bot.services import books, meter_checks
+from bot.store.charging import ChargingSession
+from tests.console.desk import Agent, Desk, open_desk
+from tests.console.journey import OTHER, charge, taken_over
 from tests.console.test_accounts_matrix import add_rider
+from tests.console.test_offers import FORM as COUPON
 from tests.world import open_world
 
 HUGE: Final = "9" * 30
@@ -77,3 +81,39 @@ def test_what_no_database_holds_is_a_bad_request(desk: Desk) -> None:
         assert answer.status_code < 500, (path, fields)
     data, odd = {"csrf": manager.csrf()}, {"Origin": "http://["}
     assert manager.http.post("/views", data=data, headers=odd).status_code == 403
+    _money_forms(desk, manager)
+
+
+AMOUNTS: Final = ("-5", "9999999", HUGE, "NaN")
+PLAN: Final = {"name": "Month", "market": "FI EUR", "unit": "wh", "size": "50", "days": "30",
+               "price": "12,75", "tax": "25.5", "active": "yes"}  # fmt: skip
+
+
+def _money_forms(desk: Desk, manager: Agent) -> None:
+    """Whatever is typed for money gets an answer."""
+    session = charge(desk.world, OTHER)
+    chat = taken_over(desk.world, OTHER, manager.staff_id)
+    with desk.world.store.begin() as work:
+        check = meter_checks.ask(work, work.session.get_one(ChargingSession, session)).id
+    reason, asked = {"reason": "Odd"}, {"conversation": str(chat)}
+    forms: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
+        ("/coupons/save", COUPON, ("fixed", "percent", "most", "least", "budget", "monthly",
+                                   "valid_days", "per_rider")),
+        ("/plans/save", PLAN, ("size", "price", "tax", "days")),
+        ("/actions/refund", reason | asked | {"session": str(session)}, ("amount",)),
+        ("/actions/credit", reason | asked | {"template": "1"}, ("amount", "template")),
+        (f"/meters/{check}/record", {"note": "x", "true": "1000", "shown": "1000"},
+         ("true", "shown")),
+        (f"/meters/{check}/recheck", reason, ("total",)),
+    ]  # fmt: skip
+    told = []
+    for path, fields, odd in forms:
+        for name in odd:
+            for number, typed in enumerate(AMOUNTS):
+                sent = {**fields, "key": f"{name}-{number}", name: typed}
+                answer = manager.post(path, **sent)
+                if answer.status_code >= 500:
+                    told.append((path, name, typed))
+    assert told == []
+    with desk.world.store.read() as work:
+        assert books.audit(work) == []
