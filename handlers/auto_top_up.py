@@ -39,7 +39,9 @@ _SUMS = re.compile(r"(?<![\d.,-])\d[\d.,]*")
 
 @intent("auto_top_up_off", digression=True, patterns=OFF_PATTERNS)
 def off(turn: Turn) -> Replies:
-    """At once, without asking back."""
+    """At once, without asking back; what was being set up is dropped."""
+    if turn.conversation.dialog.get("intent") == "auto_top_up":
+        turn.conversation.dialog = {}
     return _off(turn)
 
 

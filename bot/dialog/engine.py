@@ -243,8 +243,9 @@ class Engine:
         )
         if intent.digression and open_ is not None:
             replies = self._run_wish(turn, intent, {})
-            if turn.conversation.dialog.get("tag") == _tag(turn.heard.key):
-                return replies  # it opened a question of its own
+            still = turn.conversation.dialog
+            if not still or still.get("tag") == _tag(turn.heard.key):
+                return replies  # it settled what was asked, or opened a question of its own
             return [*replies, *self._ask_again(turn, open_)]
         if open_ is not None:
             turn.left.update(open_.slots)

@@ -22,7 +22,10 @@ _WORDS: Final[tuple[tuple[Reason, str], ...]] = (
     ("not_refunded", r"not (?:been )?refunded|where.{0,9}refund|no refund|refund.{0,20}"
                      r"(?:not|never|yet)|noch nicht erstattet|erstattung fehlt|"
                      r"no me (?:han )?(?:devuelto|reembols)|não (?:foi )?reembols|"
-                     r"pas (?:été )?rembours|没.{0,3}退款|未退款|退款.{0,3}没"),
+                     r"pas (?:été )?rembours|没.{0,3}退款|未退款|退款.{0,3}没|"
+                     r"refund status|status of .{0,9}refund|estado .{0,9}reembolso|"
+                     r"status d.{0,6}reembolso|statut d.{0,9}remboursement|"
+                     r"stand .{0,9}erstattung|退款(?:状态|进度)"),
     ("failed", r"payment.{0,12}(?:fail|declin)|zahlung.{0,20}(?:fehl|abgelehnt)|"
                r"pago.{0,12}(?:fall|rechaz)|pagamento.{0,12}(?:falh|recus)|"
                r"paiement.{0,12}(?:échou|refus)|(?:支付|付款)失败"),

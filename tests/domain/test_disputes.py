@@ -66,6 +66,8 @@ def test_the_clock_gives_within_the_cap(asked: int, left: int, cap: int) -> None
         ("where is my refund?", "not_refunded"), ("je n'ai pas été remboursé", "not_refunded"),
         ("the payment failed", "failed"), ("pagamento falhou", "failed"),
         ("that is too much", "overcharged"), ("多收钱了", "overcharged"),
+        ("refund status", "not_refunded"), ("Stand der Erstattung", "not_refunded"),
+        ("estado de mi reembolso", "not_refunded"), ("退款进度", "not_refunded"),
         ("refund please", None), ("dispute", None),
     ],
 )  # fmt: skip
