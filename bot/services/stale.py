@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from bot.services import cases, piles
 from bot.settings import Settings
@@ -80,21 +80,18 @@ def _note(work: UnitOfWork, limit: timedelta) -> None:
 def _stale(work: UnitOfWork, limit: timedelta) -> Iterable[tuple[Pile, Evse]]:
     """Sockets of piles that were heard once, and now are silent or keep a status to themselves."""
     since = work.now - limit
+    untold = (Pile.booted_at < since) & or_(
+        Evse.status_at.is_(None), Evse.status_at < Pile.booted_at
+    )
     rows = work.session.execute(
-        select(Pile, Evse).join(Evse, Evse.pile_id == Pile.id).where(Pile.seen_at.is_not(None))
+        select(Pile, Evse)
+        .join(Evse, Evse.pile_id == Pile.id)
+        .where(Pile.seen_at.is_not(None), or_(Pile.seen_at < since, untold))
     )
     for pile, evse in rows:
         silent = pile.seen_at is not None and pile.seen_at < since
-        if silent or (_restarted(pile, evse, since) and not _told_since_boot(work, pile, evse)):
+        if silent or not _told_since_boot(work, pile, evse):
             yield pile, evse
-
-
-def _restarted(pile: Pile, evse: Evse, since: datetime) -> bool:
-    """Whether the pile has started long ago, and after the status of a socket."""
-    booted = pile.booted_at
-    return booted is not None and booted < since and (
-        evse.status_at is None or evse.status_at < booted
-    )  # fmt: skip
 
 
 def _told_since_boot(work: UnitOfWork, pile: Pile, evse: Evse) -> bool:

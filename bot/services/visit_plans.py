@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import func, select
 
 from bot.domain import maintenance as rules
-from bot.services import audit, bookings, visits
+from bot.services import audit, visits
 from bot.services.audit import Actor
 from bot.services.visits import NotPossible
 from bot.settings import Settings
@@ -98,20 +98,16 @@ def listed(work: UnitOfWork) -> list[VisitPlan]:
 
 def keep(store: Store, settings: Settings) -> None:
     """Put what is due into the calendar; each visit under a key of its own, so that any number of
-    clocks make it once. Bookings whose deposit came only now are looked at, too."""
+    clocks make it once."""
     with store.read() as work:
         due = [
             (plan.id, pile_id, day)
             for plan in listed(work)
             for pile_id, day in _due(work, plan).items()
         ]
-        ahead = set(work.session.scalars(select(Visit.pile_id).where(Visit.state.in_(rules.AHEAD))))
     for plan_id, pile_id, day in due:
         with store.begin() as work:
             _put(work, settings, plan_id, pile_id, day)
-    for pile_id in sorted(ahead):
-        with store.begin() as work:
-            bookings.maintenance_changed(work, settings, pile_id)
 
 
 def _due(work: UnitOfWork, plan: VisitPlan) -> dict[str, date]:

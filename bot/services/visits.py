@@ -296,9 +296,11 @@ def _begin(work: UnitOfWork, settings: Settings, visit: Visit) -> None:
 
 
 def _end(work: UnitOfWork, settings: Settings, visit: Visit) -> None:
-    """Its time is over: whoever is at work there goes on, else nobody came."""
+    """Its time is over: whoever is at work there, on the way, or waits for a charge to end has more
+    of it; else nobody came."""
     job = work.session.get(Job, visit.job_id) if visit.job_id else None
-    if job is not None and job.state == "arrived":
+    comes = job is not None and job.state in ("on_way", "arrived")
+    if comes or (job is not None and job.state in LIVE and visit.state == "waiting"):
         visit.ends_at = work.now + rules.MORE
         _set_timer(work, visit, "end", visit.ends_at)
         _tell_open_pages(work, visit)

@@ -175,13 +175,12 @@ def test_bookers_are_told_ahead_and_may_come_back(world: Calendar) -> None:
         visits.undo(work, SETTINGS, world.mari, visit_id)
 
 
-def test_a_deposit_that_comes_late_is_looked_at_too(world: Calendar) -> None:
+def test_a_booking_that_waits_for_its_deposit_hears_of_it_too(world: Calendar) -> None:
     start = world.now + DAY
     booking = world.books(start)
     world.plans(start)
-    assert world.facts(booking).blocked == ""
+    assert world.said("in the time you booked")
     world.deposit(booking, "held")
-    visit_plans.keep(world.store, SETTINGS)
     assert world.facts(booking).blocked == "maintenance"
 
 
@@ -429,7 +428,22 @@ def test_of_a_booking_and_a_visit_at_once_the_booker_is_never_forgotten(engine: 
         assert (row is not None) == won
         if row is not None:
             world.deposit(row.id, "held")
-    visit_plans.keep(world.store, SETTINGS)
     with world.work() as work:
         for row in work.session.scalars(select(Booking)):
             assert bookings.facts_of(row).blocked == "maintenance"
+
+
+def test_a_technician_on_the_way_is_waited_for(world: Calendar) -> None:
+    start = world.now + DAY
+    world.plans(start)
+    world.passes(24 * 3600)
+    world.answers("change_availability", "accepted")
+    with world.work() as work:
+        jobs.accept(work, SETTINGS, world.otto, 1)
+        jobs.on_my_way(work, world.otto, 1)
+    world.passes(3600)
+    assert (world.visit().state, world.visit().ends_at) == ("on", start + 75 * MIN)
+    with world.work() as work:
+        jobs.give_back(work, SETTINGS, world.otto, 1)
+    world.passes(900)
+    assert world.visit().state == "missed"
