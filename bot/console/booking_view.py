@@ -16,7 +16,7 @@ from bot.domain.money import Money
 from bot.domain.staff_actions import plain
 from bot.services import bookings, reach
 from bot.services.audit import Actor
-from bot.services.booking_rules import market_rules, rider_paused_until
+from bot.services.booking_rules import rider_paused_until, rules_for
 from bot.settings import Settings
 from bot.store.bookings import Booking, BookingChange
 from bot.store.database import UnitOfWork
@@ -331,7 +331,7 @@ def no_shows(work: UnitOfWork, settings: Settings) -> list[Missed]:
     for row in rows:
         evse = work.session.get_one(Evse, row.evse_id)
         facts = bookings.facts_of(row)
-        rules = market_rules(settings, evse.pile.station.country)
+        rules = rules_for(work, settings, evse.pile.station)
         taken = facts.deposit in {"taken", "taking"}
         found.append(
             Missed(

@@ -32,7 +32,7 @@ WHO: Final[dict[str, str]] = {
         tickets_page tickets_count tickets_urgent ticket_one ticket_photo ticket_printable
         ticket_note
         piles_page piles_count piles_one piles_streets piles_labels remote_page remote_history
-        bookings_page bookings_no_shows bookings_one
+        bookings_page bookings_no_shows bookings_one booking_rules_page
         waiting_page forecasts_page forecasts_one
         stations_page stations_one stations_photo tariffs_page tariffs_one_page
         tariff_exchange_export_page figures_page
@@ -107,6 +107,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "manager": """
         knowledge_approve knowledge_reject knowledge_withdraw
+        booking_rules_save booking_rules_reset
         reviews_score reviews_sheet reviews_save_sheet causes_save causes_usual causes_add
         invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change jobs_assign jobs_cancel

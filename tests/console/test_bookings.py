@@ -6,12 +6,19 @@ import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from bot.store.bookings import Booking, BookingChange
+from bot.store.bookings import Booking, BookingChange, BookingRules
 from bot.store.staff import Audit
+from bot.store.stations import Evse
 from tests.console.desk import Agent, Desk
+from tests.console.test_in_browser import browser_type_launch_args
+from tests.console.test_safety_screens import page_of
 from tests.world import World
+
+__all__ = ["browser_type_launch_args"]  # a fixture, found by its name
 
 RIDER, OTHER = "+358401234567", "+358407654321"
 ZONE = ZoneInfo("Europe/Helsinki")
@@ -116,3 +123,65 @@ def test_a_fee_is_given_back_and_the_list_of_those_who_did_not_come(
     ticket = fia.get("/tickets/1").text
     assert f"Contests the fee of booking {row.id}" in ticket and f"/bookings/{row.id}" in ticket
     assert ticket.count(f"The fee of booking {row.id} is given back. Reason: bay blocked") == 1
+
+
+RULES = {
+    "where": "1", "ahead": "60", "shortest": "15", "longest": "120", "late": "12", "early": "5",
+    "cancel": "30", "fee": "2,50", "strikes": "2", "pause": "14", "reason": "a busy street",
+}  # fmt: skip
+
+
+def test_rules_of_a_station_and_of_a_market(world: World, desk: Desk) -> None:
+    mia, maria = desk.agent("manager", "Mia"), desk.agent("agent", "Maria")
+    page = mia.get("/booking-rules").text
+    assert "Kamppi" in page and "The market" in page and 'value="20160"' in page
+    assert "Save" not in maria.get("/booking-rules").text
+    for wrong, why in (
+        ({"late": "x"}, "Grace"), ({"longest": "10"}, "cannot be shorter"), ({"fee": "-1"}, "Fee"),
+        ({"reason": " "}, "Please say why"), ({"where": "99"}, "Choose a station"),
+        ({"shortest": "7"}, "five minutes"),
+    ):  # fmt: skip
+        answer = mia.post("/booking-rules/save", **(RULES | wrong))
+        assert answer.status_code == 422 and why in answer.text
+    assert mia.post("/booking-rules/save", **(RULES | {"where": "country:FI"})).status_code == 303
+    page = mia.get("/booking-rules").text
+    assert "15 to 120 min" in page and "2.5 EUR" in page and "The station" in page
+    # what riders are told and held to follows
+    world.give_card(RIDER)
+    world.rider_says(RIDER, "book 1023-27 in 2 hours")
+    world.bot_says(RIDER, "at most 1 h ahead")
+    world.rider_says(RIDER, "book 1023-27 in 45 minutes")
+    world.bot_says(RIDER, "kept for 12 minutes", "€2.50 is taken", "Shall I book it?")
+    assert mia.post("/booking-rules/reset", **RULES).status_code == 303
+    assert "The market" in mia.get("/booking-rules").text
+    with world.store.read() as work:
+        assert work.session.get(BookingRules, 1) is None
+        kept = work.session.scalars(select(Audit).where(Audit.action.like("booking_rules.%")))
+        assert [each.reason for each in kept] == ["a busy street"] * 2
+
+
+@pytest.mark.browser
+def test_a_booking_is_dragged_to_another_socket(world: World, desk: Desk, browser: Browser) -> None:
+    row = booked(world, RIDER, "1023-27", "in 2 hours")
+    page = page_of(browser, desk.agent("manager", "Mia"))
+    page.goto(f"{desk.url}/bookings?day={local(row.starts_at)['day']}")
+    with world.store.read() as work:
+        other = work.session.scalars(select(Evse.id).where(Evse.code == "1023-16")).one()
+    slot = page.locator(".slot[draggable]").first
+    slot.scroll_into_view_if_needed()
+    box, lane = slot.bounding_box(), page.locator(f'tr[data-evse="{other}"]').bounding_box()
+    assert box is not None and lane is not None
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(x + 2, lane["y"] + lane["height"] / 2, steps=6)
+    page.mouse.up()
+    page.wait_for_url(re.compile(rf"/bookings/{row.id}\?evse={other}"))
+    expect(page.get_by_label("Minutes")).to_have_value("60")
+    page.locator("#f-reason").fill("the other is broken")
+    page.get_by_role("button", name="Move the booking").click()
+    page.get_by_text("Moved. The rider is told.").wait_for()
+    with world.store.read() as work:
+        moved = work.session.get_one(Booking, row.id)
+        assert moved.evse_id == other
+        assert abs(moved.starts_at - row.starts_at) <= timedelta(minutes=45)
