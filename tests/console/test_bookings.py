@@ -14,6 +14,7 @@ from bot.store.bookings import Booking, BookingChange, BookingRules
 from bot.store.staff import Audit
 from bot.store.stations import Evse
 from tests.console.desk import Agent, Desk
+from tests.console.test_every_page import wrong_with
 from tests.console.test_in_browser import browser_type_launch_args
 from tests.console.test_safety_screens import page_of
 from tests.world import World
@@ -178,6 +179,7 @@ def test_a_booking_is_dragged_to_another_socket(world: World, desk: Desk, browse
     page.mouse.up()
     page.wait_for_url(re.compile(rf"/bookings/{row.id}\?evse={other}"))
     expect(page.get_by_label("Minutes")).to_have_value("60")
+    assert not wrong_with(page)
     page.locator("#f-reason").fill("the other is broken")
     page.get_by_role("button", name="Move the booking").click()
     page.get_by_text("Moved. The rider is told.").wait_for()
