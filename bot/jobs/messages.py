@@ -24,7 +24,7 @@ from bot.jobs import evidence
 from bot.jobs.drain import Route
 from bot.jobs.whereabouts import whereabouts
 from bot.replies import Link, Reply, Say
-from bot.services import desk, disputes, handoff, knowledge, later, riders, threads
+from bot.services import desk, disputes, handoff, incidents, knowledge, later, riders, threads
 from bot.services import understood as kept
 from bot.services.booked import live_of
 from bot.services.handoff_signals import signals
@@ -504,9 +504,12 @@ def _contests_a_bill(work: UnitOfWork, conversation: Conversation, heard: Heard)
 def _names_the_dangerous_pile(
     work: UnitOfWork, conversation: Conversation, heard: Understanding
 ) -> bool:
-    """The answer to "which pile is it?" after a report of danger, unless it is locked already."""
+    """The answer to "which pile is it?" after a report of danger that nobody has closed yet, unless
+    it is locked already. Later the same code is a wish to charge there."""
     code = parse(heard.entity("pile_code") or "")
     if code is None or conversation.owner != "queue" or conversation.handoff_reason != "safety":
+        return False
+    if not incidents.is_open_for(work, conversation.id):
         return False
     in_service = select(Pile.in_service).where(Pile.number == code.pile_number)
     return bool(work.session.scalars(in_service).first())

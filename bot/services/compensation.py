@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from bot.domain.money import exponent
 from bot.replies import Say
-from bot.services import case_talk, cases, coupons, refund_words, refunds
+from bot.services import case_talk, cases, coupon_templates, coupons, refund_words, refunds
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
@@ -17,17 +17,20 @@ from bot.store.offers import RefundRequest
 
 LATE_TEMPLATE: Final = "late"
 PHOTO_TEMPLATE: Final = "fault_photo"
+assert {LATE_TEMPLATE, PHOTO_TEMPLATE} == set(coupon_templates.BY_THEMSELVES)
 
 
 def for_breach(work: UnitOfWork, clock: Clock, case: Case | None) -> None:
     """One coupon for one missed promise, with our excuse; none where no budget is left for it."""
     if clock.rider_id is None:
         return
+    country = _country(work, case)
     coupon = coupons.issue(
         work, clock.rider_id, LATE_TEMPLATE, cause=f"clock:{clock.id}", key=f"clock:{clock.id}",
-        country=_country(work, case), tell=False,
+        country=country, tell=False,
     )  # fmt: skip
-    told = "A coupon for the missed promise" if coupon else "No coupon: none is left to give"
+    given = "A coupon for the missed promise"
+    told = given if coupon else none_given(work, LATE_TEMPLATE, country)
     if case is not None:
         cases.entry(work, case, "money", told, key=f"clock:{clock.id}:coupon")
     if coupon is not None:
@@ -46,6 +49,13 @@ def for_photo(work: UnitOfWork, case: Case) -> bool:
         why=Say("Your photo helped: the pile is taken out of service and repaired. Thank you."),
     )  # fmt: skip
     return coupon is not None
+
+
+def none_given(work: UnitOfWork, name: str, country: str | None) -> str:
+    """Why no coupon was given, for the case's file."""
+    if any(each.name == name for each in coupon_templates.active(work, country)):
+        return "No coupon: none is left to give"
+    return f"No coupon: no template “{name}” is active{f' in {country}' if country else ''}"
 
 
 def _country(work: UnitOfWork, case: Case | None) -> str | None:

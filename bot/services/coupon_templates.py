@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import structlog
 from sqlalchemy import select, update
 
 from bot.domain.discounts import CouponRules, dump_rules, plain_code
@@ -14,9 +15,11 @@ from bot.errors import PilebotError
 from bot.services import audit
 from bot.services.audit import Actor
 from bot.store.changes import touched
-from bot.store.database import UnitOfWork
+from bot.store.database import Store, UnitOfWork
 from bot.store.offers import CouponTemplate
 from bot.store.stations import Station
+
+log = structlog.get_logger()
 
 MOST_DAYS: Final = 730
 
@@ -55,6 +58,33 @@ def markets(work: UnitOfWork) -> list[tuple[str, str]]:
     """Countries with stations, and their currency."""
     pairs = select(Station.country, Station.currency).distinct().order_by(Station.country)
     return [(row[0], row[1]) for row in work.session.execute(pairs)]
+
+
+# Given by themselves (bot/services/compensation.py), and for what.
+BY_THEMSELVES: Final[Mapping[str, str]] = {
+    "late": "a promise that was missed", "fault_photo": "the photo that showed a fault",
+}  # fmt: skip
+
+
+def lacking(work: UnitOfWork) -> list[str]:
+    """What riders of a market would not get because no coupon for it is active there, in words for
+    staff: nobody may find that out by a promise that was not made good."""
+    there = {(each.name, each.country): each.state for each in all_of(work)}
+    found = []
+    for country, _ in markets(work):
+        for name, cause in BY_THEMSELVES.items():
+            state = there.get((name, country))
+            if state != "active":
+                why = "waits for finance" if state == "draft" else "is missing"
+                found.append(f"{country}: the coupon “{name}” {why}, so {cause} gives none.")
+    return found
+
+
+def warn(store: Store) -> None:
+    """Say in the log what is lacking; the clock does at its start and some times a day."""
+    with store.read() as work:
+        for text in lacking(work):
+            log.warning("coupon_lacking", why=text)
 
 
 def save(work: UnitOfWork, actor: Actor, id_: int | None, draft: Draft) -> CouponTemplate:

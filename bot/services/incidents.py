@@ -208,6 +208,14 @@ def of_pile(work: UnitOfWork, pile_id: str) -> Sequence[Incident]:
     ).all()
 
 
+def is_open_for(work: UnitOfWork, conversation_id: int) -> bool:
+    """Whether a danger reported in a conversation is not closed yet."""
+    rows = select(Incident.id).where(
+        Incident.conversation_id == conversation_id, Incident.state != "closed"
+    )
+    return work.session.scalars(rows).first() is not None
+
+
 def unclosed(work: UnitOfWork) -> Sequence[Incident]:
     """All incidents that are not closed, those nobody has acknowledged first."""
     order = (Incident.state != "open", Incident.at.desc())

@@ -20,6 +20,8 @@ from sqlalchemy import select
 from bot.domain.paging import WrongAddress, is_dangerous, read_address
 from bot.gateways import templates
 from bot.gateways.pager import Pager
+from bot.services import incidents
+from bot.services.audit import Actor
 from bot.store.desk import ConsoleEvent, Incident, IncidentEntry
 from bot.store.riders import Media
 from bot.store.stations import Pile
@@ -477,3 +479,19 @@ def test_the_log_is_told_live(world: World) -> None:
     with world.store.read() as work:
         refs = set(work.session.scalars(select(ConsoleEvent.ref)))
     assert f"incident:{one(world).id}" in refs
+
+
+def test_a_code_typed_after_the_danger_was_closed_is_a_wish_to_charge(
+    world: World, desk: Desk
+) -> None:
+    phone = "+358409990001"
+    world.rider_says(phone, "there are sparks!!")
+    world.bot_says(phone, "which pile is it?")
+    manager = Actor(desk.agent("manager").staff_id, "manager", "Mia")
+    with world.store.begin() as work:
+        incidents.close(work, manager, one(world).id, cause="A lamp", fix="Nothing was wrong")
+    world.rider_says(phone, "1023-16")
+    world.settle()
+    with world.store.read() as work:
+        assert work.session.scalars(select(Pile.in_service)).all() == [True]
+        assert len(work.session.scalars(select(Incident)).all()) == 1

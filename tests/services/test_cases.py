@@ -20,6 +20,7 @@ from bot.services import (
     clock_breach,
     clock_results,
     clocks,
+    coupon_templates,
     handoff,
     outages,
     threads,
@@ -218,6 +219,19 @@ def test_a_missed_promise_is_made_good_once_whenever_it_is_seen(office: Office) 
         assert [each.worth_minor for each in work.session.scalars(select(Coupon))] == [500]
     with office.store.read() as work:
         assert clock_results.lately(work)["fault_response"] == (0, 1)
+
+
+def test_a_promise_that_no_coupon_makes_good_says_why(office: Office) -> None:
+    with office.store.read() as work:
+        assert len(coupon_templates.lacking(work)) == 2
+        assert "FI: the coupon “late” is missing" in coupon_templates.lacking(work)[0]
+    number = office.report()
+    office.passes(1_801)
+    assert office.file(number, "money") == ["No coupon: no template “late” is active in FI"]
+    add_template(office.store, "late", fixed_minor=500)
+    add_template(office.store, "fault_photo", fixed_minor=300)
+    with office.store.read() as work:
+        assert coupon_templates.lacking(work) == []
 
 
 def test_what_is_solved_before_it_was_routed_starts_no_clocks_any_more(office: Office) -> None:

@@ -61,7 +61,8 @@ def add_routes(routes: Routes, console: Console) -> None:
         me = console.me().staff_id
         with console.store.read() as work:
             rows = [_row(work, each, me) for each in coupon_templates.all_of(work)]
-        return console.page("coupons", rows=rows)
+            lacking = coupon_templates.lacking(work)
+        return console.page("coupons", rows=rows, lacking=lacking)
 
     @routes.page("/coupons/new", right="coupon.edit")
     def new() -> Any:

@@ -19,7 +19,7 @@ from bot.console.moments import moment
 from bot.domain.cases import TEAMS
 from bot.domain.clocks import KINDS
 from bot.errors import PilebotError
-from bot.services import audit, clock_results, clocks, policies
+from bot.services import audit, clock_results, clocks, coupon_templates, policies
 from bot.services.clock_results import Filter
 from bot.store.cases import Clock, PolicyChange
 from bot.store.database import UnitOfWork
@@ -44,6 +44,7 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "lately": clock_results.lately(work), "rows": _rows(work, wanted),
                 "policies": [(name, kind, clocks.policy(work, name))
                              for name, kind in KINDS.items()],
+                "lacking": coupon_templates.lacking(work),
             }  # fmt: skip
         return console.page(
             "promises", kinds=KINDS, teams=TEAMS, outcomes=OUTCOMES, short=ticket_view.short,

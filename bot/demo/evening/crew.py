@@ -15,7 +15,8 @@ from bot.demo.evening.hands import Hands
 from bot.demo.evening.lot import Socket
 from bot.demo.evening.phones import Heard, NotHeard, Phones
 from bot.demo.evening.plan import ON_CALL
-from bot.services import case_work, clocks, incidents, safety
+from bot.replies import Say
+from bot.services import case_work, clocks, handoff, incidents, safety, threads
 from bot.services.audit import Actor
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
@@ -162,6 +163,7 @@ class Desk:
                         work, mia, id_, cause="A worn contact", fix="Looked at on the spot"
                     )
                     self._put_back(work, pile_id)
+                    self._speak(work, id_)
                     self._end_case(work, mia, id_)
 
     def _was_paged(self, incident_id: int) -> bool:
@@ -178,6 +180,18 @@ class Desk:
         pile = work.session.get(Pile, pile_id) if pile_id else None
         broken = pile is not None and any(each.fault_code for each in pile.evses)
         return not broken and work.session.scalars(live).first() is None
+
+    @staticmethod
+    def _speak(work: UnitOfWork, incident_id: int) -> None:
+        """Anna takes the rider's chat from the queue, says that it is over, gives it back."""
+        chat_id = work.session.get_one(Incident, incident_id).conversation_id
+        if chat_id is None:
+            return
+        anna = actor(work, "anna")
+        chat = handoff.claim(work, anna, chat_id)
+        words = [Say("It is safe again: the pile was looked at. Thank you for telling us.")]
+        threads.say(work, anna, chat, words, key=f"incident:{incident_id}")
+        handoff.hand_back(work, anna, chat_id, epoch=chat.epoch, settled=["It is safe again"])
 
     @staticmethod
     def _put_back(work: UnitOfWork, pile_id: str | None) -> None:

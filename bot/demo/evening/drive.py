@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
     stage = Stage(
         size, facts, phones, Hands(options.simulator), lot,
         Crowd([plan.RIDER.format(number) for number in range(size.riders)]),
-        usable=partial(_usable, store), closed=partial(_no_danger, store),
+        usable=partial(_usable, store), was_sent=partial(_was_sent, store),
     )  # fmt: skip
     crew.set_policies(store, dict(size.policies), "A simulated evening")
     phones.start()
@@ -155,8 +156,9 @@ def _play(stage: Stage, store: Store, chance: random.Random) -> None:
 
 def _charges_of_troubles(size: Size, kinds: Sequence[plan.Kind]) -> int:
     """How many charges the troubles bring along."""
+    site = size.piles[-1] * size.sockets
     return sum(
-        size.piles[-1] * size.sockets if kind.reach == "site" else size.sockets for kind in kinds
+        site if kind.reach == "site" else 1 if kind.alone else size.sockets for kind in kinds
     )
 
 
@@ -186,10 +188,11 @@ def _usable(store: Store, pile_id: str) -> bool:
         return pile.online and pile.in_service and fine and not work.session.scalar(live)
 
 
-def _no_danger(store: Store, pile_id: str) -> bool:
+def _was_sent(store: Store, pile_id: str, since: float) -> bool:
     with store.read() as work:
-        open_ = select(Incident.id).where(Incident.pile_id == pile_id, Incident.state != "closed")
-        return work.session.scalar(open_) is None
+        moment = datetime.fromtimestamp(since, UTC)
+        jobs = select(Job.id).where(Job.pile_id == pile_id, Job.created_at >= moment)
+        return work.session.scalars(jobs).first() is not None
 
 
 def _wait_until_quiet(store: Store, facts: Facts) -> None:

@@ -31,6 +31,8 @@ class Kind:
     job: bool = False
     danger: bool = False
     starts: bool = True  # the charge runs before it breaks
+    alone: bool = False  # nobody can charge beside it: the whole pile is deaf
+    hands_off: bool = False  # the rider's chat goes to people, so that they are done for today
     fault: str = ""  # the simulator's name, where the pile itself reports it
     often: tuple[int, int] = (1, 1)  # in the whole evening, in a small one
 
@@ -42,22 +44,24 @@ _FREE: Final = "You pay nothing"
 KINDS: Final[Mapping[str, Kind]] = {
     each.name: each
     for each in (
-        Kind("no energy", (_FREE, "gives no energy"), "nothing", starts=False,
+        Kind("no energy", (_FREE, "gives no energy"), "nothing", starts=False, hands_off=True,
              fault="NoEnergy", often=(3, 1)),
-        Kind("no answer", (_FREE, "slow to answer"), "nothing", starts=False, often=(2, 1)),
+        Kind("no answer", (_FREE, "slow to answer"), "nothing", starts=False, hands_off=True,
+             alone=True, often=(2, 1)),
         Kind("silent pile", (_LOST,), "usual", reach="pile"),
         Kind("site outage", (_LOST, "Several piles at"), "energy", reach="site"),
         Kind("over-temperature", (_FAULT, _DANGER), "energy", reach="pile", job=True,
              danger=True, fault="OverTemp"),
         Kind("ground fault", (_FAULT, _DANGER), "energy", reach="pile", job=True, danger=True,
              fault="GroundFault", often=(2, 1)),
-        Kind("smoke message", ("Move away now", _DANGER), "energy", reach="pile", danger=True),
+        Kind("smoke message", ("Move away now", _DANGER), "energy", reach="pile", danger=True,
+             hands_off=True),
         Kind("emergency stop", (_FAULT,), "energy", job=True, fault="EmergencyStop",
              often=(3, 1)),
         Kind("cable lock", (_FAULT,), "energy", job=True, fault="ConnectorLock", often=(2, 1)),
         Kind("door open", (_FAULT,), "energy", reach="pile", job=True, fault="DoorOpen"),
         Kind("flapping", (_FAULT,), "energy", job=True, fault="ConnectorLock"),
-        Kind("refused start", (_FREE, "fault"), "nothing", starts=False, job=True,
+        Kind("refused start", (_FREE, "fault"), "nothing", starts=False, job=True, hands_off=True,
              fault="EmergencyStop", often=(2, 1)),
         Kind("power loss", (_LOST,), "energy", reach="pile", often=(2, 1)),
         Kind("line cut", (_LOST,), "usual", reach="pile", often=(2, 1)),
@@ -132,8 +136,8 @@ class Size:
 
 
 WHOLE: Final = Size(
-    name="whole", piles=(*[1] * 26, 4), sockets=2, sessions=200, riders=90, at_once=8,
-    troubles_at_once=5, speed=30, charge_s=20, workers=2,
+    name="whole", piles=(*[1] * 26, 4), sockets=2, sessions=200, riders=90, at_once=10,
+    troubles_at_once=6, speed=30, charge_s=12, workers=2,
     settings={"JOB_OFFER_S": "30", "SILENT_AFTER_S": "45", "HEARTBEAT_S": "15",
               "NO_ENERGY_S": "60"},
     policies={"fault_response": 80}, column=0,

@@ -14,6 +14,7 @@ from bot.demo.evening.plan import KWH, START_FEE
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
 from bot.store.devices import PileEvent
+from bot.store.offers import Coupon
 from bot.store.stations import Evse
 
 SMALLEST: int = 50  # Stripe takes nothing below; such a bill is waived
@@ -63,7 +64,10 @@ def _check(
         )
     )
     energy_wh = _billed_wh(bill)
-    expected = _expected(visit.money, energy_wh)
+    coupon = work.session.scalars(
+        select(Coupon).where(Coupon.session_id == session.id, Coupon.state == "used")
+    ).first()
+    expected = _expected(visit.money, energy_wh, coupon.worth_minor if coupon else 0)
     billed = bill.total_minor if bill is not None else 0
     name = f"charge {session.id} ({visit.end}, {visit.code})"
     if billed != expected:
@@ -86,15 +90,17 @@ def _billed_wh(bill: Bill | None) -> int:
     return int(meter["end_wh"]) - int(meter["start_wh"])
 
 
-def _expected(rule: str, energy_wh: int) -> int:
-    """In cents, by arithmetic of its own: each line rounded once, half up."""
+def _expected(rule: str, energy_wh: int, coupon_minor: int) -> int:
+    """In cents, by arithmetic of its own: each line rounded once, half up. A coupon for a missed
+    promise takes off what it is worth; a bill too small to take uses none up."""
     if rule == "nothing" or energy_wh <= 0:
         return 0
     energy = Decimal(energy_wh) * Decimal(KWH) / 10
     total = int(energy.quantize(Decimal(1), ROUND_HALF_UP))
     if rule == "usual":
         total += int(Decimal(START_FEE) * 100)
-    return total if total >= SMALLEST else 0
+    left = max(0, total - coupon_minor)
+    return left if left >= SMALLEST else 0
 
 
 def _meter_faults(

@@ -27,13 +27,14 @@ class Crowd:
             self._free.put(each)
 
     @contextmanager
-    def one(self) -> Iterator[str]:
-        """Somebody who does nothing else meanwhile."""
+    def one(self, *, for_good: bool = False) -> Iterator[str]:
+        """Somebody who does nothing else meanwhile; with `for_good` nothing later either."""
         phone = self._free.get()
         try:
             yield phone
         finally:
-            self._free.put(phone)
+            if not for_good:
+                self._free.put(phone)
 
 
 @dataclass(slots=True)

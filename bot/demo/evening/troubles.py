@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from bot.demo.evening.facts import Facts, Trouble
@@ -30,7 +31,7 @@ class Stage:
     lot: Lot
     crowd: Crowd
     usable: Callable[[str], bool]
-    closed: Callable[[str], bool]  # no case of danger is open any more
+    was_sent: Callable[[str, float], bool]  # somebody was sent to it since a moment
 
     def charge(self, phone: str, socket: Socket, end: str, money: str = "usual") -> Charge:
         """A rider's charge."""
@@ -40,15 +41,17 @@ class Stage:
 def play(stage: Stage, number: int, kind: Kind, site: str) -> None:
     """One trouble from the first plug to the repaired pile; what goes wrong on stage is noted."""
     sockets = stage.lot.site(site) if kind.reach == "site" else stage.lot.pile()
+    used = sockets[:1] if kind.alone else sockets
     trouble = Trouble(number, kind.name, sockets[0].pile_id, sockets[0].station)
     try:
         with ExitStack() as stack:
-            phones = [stack.enter_context(stage.crowd.one()) for _ in sockets]
-            _play(stage, kind, trouble, sockets, phones)
+            one = partial(stage.crowd.one, for_good=kind.hands_off)
+            phones = [stack.enter_context(one()) for _ in used]
+            _play(stage, kind, trouble, used, phones)
     except NotHeard as silence:
         stage.facts.problem(f"{kind.name} at {trouble.pile_id}: {silence}")
     finally:
-        usable = _usable_again(stage, kind, sockets)
+        usable = _usable_again(stage, kind, sockets, trouble.at)
         trouble.over_at = time.time()
         stage.facts.add(trouble=trouble)
         if usable:
@@ -80,11 +83,12 @@ def _play(
         list(pool.map(lambda each: each.stop(), beside))
 
 
-def _usable_again(stage: Stage, kind: Kind, sockets: list[Socket]) -> bool:
-    """Wait until the piles may be used by somebody else."""
+def _usable_again(stage: Stage, kind: Kind, sockets: list[Socket], since: float) -> bool:
+    """Wait until the piles may be used by somebody else: also for who is sent a while later."""
     deadline = time.monotonic() + REPAIRED_S
     while time.monotonic() < deadline:
-        if all(stage.usable(each.pile_id) for each in sockets):
+        sent = not kind.job or stage.was_sent(sockets[0].pile_id, since)
+        if sent and all(stage.usable(each.pile_id) for each in sockets):
             return True
         time.sleep(1)
     stage.facts.problem(f"{kind.name}: {sockets[0].pile_id} never came back into service")
