@@ -366,7 +366,8 @@ def run_worker(_: argparse.Namespace) -> int:
     with Eyes(photos.own_hosts(settings), photos.own_numbers(settings)) as eyes:
         routes = make_routes(settings, store, make_serving(settings, store, eyes))
         redis = wake.connect(settings.redis_url, patient=True)
-        serve(Duties(store, redis, routes, make_deliveries(settings, store)))
+        duties = Duties(store, redis, routes, make_deliveries(settings, store))
+        serve(duties, wake.connect(settings.redis_url))
     return 0
 
 

@@ -15,7 +15,7 @@ from bot.demo.evening.hands import Hands
 from bot.demo.evening.lot import Socket
 from bot.demo.evening.phones import Heard, NotHeard, Phones
 from bot.demo.evening.plan import ON_CALL
-from bot.replies import Say
+from bot.replies import Say, Written
 from bot.services import case_work, clocks, handoff, incidents, safety, threads
 from bot.services.audit import Actor
 from bot.settings import Settings
@@ -189,7 +189,7 @@ class Desk:
             return
         anna = actor(work, "anna")
         chat = handoff.claim(work, anna, chat_id)
-        words = [Say("It is safe again: the pile was looked at. Thank you for telling us.")]
+        words = [Say("{text}", {"text": Written("It is safe again. Thank you for telling us.")})]
         threads.say(work, anna, chat, words, key=f"incident:{incident_id}")
         handoff.hand_back(work, anna, chat_id, epoch=chat.epoch, settled=["It is safe again"])
 

@@ -48,7 +48,7 @@ KINDS: Final[Mapping[str, Kind]] = {
              fault="NoEnergy", often=(3, 1)),
         Kind("no answer", (_FREE, "slow to answer"), "nothing", starts=False, hands_off=True,
              alone=True, often=(2, 1)),
-        Kind("silent pile", (_LOST,), "usual", reach="pile"),
+        Kind("silent pile", (_LOST,), "usual", reach="pile", hands_off=True),
         Kind("site outage", (_LOST, "Several piles at"), "energy", reach="site"),
         Kind("over-temperature", (_FAULT, _DANGER), "energy", reach="pile", job=True,
              danger=True, fault="OverTemp"),
