@@ -229,7 +229,7 @@ def _conditions(work: UnitOfWork, rules: CouponRules) -> list[Say]:
         names = work.session.scalars(
             select(Station.name).where(Station.id.in_(rules.stations)).order_by(Station.name)
         ).all()
-        shown = [*names[:_NAMED], "…"] if len(names) > _NAMED else names
+        shown = [*names[:_NAMED], "…"] if len(names) > _NAMED else names or ["–"]
         stations = tariffs.enumerated([Say("{text}", {"text": each}) for each in shown])
         found.append(Say("only at {stations}", {"stations": stations}))
     if rules.hours is not None and rules.hours.start and rules.hours.end:
