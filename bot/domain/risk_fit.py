@@ -39,11 +39,31 @@ def fit(
     rows = [([1.0, *(each.signs[sign] for sign in SIGNS)], each.failed) for each in examples]
     for _ in range(ROUNDS):
         step = _step(rows, weights, start, pull)
-        weights = [value + change for value, change in zip(weights, step, strict=True)]
+        worth = _cost(rows, weights, start, pull)
+        while max(map(abs, step)) >= CLOSE:  # a whole step may overshoot: go as far as it helps
+            tried = [value + change for value, change in zip(weights, step, strict=True)]
+            if _cost(rows, tried, start, pull) <= worth:
+                weights = tried
+                break
+            step = [change / 2 for change in step]
         if max(abs(change) for change in step) < CLOSE:
             break
     fitted = dict(zip(NAMES, weights, strict=True))
     return {name: value if name == "bias" else max(0.0, value) for name, value in fitted.items()}
+
+
+def _cost(
+    rows: Sequence[tuple[list[float], bool]],
+    weights: Sequence[float],
+    start: Sequence[float],
+    pull: float,
+) -> float:
+    """What is made small: surprise at the outcomes, and distance from where it began."""
+    total = sum((w - s) ** 2 for w, s in zip(weights, start, strict=True)) * pull / 2
+    for row, failed in rows:
+        z = sum(w * x for w, x in zip(weights, row, strict=True))
+        total -= log(max(1e-300, squash(z if failed else -z)))
+    return total
 
 
 def _step(
