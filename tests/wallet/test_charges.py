@@ -122,9 +122,12 @@ def test_charging_stops_before_the_reserved_amount_is_passed(world: World) -> No
     world.answers("start", "accepted")
     world.reports("Started", 0)
     world.passes(60)
-    world.reports("Updated", 1000)
-    world.passes(60)
-    world.reports("Updated", 500_000)
+    world.reports("Updated", 300)
+    for energy_wh in range(3_000, 500_000, 3_000):  # 18 kW
+        world.passes(600)
+        world.reports("Updated", energy_wh)
+        if world.session(session).state == "stopping":
+            break
     assert world.session(session).state == "stopping"
     world.passes(30)
     reserved = world.hold().amount_minor
