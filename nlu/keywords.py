@@ -384,7 +384,8 @@ _RULES: Final[tuple[tuple[str, str], ...]] = (
     ),
     (
         "affirm",
-        r"^(?:yes|yeah|yep|sure|ok|okay|si|claro|dale|vale|sim|oui|ouais|ja|klar|genau)\b|^(?:好|是的|行|可以|对)",
+        r"^(?:yes|yeah|yep|sure|ok|okay|si|claro|dale|vale|sim|oui|ouais|ja|klar|genau)\b"
+        r"|^(?:好|是的|行|可以|对)(?!.*[吗么])",  # 可以带狗吗 asks whether one may
     ),
     ("deny", r"^(?:no|nope|not|nao|non|nein|nee|nicht)\b|^(?:不|别)"),
 )  # fmt: skip

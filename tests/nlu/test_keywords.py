@@ -133,6 +133,12 @@ def test_a_question_about_stopping_is_not_a_stop(text: str) -> None:
     assert understand(text, context=frozenset(["session_active"])).intent == "faq_howto"
 
 
+@pytest.mark.parametrize("text", ["可以带狗吗", "可以带狗么", "对面有厕所吗"])
+def test_a_chinese_question_is_no_yes(text: str) -> None:
+    """These words have no end to look for: "may I" and "opposite" begin as a yes does."""
+    assert understand(text, context=frozenset(["asked_confirm:start_charge"])).intent != "affirm"
+
+
 def test_a_confirmation_question_prefers_yes_and_no() -> None:
     asked = frozenset(["asked_confirm:start_charge"])
     assert understand("yes start it please", context=asked).intent == "affirm"
