@@ -292,9 +292,10 @@ def coupon(world: World, code: str, amount: str, unit: str, only: str | None) ->
     add_coupon(world.store, code, int(amount), unit, only)
 
 
-@step(r"plan (.+) of (\d+) Wh costs (\d+) cents, in German (.+)")
-def plan(world: World, name: str, size: str, price: str, german: str) -> None:
-    columns = {"name": name, "names": {"de": german}, "size": int(size), "price_minor": int(price)}
+@step(r"plan (.+) of (\d+) Wh costs (\d+) cents(?:, in German (.+))?")
+def plan(world: World, name: str, size: str, price: str, german: str | None) -> None:
+    names = {"de": german} if german else {}
+    columns = {"name": name, "names": names, "size": int(size), "price_minor": int(price)}
     add_plan_offer(world.store, **columns)
 
 

@@ -72,10 +72,12 @@ def hears(world: World, phone: str, *parts: str, within_s: float = 120) -> float
 
 
 def orders(world: World) -> dict[str, str]:
-    """The newest stop and lock-out, and how they stand."""
+    """The stop and the lock-out that the word of danger ordered, and how they stand; a pile that
+    comes back may be told both again, and refuses to stop what it has stopped."""
     with world.store.read() as work:
         kinds = ("stop", "change_availability")
-        rows = work.session.scalars(select(Command).where(Command.kind.in_(kinds)))
+        ordered = select(Command).where(Command.kind.in_(kinds)).order_by(Command.id.desc())
+        rows = work.session.scalars(ordered)
         return {each.kind: each.state for each in rows}
 
 

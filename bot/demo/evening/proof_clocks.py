@@ -12,11 +12,11 @@ from sqlalchemy import select
 from bot.demo.evening.claims import Claim
 from bot.domain.clocks import KINDS
 from bot.store.cases import Case, CaseEntry, Clock, ClockEvent, ClockPolicy
-from bot.store.charging import Bill
+from bot.store.charging import Bill, ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.jobs import Job
 from bot.store.offers import Coupon
-from bot.store.queues import Outbox
+from bot.store.queues import Inbox, Outbox
 
 SERVED_S: Final = 15.0  # how late a due timer may be served on a busy machine
 SAME_S: Final = 2.0
@@ -71,8 +71,7 @@ def _began(work: UnitOfWork, clock: Clock) -> list[str]:
 def _start_of(work: UnitOfWork, clock: Clock) -> datetime | None:
     kind, _, number = clock.subject.partition(":")
     if kind == "session":
-        bill = work.session.scalars(select(Bill).where(Bill.session_id == int(number))).first()
-        return bill.created_at if bill is not None else None
+        return _stop_known(work, int(number))
     case = work.session.get_one(Case, int(number))
     if clock.name == "call_back":
         return case.solved_at
@@ -80,6 +79,22 @@ def _start_of(work: UnitOfWork, clock: Clock) -> datetime | None:
         job = _job_of(work, case.id)
         return job.accepted_at if job is not None else None
     return case.created_at
+
+
+def _stop_known(work: UnitOfWork, session_id: int) -> datetime | None:
+    """When the pile's stop record came in; the bill's own time where it was made before that."""
+    bill = work.session.scalars(select(Bill).where(Bill.session_id == session_id)).first()
+    if bill is None:
+        return None
+    session = work.session.get_one(ChargingSession, session_id)
+    records = select(Inbox.created_at, Inbox.body).where(
+        Inbox.kind == "pile.transaction", Inbox.created_at <= bill.created_at
+    )
+    came = [
+        at for at, body in work.session.execute(records)
+        if body["event"] == "Ended" and body["transaction_id"] == session.transaction_id
+    ]  # fmt: skip
+    return min(came, default=bill.created_at)
 
 
 def _job_of(work: UnitOfWork, case_id: int) -> Job | None:
