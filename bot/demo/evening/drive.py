@@ -25,6 +25,7 @@ from bot.demo.evening.phones import NotHeard, Phones
 from bot.demo.evening.plan import SIZES, Size
 from bot.demo.evening.riders import Crowd
 from bot.demo.evening.troubles import Stage
+from bot.services import stations
 from bot.settings import Settings, read
 from bot.store.cases import Case
 from bot.store.charging import ChargingSession, Hold, Refund
@@ -37,6 +38,7 @@ from bot.store.stations import Evse, Pile
 
 ENDS: Final = ("chat", "chat", "button", "unplugged")
 QUIET_S: Final = 120.0
+OPEN_S: Final = 60.0
 _OVER: Final = ("captured", "void", "failed", "expired", "saved")
 
 
@@ -64,6 +66,7 @@ def main(argv: Sequence[str]) -> int:
         worker.start()
     try:
         _go_on_shift(stage)
+        _wait_until_open(store, settings)
         _play(stage, store, random.Random(options.seed))  # noqa: S311 - not a secret
         _wait_until_quiet(store, facts)
     finally:
@@ -124,6 +127,23 @@ def _go_on_shift(stage: Stage) -> None:
         stage.phones.wait(
             phone, sent, lambda heard: "job" in heard.text or "technicians" in heard.text, 60
         )
+
+
+def _wait_until_open(store: Store, settings: Settings) -> None:
+    """Until riders may start everywhere: each socket has told its state. Raises SystemExit."""
+    deadline = time.monotonic() + OPEN_S
+    while True:
+        with store.read() as work:
+            closed = [
+                each.code
+                for each in work.session.scalars(select(Evse))
+                if not stations.evse_view(work, settings, each).state.usable
+            ]
+        if not closed:
+            return
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Cannot be used before the evening begins: {', '.join(closed)}")
+        time.sleep(0.5)
 
 
 def _play(stage: Stage, store: Store, chance: random.Random) -> None:
