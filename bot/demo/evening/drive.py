@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
     stage = Stage(
         size, facts, phones, Hands(options.simulator), lot,
         Crowd([plan.RIDER.format(number) for number in range(size.riders)]),
-        usable=partial(_usable, store), was_sent=partial(_was_sent, store),
+        usable=partial(_usable, store, settings), was_sent=partial(_was_sent, store),
     )  # fmt: skip
     crew.set_policies(store, dict(size.policies), "A simulated evening")
     phones.start()
@@ -200,11 +200,14 @@ def _charge(stage: Stage, end: str, stretch: float) -> None:
 # --- what the stage asks of the service -----------------------------------------------------------
 
 
-def _usable(store: Store, pile_id: str) -> bool:
+def _usable(store: Store, settings: Settings, pile_id: str) -> bool:
+    """Nothing is wrong with it any more, and all its sockets have told riders their state."""
     with store.read() as work:
         pile = work.session.get_one(Pile, pile_id)
+        views = [stations.evse_view(work, settings, each) for each in pile.evses]
         live = select(Job.id).where(Job.pile_id == pile_id, Job.state.not_in(("done", "cancelled")))
         fine = all(each.status == "Available" and each.fault_code is None for each in pile.evses)
+        fine = fine and all(each.state.usable for each in views)
         return pile.online and pile.in_service and fine and not work.session.scalar(live)
 
 
