@@ -353,6 +353,10 @@ def cut(usage: Usage, number: int) -> tuple[Usage, Usage]:
     return first, second
 
 
+def _before_rounding(bill: Bill) -> int:
+    return sum(line.gross_minor for line in bill.lines if line.what != "rounding")
+
+
 @given(thresholds() | tariffs(), usages(), st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_charge_cut_in_two_costs_what_it_costs_whole(
@@ -362,7 +366,8 @@ def test_a_charge_cut_in_two_costs_what_it_costs_whole(
     but for half a minor unit a line and its tax, which each bill rounds by itself.
 
     Not where a limit before tax meets several tax rates: which rate tops up to it depends on what
-    each bill has on it, so the limit is taken after tax there."""
+    each bill has on it, so the limit is taken after tax there. What no card can pay of a currency
+    with three decimals is let go at each bill, and is left out here."""
     usage = replace(usage, fault=False)
     if len({rules.tax_of(each) for each in rules.elements}) > 1:
         rules = replace(
@@ -379,7 +384,7 @@ def test_a_charge_cut_in_two_costs_what_it_costs_whole(
     parts = price(rules, first), price(rules, replace(second, carry=carry))
     whole = price(rules, usage)
     lines = len(whole.lines) + sum(len(each.lines) for each in parts)
-    off = sum(each.gross_minor for each in parts) - whole.gross_minor
+    off = sum(map(_before_rounding, parts)) - _before_rounding(whole)
     assert abs(off) <= lines + 1, (off, whole.lines, parts)
 
 
