@@ -8,7 +8,10 @@ from bot.replies import Replies, Say
 from bot.services import desk, handoff
 
 
-@intent("human_handoff", words=("agent", "human"))
+@intent(
+    "human_handoff",
+    words=("agent", "human", "agente", "atendente", "人工", "conseiller", "mitarbeiter"),
+)
 def to_person(turn: Turn) -> Replies:
     """At once, no menu in between."""
     handoff.to_queue(turn.work, turn.conversation, reason="asked")

@@ -80,6 +80,26 @@ def test_every_sentence_is_translated_with_its_placeholders(locale: str) -> None
     assert set(known) <= {sentence for _, sentence in sentences()}, "run `./run texts`"
 
 
+_COMMAND = re.compile(r"[A-ZÀ-Þ]{2,}(?: [A-ZÀ-Þ]{2,})*|[“„«]\s?([^”“»]+?)\s?[”“»]")
+
+
+def _commands(text: str) -> set[str]:
+    """The intents of the words that a sentence tells riders to write."""
+    meant = {word: name for name, each in collect(handlers).items() for word in each.words}
+    said = {(found[1] or found[0]).casefold() for found in _COMMAND.finditer(text)}
+    return {meant[word] for word in said & meant.keys()}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_what_a_sentence_tells_to_write_works_as_translated(locale: str) -> None:
+    with path_of(locale).open("rb") as file:
+        known = {str(m.id): str(m.string) for m in read_po(file) if m.id}
+    told = {sentence for sentence in known if re.search(r"\b[Ww]rite\b", sentence)}
+    assert any(_commands(sentence) for sentence in told)
+    for sentence in told:
+        assert _commands(known[sentence]) >= _commands(sentence), known[sentence]
+
+
 def test_spanish_calls_riders_by_one_form() -> None:
     """ "tú" throughout; "su" is left for what is somebody else's."""
     usted = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 Role = Literal["agent", "technician", "finance", "manager", "admin"]
@@ -107,7 +108,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
 
 # What a role may read of conversations that are not its own.
 Scope = Literal["queue", "linked", "money", "all"]
-_SCOPES: Final[dict[Role, Scope]] = {
+_SCOPES: Final[Mapping[str, Scope]] = {
     "agent": "queue",  # own, the queue, and the bot's (watch only)
     "technician": "linked",  # those of incidents and of technical cases
     "finance": "money",  # those with a bill, a hold or a refund, and of cases about money
@@ -130,4 +131,4 @@ def may(role: str, right: str) -> bool:
 
 def conversation_scope(role: str) -> Scope | None:
     """Which conversations a role may read; None: not any."""
-    return _SCOPES.get(role)  # type: ignore[call-overload,no-any-return]  # any string is asked
+    return _SCOPES.get(role)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from bot.domain.discounts import Discount, dump_discount, load_discount
 from bot.domain.pricing import Bill, price
@@ -16,7 +16,7 @@ State = Literal[
     "holding", "starting", "charging", "suspended", "stopping",
     "billing", "releasing", "settled", "void", "failed", "debt",
 ]  # fmt: skip
-STATES: Final[tuple[State, ...]] = State.__args__  # type: ignore[attr-defined]  # typing hides it
+STATES: Final[tuple[State, ...]] = get_args(State)
 
 OPEN: Final = frozenset({"holding", "starting", "charging", "suspended", "stopping"})
 DELIVERING: Final = frozenset({"charging", "suspended"})
@@ -26,7 +26,7 @@ Hold = Literal[
     "none", "placing", "waiting", "held", "capturing", "captured",
     "voiding", "void", "failed", "expired",
 ]  # fmt: skip
-HOLDS: Final[tuple[Hold, ...]] = Hold.__args__  # type: ignore[attr-defined]  # typing hides it
+HOLDS: Final[tuple[Hold, ...]] = get_args(Hold)
 
 # Whether energy flows, from OCPP's chargingState; "ev" and "evse" name who pauses.
 Flow = Literal["", "connected", "charging", "ev", "evse"]

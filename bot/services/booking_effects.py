@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
 from bot.domain import booking_facts as on
 from bot.domain.booking_facts import BookingFacts, Command, dump_booking, load_booking
@@ -286,7 +286,7 @@ def take_cells(work: UnitOfWork, booking: Booking, evse_id: int, facts: BookingF
         {"evse_id": evse_id, "number": number, "booking_id": booking.id}
         for number in cells(facts.starts_at, facts.ends_at)
     ]
-    work.session.execute(BookingCell.__table__.insert(), rows)  # type: ignore[attr-defined]  # a Table
+    work.session.execute(insert(BookingCell), rows)
 
 
 def post(work: UnitOfWork, hold: Hold, kind: str, amount_minor: int) -> None:

@@ -213,12 +213,13 @@ def finish(work: UnitOfWork, actor: Actor, action_id: int) -> CauseAction:
         raise NotPossible("There is no such action.")
     if row.owner_id != actor.staff_id and not may(actor.role, "cause.edit"):
         raise NotPossible("Whoever has it says that it is done.")
-    done = work.session.execute(
+    done = work.session.scalar(
         update(CauseAction)
         .where(CauseAction.id == action_id, CauseAction.done_at.is_(None))
         .values(done_at=work.now, done_by=actor.staff_id)
+        .returning(CauseAction.id)
     )
-    if not done.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+    if done is None:
         raise NotPossible("It is done already.")
     work.session.refresh(row)
     audit.record(work, actor, "cause_action_done", f"action:{action_id}")

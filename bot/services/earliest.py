@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from bot.domain.availability import Availability
 from bot.domain.forecast import (
@@ -99,7 +99,7 @@ def usual_at(
     return typical(past, at=work.now, zone=ZoneInfo(view.station.tz), kind=kind)
 
 
-def _past(work: UnitOfWork, where: object) -> list[Past]:
+def _past(work: UnitOfWork, where: ColumnElement[bool]) -> list[Past]:
     rows = work.session.execute(
         select(
             ChargingSession.created_at,
@@ -110,7 +110,7 @@ def _past(work: UnitOfWork, where: object) -> list[Past]:
         .join(Evse, Evse.id == ChargingSession.evse_id)
         .join(Pile, Pile.id == Evse.pile_id)
         .where(
-            where,  # type: ignore[arg-type]  # a condition on Evse and Pile
+            where,
             ~ChargingSession.open,
             ChargingSession.started_at.is_not(None),
             ChargingSession.ended_at > work.now - HISTORY,
@@ -216,11 +216,11 @@ def exact(work: UnitOfWork, station_id: int) -> Exactness:
     return exactness(own if len(own) >= ENOUGH else _errors(work))
 
 
-def _errors(work: UnitOfWork, *where: object) -> list[int]:
+def _errors(work: UnitOfWork, *where: ColumnElement[bool]) -> list[int]:
     return list(
         work.session.scalars(
             select(FreeEstimate.error_s)
-            .where(FreeEstimate.error_s.is_not(None), *where)  # type: ignore[arg-type]  # conditions
+            .where(FreeEstimate.error_s.is_not(None), *where)
             .order_by(FreeEstimate.id.desc())
             .limit(_OUTCOMES)
         )

@@ -209,12 +209,13 @@ def reject(work: UnitOfWork, actor: Actor, version_id: int, why: str) -> Article
 def withdraw(work: UnitOfWork, actor: Actor, version_id: int, why: str) -> ArticleVersion:
     """The bot gives it no more; nothing older comes back in its place. Raises NotPossible."""
     row, why = _of(work, version_id), _reason(why)
-    done = work.session.execute(
+    done = work.session.scalar(
         update(ArticleVersion)
         .where(ArticleVersion.id == row.id, ArticleVersion.state == "approved")
         .values(state="withdrawn", withdrawn_by=actor.staff_id, withdrawn_at=work.now, why=why)
+        .returning(ArticleVersion.id)
     )
-    if not done.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+    if done is None:
         raise NotPossible("It does not count any more, or does not count yet.")
     work.session.refresh(row)
     _note(work, actor, "withdraw", row, why)
@@ -236,12 +237,13 @@ def _reason(why: str) -> str:
 
 
 def _decide(work: UnitOfWork, actor: Actor, row: ArticleVersion, **values: object) -> None:
-    done = work.session.execute(
+    done = work.session.scalar(
         update(ArticleVersion)
         .where(ArticleVersion.id == row.id, ArticleVersion.state == "proposed")
         .values(decided_by=actor.staff_id, decided_at=work.now, **values)
+        .returning(ArticleVersion.id)
     )
-    if not done.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+    if done is None:
         raise NotPossible("Somebody has decided it already: look at it again.")
     work.session.refresh(row)
 

@@ -141,12 +141,14 @@ def _newest(
     return [(row, at) for row, at in work.session.execute(newest)]
 
 
-def _older(when: Any, number: Any, kind: int, before: Place) -> ColumnElement[bool]:
+def _older(
+    when: ColumnElement[datetime], number: ColumnElement[int], kind: int, before: Place
+) -> ColumnElement[bool]:
     """Whether a row of a kind stands behind a place: orders of one moment by kind and number."""
     if kind < before.kind:
-        return when <= before.at  # type: ignore[no-any-return]  # a column
+        return when <= before.at
     if kind > before.kind:
-        return when < before.at  # type: ignore[no-any-return]  # a column
+        return when < before.at
     return or_(when < before.at, and_(when == before.at, number < before.number))
 
 

@@ -263,7 +263,7 @@ def score(
         )
     if total is None:
         raise NotPossible("At least one criterion must apply.")
-    done = work.session.execute(
+    done = work.session.scalar(
         update(Review)
         .where(
             Review.id == review_id, Review.state == "open",
@@ -273,8 +273,9 @@ def score(
             state="done", sheet=version, scores=dict(scores), total=total,
             comment=comment.strip()[:TEXT_MAX], reviewer_id=actor.staff_id, done_at=work.now,
         )
+        .returning(Review.id)
     )  # fmt: skip
-    if not done.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+    if done is None:
         raise NotPossible("Somebody has scored it already.")
     work.session.refresh(row)
     after = {"total": total, "sheet": version}

@@ -3,7 +3,8 @@
 A pile's word holds as long as it is heard: its heartbeats confirm what it said of its sockets. It
 does not when the pile is silent beyond the limit, nor when it has started anew since and never told
 that socket's status again. Which are so is noted by the clock (`stale_status`, one open row a
-socket); who offers sockets asks `unknown`. A pile that is silent for long gets a ticket, unless it
+socket); who offers sockets asks `unknown`, and hears of a pile that came back before the clock has
+closed its rows. A pile that is silent for long gets a ticket, unless it
 is out of service or part of an outage, which has one.
 """
 
@@ -12,10 +13,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 
 from bot.services import cases, piles
 from bot.settings import Settings
@@ -31,26 +32,33 @@ EVERY: Final = timedelta(seconds=30)
 _ASK_TTL_S: Final = 120
 
 
-def unknown(work: UnitOfWork, evse_ids: Collection[int]) -> set[int]:
-    """Those of some sockets whose status is not confirmed any more."""
-    return set(
-        work.session.scalars(
-            select(StaleStatus.evse_id).where(
-                StaleStatus.evse_id.in_(evse_ids), StaleStatus.over_at.is_(None)
-            )
+def _lasting(*columns: Any) -> Select[Any]:
+    """Of open rows that still count: nothing was heard since, or it was not what was missing."""
+    untold = Pile.booted_at.is_not(None) & or_(
+        Evse.status_at.is_(None), Evse.status_at < Pile.booted_at
+    )
+    return (
+        select(*columns)
+        .select_from(StaleStatus)
+        .join(Evse, Evse.id == StaleStatus.evse_id)
+        .join(Pile, Pile.id == Evse.pile_id)
+        .where(
+            StaleStatus.over_at.is_(None),
+            or_(Pile.seen_at.is_(None), Pile.seen_at <= StaleStatus.at, untold),
         )
     )
 
 
+def unknown(work: UnitOfWork, evse_ids: Collection[int]) -> set[int]:
+    """Those of some sockets whose status is not confirmed any more."""
+    rows = _lasting(StaleStatus.evse_id).where(StaleStatus.evse_id.in_(evse_ids))
+    return set(work.session.scalars(rows))
+
+
 def piles_unknown(work: UnitOfWork) -> int:
     """How many piles in service have a socket like that."""
-    found = (
-        select(func.count(Pile.id.distinct()))
-        .join(Evse, Evse.pile_id == Pile.id)
-        .join(StaleStatus, StaleStatus.evse_id == Evse.id)
-        .where(StaleStatus.over_at.is_(None), Pile.in_service)
-    )
-    return int(work.session.scalar(found) or 0)
+    rows = _lasting(func.count(Pile.id.distinct())).where(Pile.in_service)
+    return int(work.session.scalar(rows) or 0)
 
 
 def keep(store: Store, settings: Settings) -> None:
@@ -166,8 +174,7 @@ def _open_ticket(work: UnitOfWork, pile: Pile, stale: list[StaleStatus]) -> None
 
 def since_when(work: UnitOfWork, pile: Pile) -> datetime | None:
     """Since when a socket of a pile counts as not confirmed; None: all are."""
-    return work.session.scalar(
-        select(func.min(StaleStatus.at)).where(
-            StaleStatus.evse_id.in_([each.id for each in pile.evses]), StaleStatus.over_at.is_(None)
-        )
-    )
+    ids = [each.id for each in pile.evses]
+    rows = _lasting(func.min(StaleStatus.at)).where(StaleStatus.evse_id.in_(ids))
+    since: datetime | None = work.session.scalar(rows)
+    return since

@@ -42,12 +42,13 @@ def is_done(work: UnitOfWork, kind: str, week: date) -> bool:
 
 def begun(work: UnitOfWork, kind: str, week: date) -> bool:
     """Whether this transaction is the one that does a week's work."""
-    first = work.session.execute(
+    first = work.session.scalar(
         insert(work, QualityRun)
         .values(kind=kind, week=week, at=work.now, body={})
         .on_conflict_do_nothing(index_elements=["kind", "week"])
+        .returning(QualityRun.kind)
     )
-    return bool(first.rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
+    return first is not None
 
 
 def done(work: UnitOfWork, kind: str) -> list[date]:

@@ -17,10 +17,10 @@ from bot.store.database import make_engine
 from bot.store.offers import Coupon, RefundRequest
 from bot.store.queues import Inbox
 from bot.store.staff import Staff
-from bot.store.tables import Base
 from tests.charging.test_coupons import charge
 from tests.charging.test_parallel import together
 from tests.charging.world import SETTINGS, World
+from tests.databases import with_tables
 from tests.offers import add_template
 
 
@@ -85,8 +85,7 @@ def test_a_coupon_that_did_not_count_is_made_good_once(sqlite_world: World) -> N
 def test_a_coupon_that_another_charge_took_meanwhile_is_not_counted(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = make_engine(postgres_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(postgres_url))
     world = World(engine)
     world.rider()
     world.rider(2)

@@ -22,10 +22,10 @@ from bot.store.database import make_engine
 from bot.store.desk import StaffAction
 from bot.store.offers import RefundRequest
 from bot.store.staff import Staff
-from bot.store.tables import Base
 from tests.charging.test_disputes import asked, clock, given, paid
 from tests.charging.test_parallel import together
 from tests.charging.world import SETTINGS, World
+from tests.databases import with_tables
 
 ORDER: Final = ("charging_session", "hold", "refund", "staff_action", "refund_request")
 _LOCKS: Final = re.compile(r"^UPDATE (\w+)|^SELECT .*\sFROM (\w+).*\sFOR (?:NO KEY )?UPDATE", re.S)
@@ -101,8 +101,7 @@ def locks(engine: Engine) -> Iterator[list[str]]:
 
 
 def test_locks_are_taken_in_one_order(postgres_url: str) -> None:
-    engine = make_engine(postgres_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(postgres_url))
     world = World(engine)
     request, action = staffed(world)
     seen: list[list[str]] = []

@@ -16,14 +16,13 @@ from bot.store.database import make_engine
 from bot.store.devices import Command
 from bot.store.jobs import Job
 from bot.store.prediction import FaultSeen, Prediction
-from bot.store.tables import Base
+from tests.databases import with_tables
 from tests.prediction.world import DAY, NOW, PILE, SETTINGS, World
 
 
 @pytest.fixture
 def world(sqlite_url: str) -> Iterator[World]:
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(sqlite_url))
     yield World(engine)
     engine.dispose()
 

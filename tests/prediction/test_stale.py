@@ -17,7 +17,7 @@ from bot.store.devices import Command, PileEvent
 from bot.store.maintenance import StaleStatus
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile
-from bot.store.tables import Base
+from tests.databases import with_tables
 from tests.prediction.world import PILE, SETTINGS, World
 
 MIN = timedelta(minutes=1)
@@ -25,8 +25,7 @@ MIN = timedelta(minutes=1)
 
 @pytest.fixture
 def world(sqlite_url: str) -> Iterator[World]:
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(sqlite_url))
     yield World(engine, evses=2)
     engine.dispose()
 
@@ -79,6 +78,24 @@ def test_a_silent_pile_is_unknown_and_gets_one_ticket(world: World) -> None:
     assert state(world) is Availability.FREE
     later(world, 40)
     assert len(rows(world)) == 4  # the next time is another
+
+
+def test_who_comes_back_is_known_before_the_clock_looks(world: World) -> None:
+    later(world, 6)
+    assert state(world) is Availability.NOT_CONFIRMED
+    world.now += timedelta(seconds=5)
+    with world.work() as work:
+        pile = work.session.get_one(Pile, PILE)
+        pile.seen_at = world.now
+        assert stale.piles_unknown(work) == 0
+        assert stale.since_when(work, pile) is None
+    assert [each.over_at for each in rows(world)] == [None, None]  # the clock closes them
+    assert state(world) is Availability.FREE
+    with world.work() as work:  # but not one that started anew and keeps its statuses to itself
+        work.session.get_one(Pile, PILE).booted_at = world.now
+        for evse in work.session.scalars(select(Evse)):
+            evse.status_at = world.now - MIN
+    assert state(world) is Availability.NOT_CONFIRMED
 
 
 def test_a_pile_in_an_outage_has_its_ticket_there(world: World) -> None:

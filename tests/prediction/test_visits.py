@@ -34,8 +34,8 @@ from bot.store.queues import Inbox
 from bot.store.riders import Rider
 from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile
-from bot.store.tables import Base
 from tests.bookings.world import MIN, SERVED, SETTINGS, World
+from tests.databases import with_tables
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PILE = "P001023"
@@ -127,8 +127,7 @@ class Calendar(World):
 
 @pytest.fixture
 def world(sqlite_url: str) -> Iterator[Calendar]:
-    engine = make_engine(sqlite_url)
-    Base.metadata.create_all(engine)
+    engine = with_tables(make_engine(sqlite_url))
     yield Calendar(engine)
     engine.dispose()
 

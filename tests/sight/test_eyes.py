@@ -73,7 +73,9 @@ def test_a_photo_is_read_in_the_child(watching: Eyes) -> None:
 
 def test_a_killed_child_is_started_again(watching: Eyes) -> None:
     watching.decode_safely(blank())
-    os.kill(child_of(watching), signal.SIGKILL)
+    killed = child_of(watching)
+    os.kill(killed, signal.SIGKILL)
+    assert gone(killed)
     assert watching.decode_safely(photo()).codes == (PileCode("1023", 2),)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, request, url_for
 from markupsafe import Markup
 from sqlalchemy import select
 
 from bot.console.action_view import recent
 from bot.console.addresses import inside
 from bot.console.context import Console
+from bot.console.fragments import fragment
 from bot.console.guard import Me, Routes
 from bot.domain import codes
 from bot.domain.money import Money
@@ -60,7 +61,7 @@ def _pile(console: Console, pile_id: str) -> Markup:
         possible = [KINDS["out_of_service" if pile.in_service else "in_service"]]
         if pile.online:
             possible = [*(KINDS[name] for name in _AT_ONLINE), *possible]
-        html = render_template(
+        return fragment(
             "console/pile_actions.html",
             pile_id=pile_id,
             kinds=[kind for kind in possible if me.may(kind.right)],
@@ -68,7 +69,6 @@ def _pile(console: Console, pile_id: str) -> Markup:
             running=_running(work, pile_id) if me.may("session.stop") else [],
             items=recent(work, me, pile_id=pile_id),
         )
-    return Markup(html)  # noqa: S704 - a template's, escaped there
 
 
 def _of_sockets(me: Me, pile: Pile) -> list[tuple[Evse, list[Kind]]]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from bot.console import ticket_view
 from bot.console.addresses import inside
 from bot.console.context import Console
+from bot.console.fragments import fragment
 from bot.console.guard import Routes
 from bot.console.ticket_view import Filters
 from bot.console.view import shown_name
@@ -103,7 +104,7 @@ def _urgent(console: Console) -> Markup:
                     ),
                 }
             )  # fmt: skip
-    return Markup(render_template("console/urgent_lane.html", waiting=waiting))  # noqa: S704 - ours
+    return fragment("console/urgent_lane.html", waiting=waiting)
 
 
 def mates(work: UnitOfWork) -> list[Staff]:

@@ -146,17 +146,17 @@ def _ended(work: UnitOfWork, clock: Clock) -> list[str]:
     """Stopped by what stops it, at that moment."""
     if clock.stopped_at is None or clock.outcome in ("lapsed", "dropped"):
         return []
-    at = _end_of(work, clock)
+    at = _end_of(work, clock, clock.stopped_at)
     if at is None:
         return [f"stopped by “{clock.stop_event}”, and nothing tells of that"]
     off = (clock.stopped_at - at).total_seconds()
     return [f"stopped {off:.1f} s off"] if abs(off) > SAME_S else []
 
 
-def _end_of(work: UnitOfWork, clock: Clock) -> datetime | None:
+def _end_of(work: UnitOfWork, clock: Clock, stopped_at: datetime) -> datetime | None:
     kind, _, number = clock.subject.partition(":")
     if kind == "session":
-        return clock.stopped_at if _receipt_left(work, int(number), clock) else None
+        return stopped_at if _receipt_left(work, int(number), stopped_at) else None
     job = _job_of(work, int(number))
     if clock.name == "on_site" and job is not None:
         return job.arrived_at
@@ -164,20 +164,22 @@ def _end_of(work: UnitOfWork, clock: Clock) -> datetime | None:
         return job.accepted_at if job is not None else None
     words = ("contact", "solved", "closed")
     ends = select(CaseEntry.at).where(CaseEntry.case_id == int(number), CaseEntry.kind.in_(words))
-    found = [each for each in work.session.scalars(ends) if clock.stopped_at is not None]
-    near = [each for each in found if abs((clock.stopped_at - each).total_seconds()) <= SAME_S]  # type: ignore[operator]  # not None above
+    near = [at for at in work.session.scalars(ends) if _same(at, stopped_at)]
     return near[0] if near else None
 
 
-def _receipt_left(work: UnitOfWork, session_id: int, clock: Clock) -> bool:
+def _same(one: datetime, other: datetime) -> bool:
+    return abs((one - other).total_seconds()) <= SAME_S
+
+
+def _receipt_left(work: UnitOfWork, session_id: int, at: datetime) -> bool:
     """The receipt's own row was delivered just then."""
     bill = work.session.scalars(select(Bill).where(Bill.session_id == session_id)).one()
     rows = work.session.scalars(select(Outbox).where(Outbox.key.like("message:%:receipt:0"))).all()
-    assert clock.stopped_at is not None
     return any(
         each.body["reply"].get("bill_id") == bill.id
         and each.done_at is not None
-        and abs((each.done_at - clock.stopped_at).total_seconds()) <= SAME_S
+        and _same(each.done_at, at)
         for each in rows
     )
 
@@ -193,8 +195,9 @@ def _made_good(work: UnitOfWork, clock: Clock) -> list[str]:
     case = work.session.get(Case, clock.case_id) if clock.case_id else None
     if "escalate" in actions and case is not None and not case.level:
         found.append("no supervisor has it")
-    reached = clock.stopped_at is not None and clock.breached_at is not None
-    if "page" in actions and not (reached and clock.stopped_at <= clock.breached_at):  # type: ignore[operator]  # not None
+    stopped_at, missed_at = clock.stopped_at, clock.breached_at
+    in_time = stopped_at is not None and missed_at is not None and stopped_at <= missed_at
+    if "page" in actions and not in_time:
         pages = select(Outbox).where(Outbox.key.like(f"page:clock:{clock.id}:%"))
         if not work.session.scalars(pages).all():
             found.append("nobody was paged")

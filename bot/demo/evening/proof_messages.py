@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from bot.demo.evening.claims import Claim
 from bot.demo.evening.phones import Heard, open_ledger
@@ -134,6 +134,6 @@ def _told_twice(work: UnitOfWork) -> list[str]:
     ]
 
 
-def _count(work: UnitOfWork, *conditions: object) -> int:
-    query = select(func.count()).select_from(Outbox).where(*conditions)  # type: ignore[arg-type]  # conditions of a query
+def _count(work: UnitOfWork, *conditions: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(Outbox).where(*conditions)
     return int(work.session.scalar(query) or 0)
