@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import signal
 import sys
@@ -17,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from bot import logs
 from bot import settings as settings_module
-from bot.errors import PilebotError
+from bot.commands import money, network, people, setup  # each marks its commands
+from bot.commands.registry import COMMANDS, argument, command, open_store, say, settings_for
 from bot.jobs import wake
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings
 from bot.store.database import Store, make_engine
+from nlu import commands as understanding
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -39,12 +39,6 @@ BODY_MAX_BYTES = 20_000_000  # a photo from the web chat; webhooks set tighter l
 
 
 # --- composition -------------------------------------------------------------------------------
-
-
-def open_store(settings: Settings) -> Store:
-    """The database, waking workers through Redis after each commit."""
-    waker = wake.Waker(wake.connect(settings.redis_url))
-    return Store(make_engine(settings.database_url), on_commit=waker.after_commit)
 
 
 def web(environ: Mapping[str, str] = os.environ) -> Flask:
@@ -279,53 +273,15 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
     )
 
 
-# --- commands ----------------------------------------------------------------------------------
+# --- commands: the processes; others are in bot/commands/ and nlu/commands.py --------------------
 
-Command = Callable[[argparse.Namespace], int]
-COMMANDS: dict[str, tuple[Command, Sequence[tuple[Sequence[str], dict[str, Any]]]]] = {}
-
-
-def argument(*names: str, **options: Any) -> tuple[Sequence[str], dict[str, Any]]:
-    """An argument of a command, as argparse takes it."""
-    return names, options
-
-
-def command(
-    name: str, *arguments: tuple[Sequence[str], dict[str, Any]]
-) -> Callable[[Command], Command]:
-    """Mark a function as `./run NAME`."""
-
-    def mark(run: Command) -> Command:
-        COMMANDS[name] = run, arguments
-        return run
-
-    return mark
-
-
-def _settings(process: str) -> Settings:
-    """The settings of the environment, or the end with every problem named."""
-    try:
-        settings = settings_module.read(os.environ)
-    except SettingsError as error:
-        sys.exit(f"Settings, described in docs/settings.md:\n{error}")
-    logs.set_up(settings.log_level, process=process)
-    return settings
-
-
-def _settings_or_demos(process: str, folder: Path | None) -> Settings:
-    """The settings of the environment; those of a demo beside it when it has none."""
-    if not any(name.startswith("DATABASE_URL") for name in os.environ):
-        from bot.demo.data_dir import settings_in
-
-        if demo := settings_in(folder or ROOT / "var" / "demo"):
-            return settings_module.read(demo)
-    return _settings(process)
+MARKED = (money, network, people, setup, understanding)  # read for their commands
 
 
 @command("web", argument("--bind", default="127.0.0.1:8000", help="address to listen on"))
 def run_web(options: argparse.Namespace) -> int:
     """Webhooks, pile pages and the web chat, on gunicorn."""
-    _settings("web")
+    settings_for("web")
     program = [sys.executable, "-m", "gunicorn", "app:web()", "--bind", options.bind]
     os.execv(  # noqa: S606 - gunicorn takes this process over
         sys.executable,
@@ -336,7 +292,7 @@ def run_web(options: argparse.Namespace) -> int:
 @command("console", argument("--bind", default="127.0.0.1:8001", help="address to listen on"))
 def run_console(options: argparse.Namespace) -> int:
     """The staff console, on gunicorn: each open page holds a thread for its events."""
-    _settings("console")
+    settings_for("console")
     program = [sys.executable, "-m", "gunicorn", "app:console()", "--bind", options.bind]
     os.execv(  # noqa: S606 - gunicorn takes this process over
         sys.executable,
@@ -361,7 +317,7 @@ def run_worker(_: argparse.Namespace) -> int:
     from bot.gateways.eyes import Eyes
     from bot.jobs.worker import Duties, serve
 
-    settings = _settings("worker")
+    settings = settings_for("worker")
     store = open_store(settings)
     with Eyes(photos.own_hosts(settings), photos.own_numbers(settings)) as eyes:
         routes = make_routes(settings, store, make_serving(settings, store, eyes))
@@ -376,7 +332,7 @@ def run_piles(_: argparse.Namespace) -> int:
     """The MQTT gateway: events in, commands out."""
     from devices import gateway
 
-    settings = _settings("piles")
+    settings = settings_for("piles")
     gateway.run(settings, open_store(settings))
     return 0
 
@@ -401,7 +357,7 @@ def run_clock(_: argparse.Namespace) -> int:
         visit_plans,
     )
 
-    settings = _settings("clock")
+    settings = settings_for("clock")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -431,342 +387,7 @@ def run_migrate(_: argparse.Namespace) -> int:
     """Brings the database to this version of the code."""
     import migrations
 
-    migrations.upgrade(make_engine(_settings("migrate").database_url))
-    return 0
-
-
-@command("books")
-def run_books(_: argparse.Namespace) -> int:
-    """Proves that the ledger balances and agrees with the payment provider's records; names what
-    does not, exit code 1."""
-    from bot.errors import PilebotError
-    from bot.gateways.stripe_books import check_books
-
-    settings = _settings("books")
-    try:
-        compared, faults = check_books(Store(make_engine(settings.database_url)), settings)
-    except PilebotError as error:
-        _say(f"Pilebot: the payment provider cannot be asked, so nothing is proven: {error}")
-        return 1
-    for fault in faults:
-        print(fault)
-    print(f"{compared} payments compared, {len(faults)} faults")
-    return 1 if faults else 0
-
-
-@command("check-settings")
-def run_check_settings(_: argparse.Namespace) -> int:
-    """Reports every setting that is missing or wrong, else shows those in force."""
-    settings = _settings("check-settings")
-    for each in settings_module.FIELDS:
-        value = getattr(settings, each.name)
-        hidden = each.metadata["secret"] and value
-        print(f"{each.name.upper()}={f'({len(value)} characters)' if hidden else value}")
-    return 0
-
-
-@command("inventory", argument("file", type=Path, help="JSON: bot/services/inventory.py"))
-def run_inventory(options: argparse.Namespace) -> int:
-    """Takes in stations, piles and tariffs; prints the MQTT password of each new pile."""
-    from bot.services import inventory
-
-    settings = _settings("inventory")
-    try:
-        document = json.loads(options.file.read_text(encoding="utf-8"))
-        with Store(make_engine(settings.database_url)).begin() as work:
-            added = inventory.take_in(work, document)
-    except (OSError, ValueError, inventory.InventoryError) as error:
-        sys.exit(f"{options.file}: {error}. Nothing was changed.")
-    for new in added:
-        print(f"{new.pile_id} {new.secret}")
-    return 0
-
-
-@command(
-    "tariff-export",
-    argument("tariff", help="its name"),
-    argument("--version", type=int, help="none: the one that counts now"),
-    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
-)
-def run_tariff_export(options: argparse.Namespace) -> int:
-    """Prints a tariff as an OCPI 2.3 Tariff object."""
-    from bot.services import tariff_exchange
-    from bot.services.tariff_changes import NotPossible
-
-    settings = _settings_or_demos("tariff-export", options.demo)
-    with open_store(settings).read() as work:
-        try:
-            tariff = tariff_exchange.named(work, options.tariff)
-            print(tariff_exchange.document(work, settings, tariff, options.version), end="")
-        except NotPossible as error:
-            sys.exit(str(error))
-    return 0
-
-
-@command(
-    "tariff-import",
-    argument("file", type=Path, help="an OCPI 2.3 Tariff object as JSON"),
-    argument("--tariff", required=True, help="the name of the tariff that it is for"),
-    argument("--staff", help="login of who proposes it; none: only check the file"),
-    argument("--reason", default="", help="for the second person, who approves it"),
-    argument("--without-unknown", action="store_true", help="leave out fields that nobody knows"),
-    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
-)
-def run_tariff_import(options: argparse.Namespace) -> int:
-    """Checks an OCPI tariff and proposes its prices; they count when somebody approves them."""
-    from bot.domain.ocpi_tariffs import OcpiError
-    from bot.services import tariff_exchange
-    from bot.services.tariff_changes import NotPossible
-
-    settings = _settings_or_demos("tariff-import", options.demo)
-    try:
-        text = options.file.read_text(encoding="utf-8")
-        with open_store(settings).begin() as work:
-            tariff = tariff_exchange.named(work, options.tariff)
-            found = tariff_exchange.understood(work, tariff, text)
-            for path in found.without_effect:
-                print(f"{path}: kept, but without effect here")
-            for path in found.unknown:
-                print(f"{path}: unknown")
-            if not options.staff:
-                print(f"{len(found.body['elements'])} prices can be read. Nothing was changed.")
-                return 1 if found.unknown and not options.without_unknown else 0
-            row = tariff_exchange.propose(
-                work, tariff_exchange.actor_of(work, options.staff), tariff, found,
-                reason=options.reason, key=f"file:{hashlib.sha256(text.encode()).hexdigest()}",
-                without=options.without_unknown,
-            )  # fmt: skip
-            print(f"Proposal {row.id} waits for approval.")
-    except OcpiError as error:
-        for path, what in error.problems:
-            print(f"{path}: {what}")
-        sys.exit(f"{options.file}: nothing was changed.")
-    except (OSError, UnicodeDecodeError, NotPossible) as error:
-        sys.exit(f"{options.file}: {error} Nothing was changed.")
-    return 0
-
-
-@command(
-    "fit-predictions",
-    argument("--use", action="store_true", help="score by the new weights from now on"),
-    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
-)
-def run_fit_predictions(options: argparse.Namespace) -> int:
-    """Fits the weights of failure predictions to recorded outcomes, and prints them."""
-    from bot.services import prediction, risk_fitting
-
-    settings = _settings_or_demos("fit-predictions", options.demo)
-    try:
-        with open_store(settings).begin() as work:
-            before, found = prediction.weights(work), risk_fitting.fit_now(work, settings)
-            if options.use:
-                risk_fitting.use(work, found)
-    except risk_fitting.TooFew as why:
-        sys.exit(f"{why} Nothing was changed.")
-    for name, value in found.weights.items():
-        print(f"{name:14} {before[name]:8.3f} -> {value:8.3f}")
-    print(
-        f"{found.examples} examples, {found.failures} failures; surprise "
-        f"{found.loss_before:.4f} -> {found.loss_after:.4f}. "
-        + ("In use from now on." if options.use else "Nothing was changed; --use puts it in use.")
-    )
-    return 0
-
-
-@command("put-back", argument("pile", help="number of a pile, as 1023"))
-def run_put_back(options: argparse.Namespace) -> int:
-    """Puts a pile that a danger report took out of service back into it."""
-    from sqlalchemy import select
-
-    from bot.services import safety
-    from bot.store.stations import Pile
-
-    with open_store(_settings("put-back")).begin() as work:
-        pile = work.session.scalars(select(Pile).where(Pile.number == options.pile)).first()
-        if pile is None:
-            sys.exit(f"There is no pile {options.pile}.")
-        safety.put_back(work, pile)
-    print(f"{pile.id} is in service.")
-    return 0
-
-
-@command(
-    "labels",
-    argument("codes", nargs="*", help="codes of EVSEs; none: all"),
-    argument("--out", type=Path, default=Path("labels.pdf")),
-    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
-)
-def run_labels(options: argparse.Namespace) -> int:
-    """Writes pile stickers as a PDF to print; of the demo's piles when nothing else is set."""
-    from bot.gateways.labels import labels_of, labels_pdf
-
-    settings = _settings_or_demos("labels", options.demo)
-    with Store(make_engine(settings.database_url)).read() as work:
-        labels = labels_of(work, settings, options.codes)
-    options.out.write_bytes(labels_pdf(labels, settings.brand))
-    print(f"{len(labels)} stickers in {options.out}")
-    return 0
-
-
-@command(
-    "staff",
-    argument("do", choices=["add", "reset", "list"], help="reset: new password, new second factor"),
-    argument("login", nargs="?", help="an e-mail address, or one word"),
-    argument("--role", default="admin", help="agent, technician, finance, manager or admin"),
-    argument("--name", help="none: as the login"),
-    argument("--ask", action="store_true", help="ask for the password here instead of a link"),
-    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
-)
-def run_staff(options: argparse.Namespace) -> int:
-    """Makes the first admin's account, lets somebody in again, lists the accounts."""
-    from bot.services import staff_command
-
-    settings = _settings_or_demos("staff", options.demo)
-    store = Store(make_engine(settings.database_url))
-    if options.do == "list":
-        print(staff_command.listed(store))
-        return 0
-    if not options.login:
-        sys.exit("Whose account? Name the login.")
-    try:
-        password = staff_command.ask_password(options.login) if options.ask else None
-        if options.do == "add":
-            name = options.name or options.login
-            link = staff_command.add(store, settings, options.login, name, options.role, password)
-        else:
-            link = staff_command.reset(store, settings, options.login, password)
-    except PilebotError as error:
-        sys.exit(f"{error} Nothing was changed.")
-    print(link or f"{options.login} can log in at {settings.console_url}")
-    return 0
-
-
-@command(
-    "partner",
-    argument("do", choices=["add", "list", "revoke"]),
-    argument("what", nargs="?", help="add: the partner's name; revoke: the key's number"),
-    argument("--scopes", default="cases:write,cases:read"),
-    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
-)
-def run_partner(options: argparse.Namespace) -> int:
-    """Makes, lists and revokes the keys of partners for the case API."""
-    from bot.services import partners
-
-    store = open_store(_settings_or_demos("partner", options.demo))
-    if options.do != "list" and not options.what:
-        sys.exit("Whose key? Name the partner, or the number of the key.")
-    try:
-        with store.begin() as work:
-            if options.do == "add":
-                scopes = options.scopes.split(",")
-                print(partners.make(work, None, options.what, scopes=scopes)[1])
-            elif options.do == "revoke":
-                partners.revoke(work, None, int(options.what) if options.what.isdigit() else 0)
-            else:
-                for key in partners.listed(work):
-                    state = "revoked" if key.revoked_at else ", ".join(key.scopes)
-                    print(f"{key.id}  {key.hint}…  {key.name}  {state}")
-    except PilebotError as error:
-        sys.exit(f"{error} Nothing was changed.")
-    return 0
-
-
-@command("decode", argument("files", nargs="+", help="photos"))
-def run_decode(options: argparse.Namespace) -> int:
-    """Prints what is read from photos: a JSON line an image. Works without settings."""
-    from bot.gateways import decode_cli, photos
-
-    try:
-        settings = settings_module.read(os.environ)
-    except SettingsError:
-        from bot.demo import city
-
-        return decode_cli.main(options.files, ["127.0.0.1", "localhost"], [city.SENDER])
-    hosts, numbers = photos.own_hosts(settings), photos.own_numbers(settings)
-    return decode_cli.main(options.files, hosts, numbers)
-
-
-@command("parse", argument("file", type=Path, help="JSON lines: id, text, lang?, context?"))
-def run_parse(options: argparse.Namespace) -> int:
-    """Prints how messages are understood, as the bot would act. Works without settings."""
-    from nlu import parse
-
-    url, token = os.environ.get("NLU_URL", ""), os.environ.get("NLU_TOKEN", "")
-    with parse.understander(url, token, 10.0, _say) as understand:
-        parse.parse_file(options.file, understand, sys.stdout)
-    return 0
-
-
-@command("train", argument("--if-needed", action="store_true", help="the default"))
-def run_train(_: argparse.Namespace) -> int:
-    """Trains the language model if its data changed."""
-    from nlu import train
-
-    _say(f"Model: {train.train(_say)}")
-    return 0
-
-
-@command("nlu-report")
-def run_nlu_report(_: argparse.Namespace) -> int:
-    """Balance, near-duplicates and label conflicts of the training messages."""
-    from nlu import corpus
-
-    corpus.main(["report"], print)
-    return 0
-
-
-@command(
-    "nlu-review",
-    argument("--export", type=Path, help="write them as JSON lines to this file, to be labelled"),
-    argument("--add", type=Path, help="add labelled lines (lang, intent, text, id?) to nlu/data"),
-)
-def run_nlu_review(options: argparse.Namespace) -> int:
-    """Lists or exports messages that were understood with doubt or wrongly; adds labelled ones."""
-    from bot.services import understood
-    from nlu import review
-
-    store = Store(make_engine(_settings("nlu-review").database_url))
-    if options.add is not None:
-        try:
-            ids = review.add(options.add, print)
-        except PilebotError as error:
-            sys.exit(f"{error}\nNothing was added.")
-        with store.begin() as work:
-            understood.labelled(work, ids)
-        return 0
-    with store.read() as work:
-        rows = [
-            {"id": each.id, "text": each.text, "lang": each.lang,
-             "intent": each.hint or each.intent, "guess": each.intent,
-             "confidence": each.confidence, "why": each.why}
-            for each in understood.review(work)
-        ]  # fmt: skip
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    if options.export is not None:
-        options.export.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        print(f"{len(lines)} messages written to {options.export}. Correct intent and lang, then:")
-        print(f"./run nlu-review --add {options.export}")
-    else:
-        print("\n".join(lines) or "Nothing waits for a label.")
-    return 0
-
-
-@command("templates")
-def run_templates(_: argparse.Namespace) -> int:
-    """Registers the WhatsApp templates at Twilio; prints the value for TWILIO_TEMPLATES."""
-    from bot.gateways import templates
-
-    print(templates.register(_settings("templates")))
-    return 0
-
-
-@command("texts")
-def run_texts(_: argparse.Namespace) -> int:
-    """Brings the translation catalogues in step with the code."""
-    from bot.gateways import catalogues
-
-    for locale, lacking in catalogues.update().items():
-        print(f"{locale}: {lacking} sentences to translate")
+    migrations.upgrade(make_engine(settings_for("migrate").database_url))
     return 0
 
 
@@ -776,7 +397,7 @@ def run_seed(_: argparse.Namespace) -> int:
     from bot.demo import seed
     from bot.gateways.stripe_client import client_for
 
-    settings = _settings("seed")
+    settings = settings_for("seed")
     save_card = seed.test_card(client_for(settings))
     store = Store(make_engine(settings.database_url))
     seed.seed(store, secret_key=settings.secret_key, save_card=save_card)
@@ -795,7 +416,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     from bot.demo import seed
     from devices import simulator
 
-    settings = _settings("simulator")
+    settings = settings_for("simulator")
     with Store(make_engine(settings.database_url)).read() as work:
         piles = simulator.specs_of(
             work, lambda pile_id: seed.pile_secret(settings.secret_key, pile_id)
@@ -825,7 +446,7 @@ def _edges() -> Edges:
     from nlu import server, train
 
     def model() -> Path:
-        return train.current_model() or train.train(_say)
+        return train.current_model() or train.train(say)
 
     def simulate(folder: Path, port: int, mqtt_port: int, speed: float) -> Sequence[str]:
         url = f"mqtt://{city.HOST}:{mqtt_port}"
@@ -841,10 +462,6 @@ def _edges() -> Edges:
         nlu_environment=server.environment,
         nlu_ready=server.is_ready,
     )
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 import app
+from bot.commands import money
 from bot.store.database import Store
 from bot.store.staff import Staff
 from bot.store.stations import Tariff, TariffProposal
@@ -18,8 +19,8 @@ from tests.world import World
 @pytest.fixture
 def store(world: World, monkeypatch: pytest.MonkeyPatch) -> Store:
     settings = world.settings
-    monkeypatch.setattr(app, "_settings_or_demos", lambda *_: settings)
-    monkeypatch.setattr(app, "open_store", lambda _: world.store)
+    monkeypatch.setattr(money, "settings_or_demos", lambda *_: settings)
+    monkeypatch.setattr(money, "open_store", lambda _: world.store)
     with world.store.begin() as work:
         work.session.add(
             Staff(login="mia@example.com", name="Mia", role="manager", created_at=work.now)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, select
 
 import app
+from bot.commands import money
 from bot.gateways.stripe_books import check_books
 from bot.gateways.stripe_client import client_for
 from bot.services import billing, books, money_watch, payment_results, refunds, wallet
@@ -66,8 +67,8 @@ def test_books_agree_until_somebody_meddles(paid: World) -> None:
 def test_the_command_says_so_by_its_exit_code(
     paid: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(app, "_settings", lambda _: paid.settings)
-    monkeypatch.setattr(app, "make_engine", lambda _: paid.store.engine)
+    monkeypatch.setattr(money, "settings_for", lambda _: paid.settings)
+    monkeypatch.setattr(money, "make_engine", lambda _: paid.store.engine)
     assert app.main(["books"]) == 0
     assert "2 payments compared, 0 faults" in capsys.readouterr().out
     with paid.store.begin() as work:
