@@ -149,7 +149,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         bookings,
         case_mail,
         case_timers,
-        charging,
+        charging_facts,
         clock_breach,
         credit_notes,
         disputes,
@@ -180,7 +180,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     def transaction(work: Any, row: Any, _: Any) -> None:
         """With the time of its arrival: a bill's 30 seconds count from there."""
         heard_at = row.created_at.isoformat()
-        charging.on_transaction(work, settings, {**row.body, "heard_at": heard_at})
+        charging_facts.on_transaction(work, settings, {**row.body, "heard_at": heard_at})
 
     return {
         **serving.routes(),
@@ -193,7 +193,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "pile.status": fact(faults.on_pile_status),
         "pile.presence": fact(wear_news.on_presence),
         "pile.alarm": fact(faults.on_alarm),
-        "session.timer": fact(charging.on_timer),
+        "session.timer": fact(charging_facts.on_timer),
         "dispute.timer": fact(disputes.on_timer),
         "plan.timer": fact(plans.on_timer),
         "action.timer": fact(pile_results.on_timer),

@@ -13,7 +13,7 @@ from bot.services import audit
 from bot.services.audit import Actor
 from bot.store.bookings import BookingRules
 from bot.store.changes import touched
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.stations import Station
 
 LIVE: Final = "bookings"
@@ -94,7 +94,7 @@ def _number(text: str) -> int:
 
 
 def _locked(work: UnitOfWork, station_id: int) -> BookingRules | None:
-    work.session.get_one(Station, station_id, with_for_update={"key_share": True})
+    work.session.get_one(Station, station_id, with_for_update=ALONE)
     return work.session.get(BookingRules, station_id)
 
 

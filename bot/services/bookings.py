@@ -43,14 +43,13 @@ from bot.settings import Settings
 from bot.store import inbox
 from bot.store.bookings import Booking, BookingChange
 from bot.store.charging import ChargingSession, Hold
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile
 from bot.store.upsert import insert
 
 log = structlog.get_logger(__name__)
 
-_ALONE: Final[dict[str, Any]] = {"key_share": True}
 PROPOSAL_LIFE: Final = timedelta(minutes=30)
 TROUBLE_AHEAD: Final = timedelta(hours=2)  # bookers who come this soon hear of a broken bay
 
@@ -130,8 +129,8 @@ def book(
     if (known := _by_key(work, key)) is not None:
         return known
     # Always in this order: rider, EVSE, booking.
-    work.session.get_one(Rider, rider.id, with_for_update=_ALONE)
-    evse = work.session.get_one(Evse, int(body["evse_id"]), with_for_update=_ALONE)
+    work.session.get_one(Rider, rider.id, with_for_update=ALONE)
+    evse = work.session.get_one(Evse, int(body["evse_id"]), with_for_update=ALONE)
     if (known := _by_key(work, key)) is not None:
         return known
     if work.now - datetime.fromisoformat(body["at"]) > PROPOSAL_LIFE:
@@ -312,9 +311,9 @@ def move(
     """
     if _known(work, booking, key):
         return
-    work.session.get_one(Rider, booking.rider_id, with_for_update=_ALONE)
+    work.session.get_one(Rider, booking.rider_id, with_for_update=ALONE)
     for evse_id in sorted({booking.evse_id, evse.id}):
-        work.session.get_one(Evse, evse_id, with_for_update=_ALONE)
+        work.session.get_one(Evse, evse_id, with_for_update=ALONE)
     lock(work, booking)
     facts, staff = facts_of(booking), by != "rider"
     charging = facts.state == "FULFILLED" and facts.ended_at is None

@@ -14,7 +14,7 @@ from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import outbox
 from bot.store.charging import Hold
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Station
 
@@ -26,7 +26,7 @@ def add(work: UnitOfWork, rider: Rider) -> str | None:
     """Ask for a card on a page of the provider: the page where one is open already, else None: the
     rider is told as soon as there is one."""
     subject = f"card:{rider.id}"
-    work.session.get_one(Rider, rider.id, with_for_update={"key_share": True})
+    work.session.get_one(Rider, rider.id, with_for_update=ALONE)
     known = payments.of(work, subject)
     if known is not None and known.state == "creating":
         return None

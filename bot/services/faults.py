@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from bot.domain import jobs as rules
-from bot.services import cases, charging, fault_words, jobs, prediction, safety, wear
+from bot.services import cases, charging_facts, fault_words, jobs, prediction, safety, wear
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
 from bot.store import inbox
@@ -21,7 +21,7 @@ from bot.store.stations import Evse, Pile
 
 def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "pile.status": charges hear of it, and a fault is looked into a minute later."""
-    charging.on_pile_status(work, settings, body)
+    charging_facts.on_pile_status(work, settings, body)
     if body["status"] == FAULTED:
         wear.tripped(work, body["pile_id"], body["evse_number"])
         code = str(body.get("code") or FAULTED)

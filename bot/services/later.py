@@ -25,14 +25,13 @@ from bot.services.stations import evse_view
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.charging import ChargingSession
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile, Station
 from bot.store.waiting import LaterStart
 
 TIMER: Final = "later.timer"
 CANCEL: Final = Option("later_cancel", Say("Cancel this start"))
-_ALONE: Final[dict[str, Any]] = {"key_share": True}
 _HISTORY: Final = 20
 LONGEST: Final = timedelta(hours=24)  # how long ahead a socket may be kept
 PLUG_IN: Final = timedelta(minutes=15)  # a socket is not kept longer for nobody
@@ -83,8 +82,8 @@ def confirm(
     known = work.session.scalars(select(LaterStart).where(LaterStart.key == key)).first()
     if known is not None:
         return known
-    work.session.get_one(Rider, rider.id, with_for_update=_ALONE)
-    work.session.get_one(Evse, evse.id, with_for_update=_ALONE)
+    work.session.get_one(Rider, rider.id, with_for_update=ALONE)
+    work.session.get_one(Evse, evse.id, with_for_update=ALONE)
     read_offer(offer_body, evse, work.now)
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse, rider)

@@ -18,12 +18,13 @@ from bot.services import (
     billing,
     booking_news,
     cards,
-    charging,
+    charging_facts,
     failed_refunds,
     money_watch,
     payments,
     payouts,
     plans,
+    session_changes,
     topup_results,
 )
 from bot.settings import Settings
@@ -58,10 +59,10 @@ class Service:
 
 SERVICES: Final[dict[str, Service]] = {
     "session": Service(
-        charging.on_payment_result,
-        lock=charging.lock_session,
-        account=charging.account_of,
-        on_refund=charging.on_refund,
+        charging_facts.on_payment_result,
+        lock=session_changes.lock_session,
+        account=session_changes.account_of,
+        on_refund=charging_facts.on_refund,
         own_state=True,
     ),
     "booking": Service(

@@ -14,12 +14,12 @@ from sqlalchemy import select
 
 from bot.domain import firmware as firmware_rules
 from bot.domain.pile_variables import Variable, WrongValue, check, variable, variables
-from bot.services import charging
+from bot.services import session_changes
 from bot.services.fences import fences
 from bot.services.plan_parts import SOON, Asked, NotPossible, Plan
 from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.desk import Incident, StaffAction
 from bot.store.remote import Firmware, FirmwareUpdate, PileVariable
 from bot.store.staff import Staff
@@ -33,7 +33,7 @@ LOGS: Final = (
 
 def _unlock(asked: Asked) -> Plan:
     evse = _socket(asked)
-    running = [each for each in charging.open_sessions_at(asked.work, evse.pile_id)
+    running = [each for each in session_changes.open_sessions_at(asked.work, evse.pile_id)
                if each.evse_id == evse.id]  # fmt: skip
     busy = f"A charge is running at this connector ({_charges(running)})." if running else ""
     forced = asked.force(f"{busy} Stop it first." if busy else "")
@@ -52,7 +52,7 @@ def _unlock(asked: Asked) -> Plan:
 def _restart(asked: Asked) -> Plan:
     pile, hard = asked.the_pile(), asked.kind.name == "hard_restart"
     mine = asked.conversation.rider_id if asked.conversation else None
-    running = charging.open_sessions_at(asked.work, pile.id)
+    running = session_changes.open_sessions_at(asked.work, pile.id)
     why = ""
     if others := [each for each in running if each.rider_id != mine]:
         why = (
@@ -83,7 +83,7 @@ def _out_of_service(asked: Asked) -> Plan:
     if not pile.in_service:
         raise NotPossible("This pile is out of service already.")
     _once(asked, StaffAction.pile_id == pile.id)
-    running = len(charging.open_sessions_at(asked.work, pile.id))
+    running = len(session_changes.open_sessions_at(asked.work, pile.id))
     told = "Riders are no longer offered this pile, from now on. "
     told += "The charge that runs there goes on. " if running else ""
     told += "" if pile.online else "The pile is out of contact: it is told when it is back."
@@ -116,7 +116,10 @@ def _socket_out(asked: Asked) -> Plan:
         raise NotPossible("This socket is out of service already.")
     _once(asked, StaffAction.body["evse_id"].as_integer() == evse.id)
     told = "Riders are no longer offered this socket, from now on; the others of the pile are. "
-    if any(each.evse_id == evse.id for each in charging.open_sessions_at(asked.work, evse.pile_id)):
+    if any(
+        each.evse_id == evse.id
+        for each in session_changes.open_sessions_at(asked.work, evse.pile_id)
+    ):
         told += "The charge that runs there goes on. "
     told += "" if evse.pile.online else "The pile is out of contact: it is told when it is back."
     return asked.plan(
@@ -184,7 +187,7 @@ def _set_setting(asked: Asked) -> Plan:
             "Read the settings first: what it is now is kept, so that it can be undone."
         )
     value = _value(asked, wanted, now)
-    running = charging.open_sessions_at(asked.work, pile.id)
+    running = session_changes.open_sessions_at(asked.work, pile.id)
     busy = f"Somebody charges at this pile ({_charges(running)})." if running else ""
     forced = asked.force(busy)
     _reachable(pile)
@@ -277,7 +280,7 @@ def why_no_update(work: UnitOfWork, pile: Pile) -> str:
     """What stands against an update now: charges, whoever comes soon, no contact; "" when nothing
     does."""
     return firmware_rules.why_not_now(
-        busy=bool(charging.open_sessions_at(work, pile.id)),
+        busy=bool(session_changes.open_sessions_at(work, pile.id)),
         booked_at=_next_use(work, pile),
         now=work.now,
         online=pile.online,
@@ -360,7 +363,7 @@ def _reachable(pile: Pile) -> None:
 def _once(asked: Asked, *same: Any) -> None:
     """The same order is not given twice while the first is on its way."""
     if asked.deciding and asked.pile is not None:
-        asked.work.session.get_one(Pile, asked.pile.id, with_for_update={"key_share": True})
+        asked.work.session.get_one(Pile, asked.pile.id, with_for_update=ALONE)
     row = asked.work.session.execute(
         select(StaffAction.asked_at, Staff.name)
         .join(Staff, Staff.id == StaffAction.asked_by)

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain.paging import is_dangerous
-from bot.services import bookings, case_intake, charging, handoff, incidents, piles, site_news
+from bot.services import (
+    bookings,
+    case_intake,
+    charging,
+    charging_facts,
+    handoff,
+    incidents,
+    piles,
+    session_changes,
+    site_news,
+)
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Rider
@@ -65,7 +75,7 @@ def raise_alarm(
 
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "pile.alarm" (AlarmFact): charges there end; what can hurt people is an incident."""
-    charging.on_alarm(work, settings, body)
+    charging_facts.on_alarm(work, settings, body)
     code = str(body.get("code") or "")
     pile = work.session.get(Pile, body["pile_id"])
     if body.get("cleared") or pile is None or not is_dangerous(code):
@@ -82,7 +92,7 @@ def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> N
     """Every charge there is stopped, nobody is offered the pile any more, and it is told so."""
     pile.in_service = False
     site_news.changed(work, pile.station_id)
-    for session in charging.open_sessions_at(work, pile.id):
+    for session in session_changes.open_sessions_at(work, pile.id):
         charging.request_stop(work, settings, session, by="safety", key=f"{key}:{session.id}")
     piles.command(
         work,

@@ -12,15 +12,13 @@ from sqlalchemy import select
 from bot.services import bookings, charging, earliest, later, power, stations, waiting
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.stations import Evse, Pile, Station
 
 
 def on_look(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "site.look" (bot/services/site_news.py)."""
-    station = work.session.get(
-        Station, int(body["station_id"]), with_for_update={"key_share": True}
-    )
+    station = work.session.get(Station, int(body["station_id"]), with_for_update=ALONE)
     if station is None:
         return
     bookings.recheck_station(work, settings, station.id)

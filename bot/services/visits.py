@@ -21,7 +21,7 @@ from bot.domain.jobs import LIVE
 from bot.domain.staff_actions import KINDS
 from bot.errors import PilebotError, Refused
 from bot.replies import Moment, Say
-from bot.services import actions, audit, bookings, charging, jobs, site_news
+from bot.services import actions, audit, bookings, jobs, session_changes, site_news
 from bot.services.action_plans import NotPossible as ActionNotPossible
 from bot.services.action_plans import Target
 from bot.services.audit import Actor
@@ -29,7 +29,7 @@ from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.changes import touched
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.desk import StaffAction
 from bot.store.jobs import Job
 from bot.store.maintenance import Visit
@@ -38,7 +38,6 @@ from bot.store.stations import Evse, Pile
 from bot.store.upsert import insert
 
 TIMER: Final = "visit.timer"
-_ALONE: Final[dict[str, Any]] = {"key_share": True}
 _LATER: Final = timedelta(minutes=1)  # a charge that runs, a pile out of contact: looked at again
 _ANSWERED: Final = timedelta(minutes=10)  # a pile that was told has answered by then
 _TRIED: Final = timedelta(days=1)  # then somebody has to put it back by hand
@@ -161,7 +160,7 @@ def _lock_sockets(work: UnitOfWork, pile_id: str) -> None:
     """As bookings do before they look: whoever comes second sees what the first has done."""
     ids = select(Evse.id).where(Evse.pile_id == pile_id).order_by(Evse.id)
     for evse_id in list(work.session.scalars(ids)):
-        work.session.get_one(Evse, evse_id, with_for_update=_ALONE)
+        work.session.get_one(Evse, evse_id, with_for_update=ALONE)
 
 
 def _check(
@@ -277,7 +276,7 @@ def _begin(work: UnitOfWork, settings: Settings, visit: Visit) -> None:
         return
     _ask_technician(work, visit)
     pile = work.session.get_one(Pile, visit.pile_id)
-    live = charging.open_sessions_at(work, pile.id)
+    live = session_changes.open_sessions_at(work, pile.id)
     if live:
         for session in live if visit.state == "planned" else ():
             text = Say(

@@ -40,7 +40,7 @@ from bot.services.waiting_effects import (
 from bot.services.waiting_words import LEAVE, Spot
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.devices import Command
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile, Station
@@ -51,7 +51,6 @@ log = structlog.get_logger(__name__)
 NEAR_M: Final = 300  # somebody this close is at the station
 WORTH_A_TURN: Final = timedelta(minutes=20)
 STARTING_S: Final = 60  # a hold that runs out while its rider's charge starts waits for that
-_ALONE: Final[dict[str, Any]] = {"key_share": True}  # rows that refer to it may still be written
 
 
 class NotPossible(PilebotError):
@@ -313,7 +312,7 @@ def reservation_answered(
 
 
 def _lock(work: UnitOfWork, station_id: int) -> Station:
-    return work.session.get_one(Station, station_id, with_for_update=_ALONE)
+    return work.session.get_one(Station, station_id, with_for_update=ALONE)
 
 
 __all__ = [

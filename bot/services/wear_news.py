@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.services import charging, wear
+from bot.services import charging_facts, wear
 from bot.settings import Settings
 from bot.store.database import UnitOfWork
 from bot.store.devices import Command
@@ -16,7 +16,7 @@ _ANSWERED: Final = frozenset({"accepted", "rejected", *_FAILED})
 
 def on_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "pile.presence": each loss of contact is counted."""
-    charging.on_pile_presence(work, settings, body)
+    charging_facts.on_pile_presence(work, settings, body)
     if not body["online"]:
         for evse_id in wear.evses_of(work, body["pile_id"], None):
             wear.count(work, evse_id, offline=1)
@@ -24,7 +24,7 @@ def on_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -
 
 def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "command.result": repeats and failures are counted, by their first outcome."""
-    charging.on_command_result(work, settings, body)
+    charging_facts.on_command_result(work, settings, body)
     command = work.session.get(Command, body["command_id"])
     if command is None or body["late"] or body["outcome"] not in _ANSWERED:
         return

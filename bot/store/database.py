@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
 Clock = Callable[[], datetime]
+
+# For `with_for_update`: who holds it decides alone; rows that refer to it may still be written.
+ALONE: Final[dict[str, Any]] = {"key_share": True}
 
 
 def utc_now() -> datetime:

@@ -11,7 +11,15 @@ from sqlalchemy import func, select
 
 import tests.charging.world as charging_world
 from bot.domain.booking_facts import BookingFacts
-from bot.services import booking_news, bookings, charging, later, payment_results, site, site_news
+from bot.services import (
+    booking_news,
+    bookings,
+    charging_facts,
+    later,
+    payment_results,
+    site,
+    site_news,
+)
 from bot.store.bookings import Booking, BookingCell
 from bot.store.charging import Hold, LedgerEntry
 from bot.store.queues import Inbox
@@ -22,8 +30,8 @@ NOW = charging_world.NOW
 SETTINGS = replace(charging_world.SETTINGS)
 MIN = timedelta(minutes=1)
 SERVED: dict[str, Any] = {
-    "session.timer": charging.on_timer,
-    "command.result": charging.on_command_result,
+    "session.timer": charging_facts.on_timer,
+    "command.result": charging_facts.on_command_result,
     "booking.timer": booking_news.on_timer,
     "session.over": bookings.on_session_over,
     "pile.reservation": booking_news.on_reservation,

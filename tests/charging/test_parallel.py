@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from bot.errors import Refused
-from bot.services import charging
+from bot.services import charging_facts
 from bot.store.charging import Bill, ChargingSession, Hold
 from tests.charging.world import SETTINGS, World
 
@@ -88,7 +88,7 @@ def test_stop_from_chat_pile_and_clock_at_once(world: World) -> None:
 
     def clock() -> None:
         with world.work() as work:
-            charging.on_timer(work, SETTINGS, {"session_id": session, "name": "max"})
+            charging_facts.on_timer(work, SETTINGS, {"session_id": session, "name": "max"})
 
     together(
         [

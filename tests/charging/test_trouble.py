@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from bot.services import charging as service
+from bot.services import charging_facts as service
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
 from bot.store.stations import Evse

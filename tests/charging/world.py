@@ -14,6 +14,7 @@ from bot.services import (
     auto_top_ups,
     case_timers,
     charging,
+    charging_facts,
     clock_breach,
     credit_notes,
     feedback,
@@ -165,7 +166,7 @@ class World:
             body = {"command_id": command.id, "session_id": command.session_id, "kind": kind,
                     "outcome": outcome, "reason": None, "transaction_id": None,
                     "late": False, **more}  # fmt: skip
-            charging.on_command_result(work, SETTINGS, body)
+            charging_facts.on_command_result(work, SETTINGS, body)
         self.drain()
 
     def reports(
@@ -190,7 +191,7 @@ class World:
             }  # fmt: skip
             if heard is not None:
                 body["heard_at"] = heard.isoformat()
-            charging.on_transaction(work, SETTINGS, body)
+            charging_facts.on_transaction(work, SETTINGS, body)
         self.drain()
 
     def status(self, status: str, evse: int = 1) -> None:
@@ -199,14 +200,14 @@ class World:
             row.status = status
             body = {"pile_id": PILE, "evse_number": evse, "status": status,
                     "at": self.now.isoformat()}  # fmt: skip
-            charging.on_pile_status(work, SETTINGS, body)
+            charging_facts.on_pile_status(work, SETTINGS, body)
         self.drain()
 
     def presence(self, online: bool) -> None:
         with self.work() as work:
             work.session.get_one(Pile, PILE).online = online
             body = {"pile_id": PILE, "online": online, "at": self.now.isoformat()}
-            charging.on_pile_presence(work, SETTINGS, body)
+            charging_facts.on_pile_presence(work, SETTINGS, body)
         self.drain()
 
     # --- the machinery
@@ -214,8 +215,8 @@ class World:
     def drain(self) -> None:
         """Serve due timers and command results as the worker does."""
         handlers = {
-            "session.timer": charging.on_timer,
-            "command.result": charging.on_command_result,
+            "session.timer": charging_facts.on_timer,
+            "command.result": charging_facts.on_command_result,
             "case.timer": case_timers.on_timer,
             "clock.timer": clock_breach.on_timer,
             site_news.KIND: site.on_look,

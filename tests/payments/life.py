@@ -24,6 +24,7 @@ from bot.replies import Say
 from bot.services import (
     case_timers,
     charging,
+    charging_facts,
     clock_breach,
     payment_results,
     payments,
@@ -50,7 +51,7 @@ STEPS: Final = (
 )  # fmt: skip
 TIMERS: Final = ("session.timer", "command.result", "case.timer", "clock.timer", "payment.timer")
 HANDLERS: Final[dict[str, Any]] = {
-    "session.timer": charging.on_timer, "command.result": charging.on_command_result,
+    "session.timer": charging_facts.on_timer, "command.result": charging_facts.on_command_result,
     "case.timer": case_timers.on_timer, "clock.timer": clock_breach.on_timer,
     "payment.timer": payment_results.on_timer, "stripe.event": on_stripe_event,
     "payment.result": payment_results.on_payment_result,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from bot.services import site
+from bot.services import charging_facts, site
 from bot.store.database import make_engine
 from bot.store.stations import Station
 from bot.store.tables import Base
@@ -78,11 +78,10 @@ def test_two_share_the_cap_and_the_newcomer_waits_for_what_the_first_gives_up(wo
 
 
 def _accepts(world: World, command_id: int) -> None:
-    from bot.services import charging
 
     with world.work() as work:
         body = {"command_id": command_id, "outcome": "accepted", "reason": None}
-        charging.on_command_result(work, SETTINGS, body)
+        charging_facts.on_command_result(work, SETTINGS, body)
     world.drain()
 
 
