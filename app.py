@@ -146,7 +146,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
     from bot.services import (
         auto_top_ups,
         booking_news,
-        bookings,
+        booking_trouble,
         case_mail,
         case_timers,
         charging_facts,
@@ -217,7 +217,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "feedback.timer": fact(feedback.on_timer),
         evidence.KIND: evidence.route(serving.fetch),
         "booking.timer": fact(booking_news.on_timer),
-        "session.over": fact(bookings.on_session_over),
+        "session.over": fact(booking_trouble.on_session_over),
         "pile.reservation": fact(booking_news.on_reservation),
     }
 

@@ -16,7 +16,7 @@ from bot.domain.booking_rules import USUAL_S, down
 from bot.domain.times import When
 from bot.errors import Refused
 from bot.replies import Amount, Choose, Moment, Option, Replies, Say, Value
-from bot.services import booking_bays, bookings, stations
+from bot.services import booked, booking_bays, booking_refusals, bookings, stations
 from bot.services.booking_rules import rules_for
 from bot.services.offers import stack
 from bot.services.stations import Place
@@ -42,11 +42,11 @@ class Slot:
 
 def ask_where(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
     """Asked only when nothing tells where, and when nothing stands against booking at all."""
-    booked = bookings.live_of(turn.work, turn.rider.id)
-    if booked is not None:
-        evse = turn.work.session.get_one(Evse, booked.evse_id)
+    known = booked.live_of(turn.work, turn.rider.id)
+    if known is not None:
+        evse = turn.work.session.get_one(Evse, known.evse_id)
         rules = rules_for(turn.work, turn.settings, evse.pile.station)
-        bookings.refuse_rider(turn.work, rules, turn.rider, evse.pile.station.tz)
+        booking_refusals.refuse_rider(turn.work, rules, turn.rider, evse.pile.station.tz)
     if (left := turn.left.get("pile")) and (spot := SPOT.load(turn, f"pile:{left}")) is not None:
         turn.keep["spot"] = SPOT.dump(spot)
     return WHERE

@@ -11,7 +11,7 @@ from bot.dialog.turn import Turn
 from bot.domain.money import Money
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Replies, Say, Value
-from bot.services import bookings
+from bot.services import booked, booking_refusals, bookings
 from bot.store.bookings import Booking
 from bot.store.stations import Evse
 
@@ -21,11 +21,11 @@ NONE = Say("You have no booking at the moment.")
 def my_booking(turn: Turn) -> Booking:
     """The booking that a button names, else the one that is to come. Raises Refused: none, over."""
     named = turn.value("booking") or ""
-    booking = bookings.live_of(turn.work, turn.rider.id)
+    booking = booked.live_of(turn.work, turn.rider.id)
     if named.isdigit() and (booking is None or str(booking.id) != named):
         known = turn.work.session.get(Booking, int(named))
         if known is not None and known.rider_id == turn.rider.id:
-            raise bookings.over(known)
+            raise booking_refusals.over(known)
         raise Refused("I do not know that booking, so nothing was done.")
     if booking is None:
         raise Refused(NONE.text, {}, [Option("book_pile", Say("Book"))])
@@ -49,7 +49,7 @@ def show(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     booking = my_booking(turn)
     cost = bookings.cancel_cost(booking, turn.now)
     turn.keep["cost"] = str(cost.amount_minor)
-    facts = bookings.facts_of(booking)
+    facts = booked.facts_of(booking)
     deposit = Money(facts.terms.deposit_minor, facts.terms.currency)
     values = {**about(turn, booking), "fee": cost, "deposit": deposit}
     if cost.amount_minor:

@@ -15,7 +15,7 @@ from bot.domain.booking_rules import down
 from bot.domain.times import is_delay
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Replies, Say, Value
-from bot.services import bookings
+from bot.services import booked, bookings
 from bot.store.bookings import Booking
 from bot.store.stations import Evse
 from handlers.book_pile import Slot, unclear_start
@@ -173,7 +173,7 @@ def show(turn: Turn, slots: Mapping[str, Any]) -> Replies:
 def agreed_already(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
     """A tap on "Move to …" is the yes: it was shown, and costs nothing as the bay is blocked."""
     booking = my_booking(turn)
-    if turn.value("same") and bookings.facts_of(booking).blocked:
+    if turn.value("same") and booked.facts_of(booking).blocked:
         return None
     return show(turn, slots)
 

@@ -6,7 +6,7 @@ from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
 from bot.errors import Refused
 from bot.replies import Choose, Moment, Option, Replies, Say
-from bot.services import booking_appeals, booking_cases, bookings
+from bot.services import booked, booking_appeals, booking_cases, bookings
 from bot.services.booking_notices import cancel_button, change_button, coming_button
 from bot.services.offers import stack
 from bot.store.bookings import Booking
@@ -33,7 +33,7 @@ PAST = 4
 )  # fmt: skip
 def mine(turn: Turn) -> Replies:
     """The one to come with its buttons, then the last ones."""
-    found = bookings.bookings_of(turn.work, turn.rider.id, most=PAST + 1)
+    found = booked.bookings_of(turn.work, turn.rider.id, most=PAST + 1)
     if not found:
         return Choose(Say("You have no bookings yet."), [Option("book_pile", Say("Book"))])
     lines = [_line(turn, each) for each in found]
@@ -43,7 +43,7 @@ def mine(turn: Turn) -> Replies:
             Say("Nothing is booked at the moment. Before:\n{lines}", {"lines": stack(lines)}),
             [Option("book_pile", Say("Book"))],
         )
-    facts = bookings.facts_of(live)
+    facts = booked.facts_of(live)
     values = {
         **about(turn, live),
         "lines": stack(lines),

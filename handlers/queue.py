@@ -9,7 +9,7 @@ from bot.dialog.kinds import PILE, STATION, PilePoint
 from bot.dialog.turn import Turn
 from bot.domain import waiting as on
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import bookings, stations, waiting
+from bot.services import booked, stations, waiting
 from bot.services.earliest import full_connectors
 from bot.services.waiting_words import FIND, connector_name, join_button, place
 from bot.services.waiting_words import words as queue_words
@@ -166,7 +166,7 @@ def blocked(turn: Turn) -> Replies | None:
     says the same of a booked bay."""
     if (
         waiting.place_of(turn.work, turn.rider.id) is None
-        and bookings.live_of(turn.work, turn.rider.id) is not None
+        and booked.live_of(turn.work, turn.rider.id) is not None
     ):
         return booked_bay_blocked(turn)
     return _happen(turn, on.BayBlocked(turn.now))

@@ -14,7 +14,7 @@ from bot.console.view import shown_name
 from bot.domain.booking_rules import cell_at, cells
 from bot.domain.money import Money
 from bot.domain.staff_actions import plain
-from bot.services import bookings, reach
+from bot.services import booked, reach
 from bot.services.audit import Actor
 from bot.services.booking_rules import rider_paused_until, rules_for
 from bot.settings import Settings
@@ -191,7 +191,7 @@ def _item(
         state=STATES[row.state],
         movable=row.live,
         minutes=int((row.ends_at - row.starts_at).total_seconds()) // 60,
-        coming=bookings.facts_of(row).on_my_way_at is not None,
+        coming=booked.facts_of(row).on_my_way_at is not None,
     )
 
 
@@ -219,7 +219,7 @@ def one(work: UnitOfWork, row: Booking, given: Mapping[str, str], actor: Actor) 
     """A booking for its page; `given` is what a form has already."""
     evse = work.session.get_one(Evse, row.evse_id)
     station = evse.pile.station
-    zone, facts = ZoneInfo(station.tz), bookings.facts_of(row)
+    zone, facts = ZoneInfo(station.tz), booked.facts_of(row)
     start = row.starts_at.astimezone(zone)
     item = _item(row, _riders(work, [row]), {evse.id: evse.code}, zone)
     form = {
@@ -330,7 +330,7 @@ def no_shows(work: UnitOfWork, settings: Settings) -> list[Missed]:
     found = []
     for row in rows:
         evse = work.session.get_one(Evse, row.evse_id)
-        facts = bookings.facts_of(row)
+        facts = booked.facts_of(row)
         rules = rules_for(work, settings, evse.pile.station)
         taken = facts.deposit in {"taken", "taking"}
         found.append(

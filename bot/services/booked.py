@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bot.domain.booking_facts import BookingFacts, load_booking
 from bot.domain.booking_rules import cells
+from bot.domain.tariffs import Tariff, load_tariff
 from bot.services import site_news, visit_times
 from bot.store.bookings import Booking, BookingCell
 from bot.store.changes import touched
@@ -110,3 +111,20 @@ def taken_cells(
     for evse_id, number in work.session.execute(rows):
         found.setdefault(evse_id, set()).add(number)
     return found
+
+
+def tariff_of(booking: Booking) -> Tariff:
+    """The price that the booker was shown."""
+    return load_tariff(booking.tariff)
+
+
+def bookings_of(work: UnitOfWork, rider_id: int, *, most: int = 10) -> list[Booking]:
+    """The rider's bookings, the newest first."""
+    return list(
+        work.session.scalars(
+            select(Booking)
+            .where(Booking.rider_id == rider_id)
+            .order_by(Booking.live.desc(), Booking.starts_at.desc())
+            .limit(most)
+        )
+    )

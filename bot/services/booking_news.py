@@ -11,7 +11,8 @@ from sqlalchemy import select
 from bot.domain import booking_facts as on
 from bot.domain.booking_facts import Event
 from bot.services import booking_bays, booking_effects, payments
-from bot.services.bookings import happen, lock, recheck
+from bot.services.booking_changes import happen, lock
+from bot.services.booking_trouble import recheck
 from bot.settings import Settings
 from bot.store.bookings import Booking
 from bot.store.charging import Hold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from bot.services import audit, bookings, case_work, cases, compensation, piles
+from bot.services import audit, booking_trouble, case_work, cases, compensation, piles
 from bot.services.audit import Actor
 from bot.services.case_work import NotPossible
 from bot.settings import Settings
@@ -43,7 +43,7 @@ def confirm(
         work, key=f"case:{case.id}:out:{entry_id}", pile_id=case.pile_id,
         kind="change_availability", body={"status": "Inoperative"}, ttl_s=COMMAND_TTL_S,
     )  # fmt: skip
-    bookings.rehome(work, pile_id=case.pile_id, reason="out_of_service")
+    booking_trouble.rehome(work, pile_id=case.pile_id, reason="out_of_service")
     paid = compensation.for_photo(work, case)
     cases.entry(
         work, case, "money", "Coupon for the photo" if paid else "No coupon is left to give"

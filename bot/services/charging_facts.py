@@ -16,7 +16,7 @@ from bot.domain.usage import is_believable
 from bot.services import (
     action_results,
     booking_news,
-    bookings,
+    booking_trouble,
     entitlements,
     incidents,
     money_watch,
@@ -193,7 +193,7 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     """Kind "pile.status" (StatusFact): plugs in and out, faults."""
     action_results.pile_reported(work, body["pile_id"])
     site_news.pile_changed(work, body["pile_id"])
-    bookings.recheck(work, settings, body["pile_id"], body["evse_number"])
+    booking_trouble.recheck(work, settings, body["pile_id"], body["evse_number"])
     told: dict[str, Event] = {
         "Occupied": on.Plugged(work.now),
         "Available": on.Unplugged(work.now),
@@ -214,7 +214,7 @@ def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, An
     """Kind "pile.presence" (PresenceFact): sessions that run or owe a stop hear of it."""
     online = bool(body["online"])
     site_news.pile_changed(work, body["pile_id"])
-    bookings.recheck(work, settings, body["pile_id"])
+    booking_trouble.recheck(work, settings, body["pile_id"])
     sessions = changes.open_at(work, body["pile_id"], None)
     if online:
         sessions += changes.owing_a_stop(work, body["pile_id"])

@@ -19,7 +19,7 @@ from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Option, Say, Value
-from bot.services import bookings, coupons, debts, paying, plans, visit_times
+from bot.services import booked, bookings, coupons, debts, paying, plans, visit_times
 from bot.services.booked import SEEN_AHEAD
 from bot.services.earliest import Earliest, earliest, full_connectors
 from bot.services.fences import others_first
@@ -162,9 +162,9 @@ def make_offer(
     card. Raises Refused with the reason and a way on."""
     refuse_rider(work, rider)
     refuse_evse(work, settings, evse, rider)
-    booking = bookings.mine_here(work, rider.id, evse.id, work.now)
+    booking = booked.mine_here(work, rider.id, evse.id, work.now)
     try:
-        tariff = bookings.tariff_of(booking) if booking else tariff_for(work, evse, work.now)
+        tariff = booked.tariff_of(booking) if booking else tariff_for(work, evse, work.now)
     except (GiveUp, TariffError) as error:
         log.error("no_tariff", evse=evse.code, why=str(error))
         raise Refused(

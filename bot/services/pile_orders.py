@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from bot.services import bookings, charging, pile_files, piles, site_news
+from bot.services import booking_trouble, charging, pile_files, piles, site_news
 from bot.services.plan_parts import Plan
 from bot.settings import Settings
 from bot.store.changes import touched
@@ -48,7 +48,7 @@ def run(work: UnitOfWork, settings: Settings, action: StaffAction, plan: Plan) -
     )
     action.command_id = command.id
     action.outcome = "Told the pile"
-    bookings.recheck(work, settings, plan.pile.id)
+    booking_trouble.recheck(work, settings, plan.pile.id)
 
 
 def _stop_first(work: UnitOfWork, settings: Settings, action: StaffAction) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.paging import is_dangerous
 from bot.services import (
-    bookings,
+    booking_trouble,
     case_intake,
     charging,
     charging_facts,
@@ -103,7 +103,7 @@ def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> N
         ttl_s=COMMAND_TTL_S,
     )
     work.session.flush()
-    bookings.recheck(work, settings, pile.id)
+    booking_trouble.recheck(work, settings, pile.id)
 
 
 def put_back(work: UnitOfWork, pile: Pile) -> None:

@@ -19,7 +19,7 @@ from bot.domain.tariffs import load_tariff
 from bot.services import (
     action_results,
     billing,
-    bookings,
+    booking_trouble,
     entitlements,
     session_effects,
     site_news,
@@ -155,7 +155,7 @@ def happen(
     if facts.state != first.state:
         site_news.evse_changed(work, session.evse_id)
     if first.is_open and not facts.is_open:
-        bookings.charge_ended(work, session)
+        booking_trouble.charge_ended(work, session)
     action_results.session_moved(work, session, first, facts)
 
 

@@ -9,7 +9,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bot.services import bookings, charging, earliest, later, power, stations, waiting
+from bot.services import (
+    booking_trouble,
+    charging,
+    earliest,
+    later,
+    power,
+    stations,
+    waiting,
+)
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import ALONE, UnitOfWork
@@ -21,7 +29,7 @@ def on_look(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> No
     station = work.session.get(Station, int(body["station_id"]), with_for_update=ALONE)
     if station is None:
         return
-    bookings.recheck_station(work, settings, station.id)
+    booking_trouble.recheck_station(work, settings, station.id)
     earliest.settle(work, stations.view(work, settings, station))
     later.end_overtaken(work, station)
     waiting.end_served(work, settings, station)

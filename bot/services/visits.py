@@ -21,7 +21,7 @@ from bot.domain.jobs import LIVE
 from bot.domain.staff_actions import KINDS
 from bot.errors import PilebotError, Refused
 from bot.replies import Moment, Say
-from bot.services import actions, audit, bookings, jobs, session_changes, site_news
+from bot.services import actions, audit, booking_trouble, jobs, session_changes, site_news
 from bot.services.action_plans import NotPossible as ActionNotPossible
 from bot.services.action_plans import Target
 from bot.services.audit import Actor
@@ -211,7 +211,7 @@ def _changed(work: UnitOfWork, settings: Settings, visit: Visit) -> None:
         _set_timer(work, visit, "begin", visit.starts_at)
         _set_timer(work, visit, "end", visit.ends_at)
     _tell_open_pages(work, visit)
-    bookings.maintenance_changed(work, settings, visit.pile_id)
+    booking_trouble.maintenance_changed(work, settings, visit.pile_id)
 
 
 def _tell_open_pages(work: UnitOfWork, visit: Visit) -> None:
@@ -303,7 +303,7 @@ def _end(work: UnitOfWork, settings: Settings, visit: Visit) -> None:
         visit.ends_at = work.now + rules.MORE
         _set_timer(work, visit, "end", visit.ends_at)
         _tell_open_pages(work, visit)
-        bookings.maintenance_changed(work, settings, visit.pile_id)
+        booking_trouble.maintenance_changed(work, settings, visit.pile_id)
         return
     _over(work, settings, visit, "missed")
     _drop_job(work, visit, "The time of the visit is over.")
@@ -325,7 +325,7 @@ def _over(work: UnitOfWork, settings: Settings, visit: Visit, state: str) -> Non
     if visit.took_out:
         _put_back(work, settings, visit)
     _tell_open_pages(work, visit)
-    bookings.maintenance_changed(work, settings, visit.pile_id)
+    booking_trouble.maintenance_changed(work, settings, visit.pile_id)
 
 
 def _put_back(work: UnitOfWork, settings: Settings, visit: Visit) -> None:

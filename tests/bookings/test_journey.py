@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.errors import Refused
-from bot.services import booked, bookings, charging, stations
+from bot.services import booked, booking_trouble, bookings, charging, stations
 from bot.services.offers import make_offer
 from bot.store.bookings import Booking, BookingChange, BookingRules
 from bot.store.charging import Hold
@@ -163,12 +163,11 @@ def test_a_pile_that_goes_is_said_at_the_start_and_rehome_is_for_all(world: Worl
     first = world.booked(NOW + timedelta(hours=1))
     second = world.booked(NOW + timedelta(hours=1), evse_id=2, rider_id=2)
     with world.work() as work:
-        assert {each.id for each in bookings.rehome(work, pile_id="P001023", reason="fault")} == {
-            first, second,
-        }  # fmt: skip
+        told = booking_trouble.rehome(work, pile_id="P001023", reason="fault")
+        assert {each.id for each in told} == {first, second}
         pile = work.session.get_one(Pile, "P001023")
         pile.in_service = False
-        bookings.recheck(work, SETTINGS, "P001023")
+        booking_trouble.recheck(work, SETTINGS, "P001023")
     assert world.facts(first).blocked == "out_of_service"
 
 

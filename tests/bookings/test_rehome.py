@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from bot.services import bookings, safety
+from bot.services import booking_trouble, safety
 from bot.services.audit import Actor
 from bot.services.jobs import _works_again
 from bot.store.bookings import Booking
@@ -74,7 +74,7 @@ def test_a_pile_that_is_put_back_brings_its_bookings_back(world: World) -> None:
     booking = world.booked(NOW + HOUR)
     out_of_order(world)
     with world.work() as work:
-        bookings.recheck(work, SETTINGS, "P001023")
+        booking_trouble.recheck(work, SETTINGS, "P001023")
     assert world.facts(booking).blocked == "out_of_service"
     with world.work() as work:
         safety.put_back(work, work.session.scalars(select(Pile)).one())
@@ -87,7 +87,7 @@ def test_a_repaired_socket_brings_its_booking_back(world: World) -> None:
     booking = world.booked(NOW + HOUR)
     free_elsewhere(world)
     with world.work() as work:
-        bookings.recheck(work, SETTINGS, "P001023")
+        booking_trouble.recheck(work, SETTINGS, "P001023")
     assert world.facts(booking).blocked == "out_of_service"
     with world.work() as work:
         pile = work.session.scalars(select(Pile)).one()

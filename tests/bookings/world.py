@@ -12,7 +12,9 @@ from sqlalchemy import func, select
 import tests.charging.world as charging_world
 from bot.domain.booking_facts import BookingFacts
 from bot.services import (
+    booked,
     booking_news,
+    booking_trouble,
     bookings,
     charging_facts,
     later,
@@ -33,7 +35,7 @@ SERVED: dict[str, Any] = {
     "session.timer": charging_facts.on_timer,
     "command.result": charging_facts.on_command_result,
     "booking.timer": booking_news.on_timer,
-    "session.over": bookings.on_session_over,
+    "session.over": booking_trouble.on_session_over,
     "pile.reservation": booking_news.on_reservation,
     "payment.timer": payment_results.on_timer,
     later.TIMER: later.on_timer,
@@ -165,7 +167,7 @@ class World(charging_world.World):
             return work.session.get_one(Booking, booking_id)
 
     def facts(self, booking_id: int = 1) -> BookingFacts:
-        return bookings.facts_of(self.booking(booking_id))
+        return booked.facts_of(self.booking(booking_id))
 
     def cells(self) -> int:
         with self.work() as work:

@@ -19,6 +19,7 @@ from bot.services import (
     billables,
     booked,
     booking_news,
+    booking_trouble,
     bookings,
     buyers,
     coupons,
@@ -50,7 +51,7 @@ MORE_STEPS: Final = (
     "staff_refund", "refund_bounces", "bank_disputes", "invoice",
 )  # fmt: skip
 _MORE_SERVED: Final = {
-    "booking.timer": booking_news.on_timer, "session.over": bookings.on_session_over,
+    "booking.timer": booking_news.on_timer, "session.over": booking_trouble.on_session_over,
     "dispute.timer": disputes.on_timer, "plan.timer": plans.on_timer,
     auto_top_ups.KIND: auto_top_ups.on_settled, "invoice.refunded": credit_notes.on_refunded,
 }  # fmt: skip

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, func, select
 from bot.errors import Refused
 from bot.services import (
     action_results,
+    booked,
     bookings,
     charging,
     jobs,
@@ -419,9 +420,9 @@ def test_of_a_booking_and_a_visit_at_once_the_booker_is_never_forgotten(engine: 
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(book, each) for each in (1, 2)]
         waiting += [pool.submit(put, 0), pool.submit(book, 3)]
-        booked = [each.result() for each in waiting]
-    assert booked[2]
-    for number, won in zip((1, 2, 3), (booked[0], booked[1], booked[3]), strict=True):
+        outcomes = [each.result() for each in waiting]
+    assert outcomes[2]
+    for number, won in zip((1, 2, 3), (outcomes[0], outcomes[1], outcomes[3]), strict=True):
         with world.work() as work:
             row = work.session.scalars(select(Booking).where(Booking.key == f"b{number}")).first()
         assert (row is not None) == won
@@ -429,7 +430,7 @@ def test_of_a_booking_and_a_visit_at_once_the_booker_is_never_forgotten(engine: 
             world.deposit(row.id, "held")
     with world.work() as work:
         for row in work.session.scalars(select(Booking)):
-            assert bookings.facts_of(row).blocked == "maintenance"
+            assert booked.facts_of(row).blocked == "maintenance"
 
 
 def test_a_technician_on_the_way_is_waited_for(world: Calendar) -> None:
