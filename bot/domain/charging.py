@@ -27,9 +27,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from bot.domain import session as on
+from bot.domain import session_events as on
 from bot.domain import session_money as money
 from bot.domain.holds import NEAR_PERCENT
+from bot.domain.session import DELIVERING, SessionFacts, add_reading, close_span
 from bot.domain.session_step import Step
 from bot.domain.usage import Reading, Span
 
@@ -47,9 +48,7 @@ FAULT_REASONS: Final = frozenset(
 )  # fmt: skip
 
 
-def advance(
-    facts: on.SessionFacts, event: on.Event
-) -> tuple[on.SessionFacts, tuple[on.Command, ...]]:
+def advance(facts: SessionFacts, event: on.Event) -> tuple[SessionFacts, tuple[on.Command, ...]]:
     """The facts after an event and what it calls for, in order. Total: never raises."""
     step = Step(facts, event.at)
     _HANDLERS[type(event)](step, event)
@@ -159,12 +158,12 @@ def _meter_read(step: Step, event: on.MeterRead) -> None:
 def _take(step: Step, reading: Reading) -> bool:
     """Keep a reading that still counts; True when energy is being delivered."""
     before = step.now.readings
-    if step.now.state not in {"starting", *on.DELIVERING}:
+    if step.now.state not in {"starting", *DELIVERING}:
         return False
-    step.now = on.add_reading(step.now, reading)
+    step.now = add_reading(step.now, reading)
     if step.now.state == "starting" and step.now.energy_wh() > 0:
         _energy_flows(step, before[-1].at)
-    return step.now.state in on.DELIVERING and step.now.readings is not before
+    return step.now.state in DELIVERING and step.now.readings is not before
 
 
 def _energy_flows(step: Step, since: datetime) -> None:
@@ -196,12 +195,12 @@ def _flow_changed(step: Step, event: on.FlowChanged) -> None:
         if withheld and step.now.plugged_at is not None:  # it says so itself
             step.timer("energy", step.now.terms.limits.start_timeout_s / 2)
         return
-    if step.now.state not in on.DELIVERING or event.flow in {"", step.now.flow}:
+    if step.now.state not in DELIVERING or event.flow in {"", step.now.flow}:
         return
     since = step.now.flow_at or event.device_at
     if event.device_at < since:
         return  # an old story: device time decides
-    step.now = on.close_span(step.now, event.device_at)
+    step.now = close_span(step.now, event.device_at)
     step.set(flow=event.flow, flow_at=event.device_at)
     if event.flow in {"charging", "evse"}:  # neither is the vehicle's choice
         step.set(state="charging" if event.flow == "charging" else "suspended", idle_at=None)
@@ -270,7 +269,7 @@ def _transaction_ended(step: Step, event: on.TransactionEnded) -> None:
         case "starting":
             step.fail_start("ended", suspect=event.reason in FAULT_REASONS)
         case "charging" | "suspended":
-            step.now = on.close_span(step.now, event.device_at)
+            step.now = close_span(step.now, event.device_at)
             step.set(ended_at=event.device_at, stop_by="pile")
             if event.reason in FAULT_REASONS:
                 step.set(fault=True, stop_by="fault", idle_runs=False)
@@ -311,7 +310,7 @@ def _reconcile(step: Step) -> None:
 def _pile_offline(step: Step, _event: on.PileOffline) -> None:
     if step.now.offline_at is None and step.now.is_open:
         step.set(offline_at=step.at)
-        if step.now.state in on.DELIVERING:
+        if step.now.state in DELIVERING:
             step.timer("offline", step.now.terms.limits.offline_wait_s)
             step.stick("offline")
             step.tell_once("offline")
@@ -322,19 +321,19 @@ def _pile_online(step: Step, _event: on.PileOnline) -> None:
         step.set(offline_at=None)
         step.cancel("offline")
         step.unstick("offline")
-        if step.now.state in on.DELIVERING:
+        if step.now.state in DELIVERING:
             step.tell_once("back")
     if step.now.owed:
         step.owe_stops_again()
 
 
 def _unlock_failed(step: Step, _event: on.UnlockFailed) -> None:
-    if step.now.state in on.DELIVERING:
+    if step.now.state in DELIVERING:
         step.stick("unlock")
 
 
 def _unlocked(step: Step, _event: on.Unlocked) -> None:
-    if step.now.state in on.DELIVERING:
+    if step.now.state in DELIVERING:
         step.unstick("unlock")
 
 
@@ -456,7 +455,7 @@ def _no_energy_overdue(step: Step) -> None:
 
 
 def _limit_reached(step: Step) -> None:
-    if step.now.state in on.DELIVERING:
+    if step.now.state in DELIVERING:
         step.stop("limit")
 
 
@@ -476,10 +475,10 @@ def _stop_again(step: Step) -> None:
 
 def _still_offline(step: Step) -> None:
     """The pile did not come back: end at its last word, energy only."""
-    if step.now.state not in on.DELIVERING or step.now.offline_at is None:
+    if step.now.state not in DELIVERING or step.now.offline_at is None:
         return
     last = step.now.readings[-1].at
-    step.now = on.close_span(step.now, last)
+    step.now = close_span(step.now, last)
     step.set(fault=True, stop_by="offline", stop_at=last, ended_at=last)
     step.tell_once("ended_offline")
     if step.now.transaction_id is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from bot.domain import session as on
+from bot.domain import session_events as on
+from bot.domain.session import DELIVERING
 from bot.domain.session_step import Step
 
 MAX_CAPTURES: Final = 3
@@ -141,7 +142,7 @@ def hold_expired(step: Step, _event: on.HoldExpired) -> None:
 
 
 def hold_runs_out(step: Step, _event: on.HoldRunsOut) -> None:
-    if step.now.state in on.DELIVERING:
+    if step.now.state in DELIVERING:
         step.stop("hold_expired")
     elif step.now.state == "debt" and step.now.hold == "held":  # the last chance to take it
         _take_debt(step)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bot.domain import session as on
+from bot.domain import session_events as on
 from bot.domain.metering import WARNING, idle_begins
+from bot.domain.session import Owed, SessionFacts, close_span
 from bot.domain.usage import Span
 
 PEOPLE: Final = frozenset({"rider", "staff"})  # who may say stop
@@ -16,7 +17,7 @@ PEOPLE: Final = frozenset({"rider", "staff"})  # who may say stop
 class Step:
     """Facts on their way through one event, and the commands gathered."""
 
-    def __init__(self, facts: on.SessionFacts, at: datetime) -> None:
+    def __init__(self, facts: SessionFacts, at: datetime) -> None:
         self.now = facts
         self.at = at
         self.commands: list[on.Command] = []
@@ -186,11 +187,11 @@ class Step:
         """A transaction must end: command it, and keep that in mind until the pile confirms."""
         if any(each.transaction_id == transaction_id for each in self.now.owed):
             return
-        self.set(owed=(*self.now.owed, on.Owed(transaction_id)))
+        self.set(owed=(*self.now.owed, Owed(transaction_id)))
         self.do(on.SendStop(transaction_id, 1))
 
     def owe_stops_again(self) -> None:
-        again = tuple(on.Owed(each.transaction_id, each.tries + 1) for each in self.now.owed)
+        again = tuple(Owed(each.transaction_id, each.tries + 1) for each in self.now.owed)
         self.set(owed=again)
         for each in again:
             self.do(on.SendStop(each.transaction_id, each.tries))
@@ -213,7 +214,7 @@ class Step:
 
     def stop(self, by: str) -> None:
         """End a delivering session: the bill is frozen now, the pile is told."""
-        self.now = on.close_span(self.now, self.at)
+        self.now = close_span(self.now, self.at)
         self.end_idle()
         self.cancel_all()
         self.set(state="stopping", stop_by=by, stop_at=self.at, ended_at=self.at)

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain import session as on
+from bot.domain import session_events as on
 from bot.domain.holds import smallest_charge, stop_threshold
 from bot.domain.money import Money
 from bot.domain.session import Limits, SessionFacts, Terms, dump_facts, load_facts

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import structlog
 
-from bot.domain import session as on
+from bot.domain import session_events as on
 from bot.domain.pricing import Reading
-from bot.domain.session import Event, load_facts
+from bot.domain.session import Flow, load_facts
+from bot.domain.session_events import Event
 from bot.domain.tariffs import load_tariff
 from bot.domain.usage import is_believable
 from bot.services import (
@@ -111,7 +112,7 @@ def meter_out_of_order(work: UnitOfWork, evse: Evse, at: datetime) -> None:
     )  # fmt: skip
 
 
-_FLOWS: Final[Mapping[str, on.Flow]] = {
+_FLOWS: Final[Mapping[str, Flow]] = {
     "Charging": "charging",
     "EVConnected": "connected",
     "SuspendedEV": "ev",

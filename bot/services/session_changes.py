@@ -14,7 +14,8 @@ import structlog
 from sqlalchemy import select
 
 from bot.domain.charging import advance
-from bot.domain.session import Event, SessionFacts, load_facts
+from bot.domain.session import SessionFacts, load_facts
+from bot.domain.session_events import Event
 from bot.domain.tariffs import load_tariff
 from bot.services import (
     action_results,

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from bot.domain import session as on
+from bot.domain import session_events as on
 from bot.domain.money import Money
-from bot.domain.session import OPEN, Command, SessionFacts, dump_facts, load_facts
+from bot.domain.session import OPEN, SessionFacts, dump_facts, load_facts
+from bot.domain.session_events import Command
 from bot.domain.tariffs import load_tariff
 from bot.replies import Say
 from bot.services import (

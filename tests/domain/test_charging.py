@@ -11,21 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain import session as on
+from bot.domain import session_events as on
 from bot.domain.charging import EVENTS, TIMERS, advance
 from bot.domain.pricing import Reading
 from bot.domain.session import (
     FINAL,
     HOLDS,
     STATES,
-    Command,
-    Event,
     Limits,
     SessionFacts,
     Terms,
     dump_facts,
     load_facts,
-)  # fmt: skip
+)
+from bot.domain.session_events import Command, Event
 from bot.domain.tariffs import Element, Tariff
 
 T0 = datetime(2026, 11, 20, 10, tzinfo=UTC)
