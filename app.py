@@ -215,7 +215,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "invoice.refunded": fact(credit_notes.on_refunded),
         later.TIMER: fact(later.on_timer),
         "feedback.timer": fact(feedback.on_timer),
-        evidence.KIND: evidence.route(serving.fetch),
+        evidence.KIND: evidence.route(serving.hearing.fetch),
         "booking.timer": fact(booking_news.on_timer),
         "session.over": fact(booking_trouble.on_session_over),
         "pile.reservation": fact(booking_news.on_reservation),
@@ -254,16 +254,17 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
     from bot.dialog.intents import collect
     from bot.gateways import photos, whatsapp
     from bot.gateways.transcriber import HttpTranscriber
+    from bot.jobs.hearing import Hearing
     from bot.jobs.messages import Serving
     from nlu.rasa import Rasa
     from nlu.understand import Nlu, literal
 
     url, token, timeout_s = settings.nlu_url, settings.nlu_token, settings.nlu_timeout_s
     http = httpx.Client()
-    return Serving(
+    engine = Engine(collect(handlers))
+    hearing = Hearing(
         store=store,
-        settings=settings,
-        engine=Engine(collect(handlers)),
+        engine=engine,
         understand=Nlu(Rasa(url, token, timeout_s) if url else None),
         look=eyes.decode_safely,
         fetch=lambda media_url: photos.fetch(media_url, settings, http),
@@ -271,6 +272,7 @@ def make_serving(settings: Settings, store: Store, eyes: Eyes) -> Serving:
         literal=literal,
         transcribe=HttpTranscriber(settings, http) if settings.transcriber_url else None,
     )
+    return Serving(settings, engine, hearing)
 
 
 # --- commands: the processes; others are in bot/commands/ and nlu/commands.py --------------------

@@ -88,7 +88,7 @@ def _fetch_later(work: UnitOfWork, row: Inbox, conversation_id: int) -> None:
 
 
 def route(fetch: Callable[[str], bytes]) -> Route:
-    """How inbox kind "incident.photo" is served; `fetch` as in bot/jobs/messages.py."""
+    """How inbox kind "incident.photo" is served; `fetch` as in bot/jobs/hearing.py."""
 
     def prepare(row: Inbox) -> bytes | None:
         try:

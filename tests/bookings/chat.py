@@ -8,6 +8,7 @@ import handlers
 from bot.dialog.engine import Engine
 from bot.dialog.intents import collect
 from bot.domain import codes
+from bot.jobs.hearing import Hearing
 from bot.jobs.messages import Serving
 from bot.replies import Choose, Reply, load
 from bot.store import inbox
@@ -28,11 +29,12 @@ class Chat:
     def __init__(self, world: World, rider_id: int = 1) -> None:
         self.world, self.rider_id, self.sent = world, rider_id, 0
         self.buttons: dict[str, str] = {}
-        self.serving = Serving(
-            store=world.store, settings=SETTINGS, engine=ENGINE, understand=Nlu(None),
+        hearing = Hearing(
+            store=world.store, engine=ENGINE, understand=Nlu(None),
             look=lambda picture: (_ for _ in ()).throw(AssertionError("no photos here")),
             fetch=lambda url: b"", typing=lambda sid: None, literal=literal,
         )  # fmt: skip
+        self.serving = Serving(SETTINGS, ENGINE, hearing)
         world.rider(rider_id)
         with world.work() as work:
             rider = work.session.get_one(Rider, rider_id)
