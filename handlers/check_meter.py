@@ -6,7 +6,7 @@ from bot.dialog.intents import ask, intent, wish
 from bot.dialog.turn import Turn
 from bot.errors import Refused
 from bot.replies import Replies, Say
-from bot.services import disputes, meter_checks
+from bot.services import case_talk, disputes, meter_cases, meter_checks
 from bot.store.charging import ChargingSession
 from handlers.refund import OrderKind, ask_order
 
@@ -39,9 +39,13 @@ def check_meter(turn: Turn, want: CheckMeter) -> Replies:
         return Say("The meter of {evse} was tested ({code}) and is right.", values)
     if check.state == "paid":
         return Say("The meter of {evse} was tested ({code}); your money went back.", values)
-    return Say(
+    if check.state == "failed":
+        return meter_checks.failed_words(turn.work, check)
+    said = Say(
         "Meter check {code}: {evse}, {date}. The meter stood at {from} before and {to} after, so "
         "{energy}. A technician tests it against a reference. If it is off by more than 1 %, you "
         "get ten times the difference back; I tell you the result here.",
         values,
     )
+    case = meter_cases.of_check(turn.work, check)
+    return [said, case_talk.opened(turn.work, turn.settings, case)] if case is not None else said

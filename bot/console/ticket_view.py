@@ -330,7 +330,7 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
 
 _PAGES: Final = {
     "conversation": "/conversations/{}", "incident": "/incidents/{}",
-    "booking": "/bookings/{}",
+    "booking": "/bookings/{}", "meter": "/meters",
 }  # fmt: skip
 
 

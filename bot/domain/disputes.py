@@ -104,6 +104,11 @@ def meter_error(shown_wh: int, true_wh: int) -> Fraction:
     return Fraction(shown_wh - true_wh, true_wh)
 
 
+def meter_is_fair(error: Fraction) -> bool:
+    """Whether a meter keeps the promise: one that shows too little breaks it as well."""
+    return abs(error) <= ALLOWED
+
+
 def meter_owes(energy_minor: int, error: Fraction, cap_minor: int) -> int:
     """What goes back for a charge whose energy cost `energy_minor`: ten times what was billed too
     much, no more than the cap; nothing within the allowed error."""

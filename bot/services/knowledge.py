@@ -20,6 +20,7 @@ from bot.store.knowledge import AnswerGiven, Article, ArticleVersion, Question
 from bot.store.upsert import insert
 
 LIVE: Final = "knowledge"
+LIVE_QUESTIONS: Final = "question"
 LANGS: Final = ("en", "es", "pt-BR", "zh", "fr", "de")
 OUTCOMES: Final = ("yes", "no", "person")
 LISTED: Final = 9  # of a list of ten rows one is for a person
@@ -108,7 +109,10 @@ def rated(work: UnitOfWork, rider_id: int, use_id: int, outcome: str) -> bool:
 
 
 def top(work: UnitOfWork, lang: str) -> list[ArticleVersion]:
-    """What riders ask most, of the last four weeks, in their language, else in English."""
+    """What riders ask most, of the last four weeks, in their language, else in English.
+
+    Asked is what was written: taps on this very list say nothing of what is missing from it.
+    """
     entries = live(work)
     mine: dict[int, ArticleVersion] = {}
     for (article_id, of), each in entries.items():
@@ -118,7 +122,7 @@ def top(work: UnitOfWork, lang: str) -> list[ArticleVersion]:
         work.session.execute(
             select(ArticleVersion.article_id, func.count())
             .join(AnswerGiven, AnswerGiven.version_id == ArticleVersion.id)
-            .where(AnswerGiven.at > work.now - LATELY)
+            .where(AnswerGiven.at > work.now - LATELY, AnswerGiven.score.is_not(None))
             .group_by(ArticleVersion.article_id)
         ).all()
     )
@@ -154,6 +158,7 @@ def propose(
         raise NotPossible(
             f"A question has at most {rules.QUESTION_MAX} characters, an answer {rules.ANSWER_MAX}."
         )
+    asked = _asked(work, question_id)
     if article_id is None:
         article = Article(created_at=work.now, created_by=actor.staff_id)
         work.session.add(article)
@@ -170,11 +175,45 @@ def propose(
     )  # fmt: skip
     work.session.add(row)
     work.session.flush()
-    asked = work.session.get(Question, question_id) if question_id is not None else None
     if asked is not None:
-        asked.state, asked.article_id = "answered", article.id
+        asked.state, asked.article_id = "proposed", article.id
+        touched(work, LIVE_QUESTIONS)
     _note(work, actor, "propose", row)
     return row
+
+
+def _asked(work: UnitOfWork, question_id: int | None) -> Question | None:
+    """The question of the week that an answer is for; somebody may have been faster."""
+    if question_id is None:
+        return None
+    row = work.session.get(Question, question_id, with_for_update=True)
+    if row is not None and row.article_id is not None:
+        raise NotPossible("An answer to this question was proposed already: look at that one.")
+    return row
+
+
+def _questions_follow(work: UnitOfWork, article_id: int) -> None:
+    """Questions have an answer while their entry has one that counts or is yet to count; they
+    wait with a proposal, and are open again when nothing is left of it."""
+    work.session.flush()
+    coming = select(ArticleVersion.id).where(
+        ArticleVersion.article_id == article_id, ArticleVersion.state == "approved",
+        ArticleVersion.valid_from > work.now,
+    )  # fmt: skip
+    proposed = select(ArticleVersion.id).where(
+        ArticleVersion.article_id == article_id, ArticleVersion.state == "proposed"
+    )
+    if any(of == article_id for of, _ in live(work)) or work.session.scalars(coming).first():
+        state = "answered"
+    else:
+        state = "proposed" if work.session.scalars(proposed).first() else "open"
+    kept = article_id if state != "open" else None
+    work.session.execute(
+        update(Question)
+        .where(Question.article_id == article_id)
+        .values(state=state, article_id=kept)
+    )
+    touched(work, LIVE_QUESTIONS)
 
 
 def _newest(work: UnitOfWork, article_id: int, lang: str) -> int:
@@ -194,6 +233,7 @@ def approve(
         raise NotPossible("Somebody else approves what you wrote.")
     begins = max(valid_from or work.now, work.now)
     _decide(work, actor, row, state="approved", valid_from=begins)
+    _questions_follow(work, row.article_id)
     _note(work, actor, "approve", row)
     return row
 
@@ -202,6 +242,7 @@ def reject(work: UnitOfWork, actor: Actor, version_id: int, why: str) -> Article
     """Not like this; its author reads why. Raises NotPossible."""
     row, why = _of(work, version_id), _reason(why)
     _decide(work, actor, row, state="rejected", why=why)
+    _questions_follow(work, row.article_id)
     _note(work, actor, "reject", row, why)
     return row
 
@@ -218,6 +259,7 @@ def withdraw(work: UnitOfWork, actor: Actor, version_id: int, why: str) -> Artic
     if done is None:
         raise NotPossible("It does not count any more, or does not count yet.")
     work.session.refresh(row)
+    _questions_follow(work, row.article_id)
     _note(work, actor, "withdraw", row, why)
     return row
 

@@ -1,4 +1,7 @@
-"""A rider doubts a meter: asked for in the chat, tested by people, repaid with a second yes."""
+"""A rider doubts a meter: asked for in the chat, tested by people, repaid with a second yes.
+
+The case and its clock go along: bot/services/meter_cases.py.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,15 @@ from typing import Final
 
 from sqlalchemy import select, update
 
-from bot.domain.disputes import meter_error, meter_owes
+from bot.domain.disputes import meter_error, meter_is_fair, meter_owes
 from bot.domain.money import Money, payable
 from bot.domain.pricing import load_bill
 from bot.errors import PilebotError
 from bot.replies import Amount, Moment, Say, Value
-from bot.services import audit, marks, refund_words, refunds
+from bot.services import audit, marks, meter_cases, refund_words, refunds
 from bot.services.audit import Actor
 from bot.services.outbound import conversation_of, tell_rider
+from bot.settings import Settings
 from bot.store.charging import Bill, ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.offers import MeterCheck
@@ -52,8 +56,11 @@ def ask(work: UnitOfWork, session: ChargingSession) -> MeterCheck:
     ).first()  # fmt: skip
     if row is None:
         return work.session.scalars(select(MeterCheck).where(MeterCheck.key == key)).one()
+    chat = conversation_of(work, session.rider_id)
     text = f"Doubts the meter of charge {session.id}: {code(row)}"
-    marks.mark(work, conversation_of(work, session.rider_id).id, "money", text, key=key)
+    marks.mark(work, chat.id, "money", text, key=key)
+    about = f"{code(row)}: {row.start_wh} Wh before and {row.end_wh} Wh after charge {session.id}"
+    meter_cases.begin(work, row, source=chat.last_channel, text=about)
     return row
 
 
@@ -76,9 +83,17 @@ def error_of(check: MeterCheck) -> Fraction:
 
 
 def record(
-    work: UnitOfWork, actor: Actor, check_id: int, *, shown_wh: int, true_wh: int, note: str
+    work: UnitOfWork,
+    settings: Settings,
+    actor: Actor,
+    check_id: int,
+    *,
+    shown_wh: int,
+    true_wh: int,
+    note: str,
 ) -> MeterCheck:
-    """The result of a test: fair meters are told at once, others wait for a second person."""
+    """The result of a test: fair meters are told at once, others wait for a second person, also
+    where nothing is owed: the meter is wrong for whoever charged there before."""
     if not LEAST_WH <= true_wh <= MOST_WH or not 0 <= shown_wh <= MOST_WH:
         raise NotPossible(f"A test needs {LEAST_WH} to {MOST_WH} Wh of the reference meter.")
     check = work.session.get(MeterCheck, check_id, with_for_update=True)
@@ -88,7 +103,7 @@ def record(
     check.tested_by, check.tested_at = actor.staff_id, work.now
     owed = meter_owes(_energy_minor(work, check), error_of(check), _kept(work, check))
     check.owed_minor = payable(owed, check.currency)
-    check.state = "tested" if check.owed_minor else "fair"
+    check.state = "fair" if meter_is_fair(error_of(check)) else "tested"
     audit.record(
         work, actor, "meter.recorded", f"meter_check:{check.id}",
         after={"shown_wh": shown_wh, "true_wh": true_wh, "owed_minor": check.owed_minor},
@@ -101,11 +116,21 @@ def record(
             {**readings(work, check), "error": _percent(check)},
         )
         tell_rider(work, check.rider_id, said, key=f"meter:{check.id}:fair")
+        _solve(work, settings, actor, check, "The meter is right, the bill stands.")
     return check
 
 
 def _percent(check: MeterCheck) -> Amount:
-    return Amount(round(error_of(check) * 100_000), "milli")
+    return Amount(abs(round(error_of(check) * 100_000)), "milli")
+
+
+def _solve(
+    work: UnitOfWork, settings: Settings, actor: Actor, check: MeterCheck, result: str
+) -> None:
+    """The case learns what the test showed and what it came to."""
+    error = f"{float(error_of(check) * 100):+.2f} %"
+    told = f"{check.shown_wh} Wh shown, {check.true_wh} Wh by the reference: {error}."
+    meter_cases.end(work, settings, actor, check, tested=told, result=result)
 
 
 def _energy_minor(work: UnitOfWork, check: MeterCheck) -> int:
@@ -120,12 +145,32 @@ def _kept(work: UnitOfWork, check: MeterCheck) -> int:
     return refunds.balance(work, hold).left.amount_minor if hold is not None else 0
 
 
-def approve(work: UnitOfWork, actor: Actor, check_id: int) -> MeterCheck:
-    """A second person lets the money go. Raises NotPossible."""
+def approve(work: UnitOfWork, settings: Settings, actor: Actor, check_id: int) -> MeterCheck:
+    """A second person confirms the test and lets the money go that is owed. Raises NotPossible."""
     check = decide(work, actor, check_id, "paid")
-    if not pay(work, check):
-        raise NotPossible("Nothing is left of this charge that could go back.")
+    if pay(work, check):
+        _solve(work, settings, actor, check, "Ten times the difference went back.")
+        return check
+    check.state, check.owed_minor = "failed", 0
+    tell_rider(work, check.rider_id, failed_words(work, check), key=f"meter:{check.id}:failed")
+    _solve(work, settings, actor, check, "The meter is wrong; of this charge nothing goes back.")
     return check
+
+
+def failed_words(work: UnitOfWork, check: MeterCheck) -> Say:
+    """The meter is wrong, and why nothing of this charge goes back."""
+    values = {**readings(work, check), "error": _percent(check)}
+    if error_of(check) < 0:
+        return Say(
+            "The meter of {evse} was tested ({code}): it shows {error} % too little, so you paid "
+            "for less than you got. Your bill stands.",
+            values,
+        )
+    return Say(
+        "The meter of {evse} was tested ({code}): it shows {error} % too much. Of this charge "
+        "nothing is left that could go back.",
+        values,
+    )
 
 
 def pay(work: UnitOfWork, check: MeterCheck) -> bool:

@@ -27,6 +27,7 @@ from bot.store.database import UnitOfWork
 from bot.store.offers import MeterCheck
 from bot.store.upsert import insert
 
+CONFIRMED: Final = ("paid", "failed")  # by a second person
 LOOK_BACK: Final = timedelta(days=180)  # older payments take no refund any more
 MOST: Final = 200  # charges in one go; what is left comes with the next
 REASON_MAX: Final = 500
@@ -68,8 +69,10 @@ class Recheck:
 def look(work: UnitOfWork, settings: Settings, actor: Actor, check_id: int) -> Recheck:
     """What a recheck would repay now. Raises NotPossible where the test did not fail."""
     check = work.session.get(MeterCheck, check_id)
-    if check is None or check.state != "paid" or check.recheck_of is not None:
+    if check is None or check.state not in CONFIRMED or check.recheck_of is not None:
         raise NotPossible("Only after a failed test that a second person has confirmed.")
+    if meter_checks.error_of(check) < 0:
+        raise NotPossible("The meter shows too little: nobody paid too much.")
     assert check.tested_at is not None
     evse_id = work.session.get_one(ChargingSession, check.session_id).evse_id
     since = _good_test(work, evse_id, before=check.tested_at)

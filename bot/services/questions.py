@@ -17,7 +17,7 @@ from bot.store.database import Store, UnitOfWork
 from bot.store.knowledge import AnswerGiven, Question
 from bot.store.riders import Conversation, Message, Rider
 
-LIVE: Final = "question"
+LIVE: Final = knowledge.LIVE_QUESTIONS
 KIND: Final = "questions"
 KEPT: Final = timedelta(days=365)
 MOST: Final = 5_000  # questions of a week that are looked at

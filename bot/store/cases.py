@@ -67,7 +67,7 @@ class Case(Base):
 
 class CaseLink(Base):
     """What a case is about besides its own columns. `kind`: conversation, session, refund,
-    incident, outage, case, job, partner, booking; `ref` is its id as text."""
+    incident, outage, case, job, partner, booking, meter (a check); `ref` is its id as text."""
 
     __tablename__ = "case_link"
 

@@ -15,7 +15,7 @@ class Question(Base):
     """Messages of one week that say the same and that the bot could not answer well.
 
     `week` is its Monday. `examples` are [{"text", "count"}], masked: no message or rider is named.
-    `state`: open | dismissed | answered (somebody proposed `article_id` as the answer).
+    `state`: open | dismissed | proposed (`article_id` waits for approval) | answered (by it).
     """
 
     __tablename__ = "faq_question"

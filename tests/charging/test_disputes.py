@@ -10,11 +10,21 @@ from sqlalchemy import Engine, func, select
 
 from bot.domain.disputes import ChargeMoney, Decision, Reason, decide
 from bot.replies import Say
-from bot.services import coupons, disputes, refunds
+from bot.services import (
+    cases,
+    clocks,
+    coupons,
+    disputes,
+    meter_cases,
+    meter_checks,
+    meter_rechecks,
+    refunds,
+)
 from bot.services.audit import Actor
+from bot.store.cases import Case
 from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import make_engine
-from bot.store.offers import Coupon, RefundRequest
+from bot.store.offers import Coupon, MeterCheck, RefundRequest
 from bot.store.queues import Inbox
 from bot.store.staff import Staff
 from tests.charging.test_coupons import charge
@@ -178,3 +188,113 @@ def test_declined_once_with_an_explanation(sqlite_world: World) -> None:
         assert not disputes.decline(work, actor, row, explanation="Again")
     assert clock(world, request).state == "declined"
     assert any("The meter is right" in each for each in world.heard())
+
+
+# --- meters --------------------------------------------------------------------------------------
+
+TESS, MARIA = Actor(1, "technician", "Tess"), Actor(2, "manager", "Maria")
+
+
+def people(world: World) -> None:
+    with world.work() as work:
+        for who in (TESS, MARIA):
+            work.session.add(
+                Staff(id=who.staff_id, login=who.name.lower(), name=who.name, role=who.role,
+                      created_at=work.now, password_hash="")
+            )  # fmt: skip
+
+
+def doubted(world: World, session: int) -> tuple[int, int]:
+    """The check and the case of a charge whose meter is doubted."""
+    with world.work() as work:
+        made = meter_checks.ask(work, work.session.get_one(ChargingSession, session))
+        case = meter_cases.of_check(work, made)
+        assert case is not None
+        return made.id, case.id
+
+
+def tested(world: World, check_id: int, shown: int) -> str:
+    """The state of a check after a test against 10 kWh and a second person's yes."""
+    with world.work() as work:
+        row = meter_checks.record(
+            work, SETTINGS, TESS, check_id, shown_wh=shown, true_wh=10_000, note="Reference 7"
+        )
+        if row.state != "tested":
+            return row.state
+    with world.work() as work:
+        return meter_checks.approve(work, SETTINGS, MARIA, check_id).state
+
+
+@pytest.mark.parametrize(
+    ("shown", "refunded", "state", "owed", "words"),
+    [
+        (10_000, 0, "fair", 0, "Your bill stands"), (10_100, 0, "fair", 0, "Your bill stands"),
+        (9_900, 0, "fair", 0, "Your bill stands"), (10_101, 0, "paid", 20, "% too much. You get"),
+        (12_000, 0, "paid", 300, "% too much. You get"),
+        (12_000, 100, "paid", 200, "% too much. You get"),
+        (12_000, 300, "failed", 0, "% too much. Of this charge nothing is left"),
+        (9_899, 0, "failed", 0, "% too little"), (9_500, 300, "failed", 0, "% too little"),
+    ],
+)  # fmt: skip
+def test_a_meter_is_fair_by_its_error_and_not_by_what_is_owed(
+    sqlite_world: World, shown: int, refunded: int, state: str, owed: int, words: str
+) -> None:
+    world = sqlite_world
+    world.rider()
+    people(world)
+    session = paid(world)
+    if refunded:
+        with world.work() as work:
+            refunds.give_back(work, world.hold(session).id, refunded, reason="goodwill")
+    check_id, case_id = doubted(world, session)
+    assert tested(world, check_id, shown) == state
+    with world.work() as work:
+        row = work.session.get_one(MeterCheck, check_id)
+        assert row.owed_minor == owed
+        case = work.session.get_one(Case, case_id)
+        assert (case.code, case.kind, case.status) == ("meter", "billing", "done")
+        assert "by the reference" in case.cause
+        stopped = {each.name: each.outcome for each in clocks.of_subject(work, f"case:{case_id}")}
+        assert stopped["dispute"] == "met"
+        if state == "fair" or shown < 10_000:
+            with pytest.raises(meter_checks.NotPossible):
+                meter_rechecks.look(work, SETTINGS, MARIA, check_id)
+        else:
+            assert meter_rechecks.look(work, SETTINGS, MARIA, check_id).check.id == check_id
+    assert any(words in each for each in world.heard())
+
+
+def test_a_bad_meter_of_a_refunded_charge_is_no_good_test_of_others(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    world.rider(2)
+    people(world)
+    first = paid(world)
+    with world.work() as work:
+        refunds.give_back(work, world.hold(first).id, 300, reason="goodwill")
+    check_id, _ = doubted(world, first)
+    assert tested(world, check_id, 12_000) == "failed"
+    world.passes(3_600)
+    other = paid(world, rider=2, key="other")
+    with world.work() as work:
+        found = meter_rechecks.look(work, SETTINGS, MARIA, check_id)
+        assert [each.session.id for each in found.owed] == [other]
+        assert found.since is None
+
+
+def test_the_readings_are_in_the_case_and_a_wider_doubt_stays_open(sqlite_world: World) -> None:
+    world = sqlite_world
+    world.rider()
+    people(world)
+    session = paid(world)
+    request = asked(world, session)
+    check_id, case_id = doubted(world, session)
+    with world.work() as work:
+        told = [each.text for each in cases.entries(work, case_id) if each.kind == "again"]
+        row = work.session.get_one(MeterCheck, check_id)
+        assert f"{row.start_wh} Wh before and {row.end_wh} Wh after" in told[0]
+    assert tested(world, check_id, 10_000) == "fair"
+    with world.work() as work:
+        assert work.session.get_one(Case, case_id).status == "new"
+        assert work.session.get_one(RefundRequest, request.id).state == "open"
+        assert any("Meter tested" in each.text for each in cases.entries(work, case_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -12,14 +13,30 @@ from bot.services import knowledge, questions
 from bot.services.audit import Actor
 from bot.services.knowledge import NotPossible
 from bot.services.riders import rider_for
-from bot.store.database import Store
+from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.knowledge import AnswerGiven, ArticleVersion, Question
 from bot.store.riders import Rider
 from bot.store.staff import Staff
 from tests.console.desk import Desk
+from tests.databases import with_tables
 from tests.world import World
 
 AINO, WANG = "+358401234567", "+8613800001111"
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    engine = with_tables(make_engine(sqlite_url))
+    yield Store(engine)
+    engine.dispose()
+
+
+def people(work: UnitOfWork) -> None:
+    for number in (1, 2, 3):
+        work.session.add(
+            Staff(id=number, login=str(number), name="x", role="manager", created_at=work.now)
+        )
+    work.session.flush()
 
 
 def asks(world: World, phone: str, *texts: str) -> None:
@@ -53,12 +70,13 @@ def test_a_question_of_the_week_becomes_an_answer(world: World, desk: Desk) -> N
     )  # fmt: skip
     one = sent.headers["location"]
     assert "Waits for approval" in manager.get(one).text
-    assert "Has an answer" in agent.get("/questions").text
+    assert "Answer waits for approval" in agent.get("/questions").text
     with world.store.read() as work:
         (version,) = work.session.scalars(select(ArticleVersion))
     assert agent.post(f"/knowledge/versions/{version.id}/approve").status_code == 403
     assert knowledge_of(world) == []
     assert manager.post(f"/knowledge/versions/{version.id}/approve").status_code == 303
+    assert "Has an answer" in agent.get("/questions").text
     world.bot_says(AINO, "")
     asks(world, AINO, "could i bring dogs")
     world.bot_says(AINO, "Dogs are welcome", "Did this help?")
@@ -71,6 +89,59 @@ def test_a_question_of_the_week_becomes_an_answer(world: World, desk: Desk) -> N
     asks(world, AINO, "could i bring dogs")
     world.bot_says(AINO, "did not understand")
     assert "Withdrawn" in manager.get(one).text
+    assert "Has an answer" not in agent.get("/questions").text
+    assert "Propose an answer" in agent.get(f"/questions/{first.id}").text
+
+
+def test_a_rejected_answer_opens_its_question_again(store: Store) -> None:
+    with store.begin() as work:
+        people(work)
+        work.session.add(Question(week=work.now.date(), lang="en", text="Dogs?", count=2, riders=1))
+        work.session.flush()
+        asked = work.session.scalars(select(Question)).one().id
+
+    def now() -> tuple[str, bool]:
+        with store.read() as work:
+            row = work.session.get_one(Question, asked)
+            return row.state, row.article_id is not None
+
+    def proposed(lang: str, article_id: int | None = None, **more: int) -> ArticleVersion:
+        with store.begin() as work:
+            return knowledge.propose(
+                work, Actor(1, "manager"), lang=lang, question="Dogs?", phrasings=(), answer="Yes.",
+                article_id=article_id, **more,
+            )  # fmt: skip
+
+    first = proposed("en", question_id=asked)
+    assert now() == ("proposed", True)
+    with pytest.raises(NotPossible, match="already"):
+        proposed("en", question_id=asked)
+    second = proposed("de", first.article_id)
+    for row, then in ((first, ("proposed", True)), (second, ("open", False))):
+        with store.begin() as work:
+            knowledge.reject(work, Actor(2, "manager"), row.id, "Not like this")
+        assert now() == then
+    third = proposed("en", question_id=asked)
+    with store.begin() as work:
+        tomorrow = work.now + timedelta(days=1)
+        knowledge.approve(work, Actor(2, "manager"), third.id, valid_from=tomorrow)
+    assert now() == ("answered", True)
+
+
+def test_the_list_of_the_most_asked_does_not_feed_itself(store: Store) -> None:
+    with store.begin() as work:
+        people(work)
+        rider = rider_for(work, "whatsapp", AINO)
+        rows = []
+        for text in ("Dogs?", "Cats?"):
+            row = knowledge.propose(
+                work, Actor(1, "manager"), lang="en", question=text, phrasings=(), answer="Yes."
+            )
+            rows.append(knowledge.approve(work, Actor(2, "manager"), row.id).id)
+        for number in range(3):  # taps on the first of the list, and one real question
+            knowledge.given(work, rider.id, rows[0], key=f"tap{number}", score=None)
+        knowledge.given(work, rider.id, rows[1], key="asked", score=700)
+        assert [each.question for each in knowledge.top(work, "en")] == ["Cats?", "Dogs?"]
 
 
 def knowledge_of(world: World) -> list[str]:
@@ -136,11 +207,7 @@ def test_what_cannot_be_proposed_is_told(world: World, desk: Desk, form: dict[st
 def test_nobody_approves_their_own_words_and_one_of_two_decides(engine: Engine) -> None:
     store = Store(engine)
     with store.begin() as work:
-        for number in (1, 2, 3):
-            work.session.add(
-                Staff(id=number, login=str(number), name="x", role="manager", created_at=work.now)
-            )
-        work.session.flush()
+        people(work)
         row = knowledge.propose(
             work, Actor(1, "manager"), lang="en", question="Dogs?", phrasings=(), answer="Yes."
         ).id

@@ -14,7 +14,7 @@ from bot.domain.money import Money
 from bot.domain.staff_actions import plain
 from bot.gateways.translate import say
 from bot.replies import Say
-from bot.services import meter_checks, meter_rechecks
+from bot.services import meter_cases, meter_checks, meter_rechecks
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.offers import MeterCheck
@@ -24,6 +24,7 @@ SHOWN = 50
 STATES = {
     "open": ("To be tested", "warn", "clock"), "tested": ("Waits for approval", "info", "clock"),
     "fair": ("Meter is right", "good", "check"), "paid": ("Paid back", "good", "check"),
+    "failed": ("Meter is wrong", "bad", "x"),
 }  # fmt: skip
 RECHECKED = {**STATES, "refused": ("Nothing left to give", "neutral", "x")}
 
@@ -47,7 +48,7 @@ def add_routes(routes: Routes, console: Console) -> None:
         def run(work: UnitOfWork) -> str:
             actor = console.me().actor()
             check = meter_checks.record(
-                work, actor, check_id, shown_wh=shown, true_wh=true, note=note
+                work, console.settings, actor, check_id, shown_wh=shown, true_wh=true, note=note
             )
             fair = check.state == "fair"
             return "Recorded; the rider is told." if fair else "Recorded. It waits for approval."
@@ -57,8 +58,9 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.action("/meters/<int:check_id>/approve", right="refund.approve")
     def approve(check_id: int) -> Any:
         def run(work: UnitOfWork) -> str:
-            meter_checks.approve(work, console.me().actor(), check_id)
-            return "Approved. The money is on its way and the rider is told."
+            done = meter_checks.approve(work, console.settings, console.me().actor(), check_id)
+            money = "The money is on its way and the" if done.state == "paid" else "The"
+            return f"Approved. {money} rider is told."
 
         return _done(console, run)
 
@@ -153,9 +155,10 @@ def _done(console: Console, run: Any, page: str = "console.meters_page", **where
 
 def _row(work: UnitOfWork, check: MeterCheck) -> dict[str, Any]:
     values = meter_checks.readings(work, check)
-    error = ""
+    error, too_much = "", False
     if check.true_wh and check.shown_wh is not None:
-        error = f"{float(meter_checks.error_of(check) * 100):.2f} %"
+        off = meter_checks.error_of(check)
+        error, too_much = f"{float(abs(off) * 100):.2f} %", off > 0
     return {
         "check": check,
         "rechecked": meter_rechecks.summary(meter_rechecks.rows_of(work, check.id)),
@@ -163,5 +166,8 @@ def _row(work: UnitOfWork, check: MeterCheck) -> dict[str, Any]:
         "readings": say("en", Say("{from} – {to}: {energy}", values)),
         "state": STATES[check.state],
         "error": error,
+        "way": "too much" if too_much else "too little",
+        "case": meter_cases.of_check(work, check),
+        "recheck": too_much and check.state in meter_rechecks.CONFIRMED,
         "owed": plain(Money(check.owed_minor, check.currency)) if check.owed_minor else "",
     }
