@@ -39,8 +39,10 @@ KINDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 SOURCES: Final[Mapping[str, str]] = {
     "whatsapp": "WhatsApp", "web": "Web chat", "console": "Console", "email": "E-mail",
-    "partner": "Partner", "pile": "Pile", "system": "By itself",
+    "phone": "Phone", "in_person": "In person", "partner": "Partner", "pile": "Pile",
+    "system": "By itself",
 }  # fmt: skip
+BY_HAND: Final = ("phone", "in_person", "email")  # what staff enter for who is in no chat
 TEAMS: Final[Mapping[str, str]] = {
     "support": "Support", "technical": "Technical", "finance": "Finance", "site": "Site care",
     "safety": "Safety",

@@ -1,10 +1,12 @@
-"""The call-back for who has no chat: by e-mail with links that work once, by partners' API."""
+"""The call-back for who has no chat: by e-mail with links that work once, by partners' API, by a
+person who calls (bot/services/case_calls.py)."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from bot.domain.contacts import phone_number
 from bot.replies import Say, Value
 from bot.services import case_mail, case_talk, sealed
 from bot.settings import Settings
@@ -15,7 +17,7 @@ ANSWERS: Final = ("yes", "no", "talk")
 LINKS_LAST: Final = timedelta(days=30)
 _PURPOSE: Final = "case-answer"
 
-Door = Literal["chat", "mail", "partner", ""]
+Door = Literal["chat", "mail", "partner", "phone", ""]
 
 
 def door(settings: Settings, case: Case) -> Door:
@@ -24,6 +26,8 @@ def door(settings: Settings, case: Case) -> Door:
         return "chat"
     if case.source == "partner":
         return "partner"
+    if phone_number(case.contact):
+        return "phone"
     reads = "@" in case.contact and not case_mail.is_machine(case.contact)
     return "mail" if settings.smtp_url and reads else ""
 

@@ -87,6 +87,12 @@ def _call_back(work: UnitOfWork, settings: Settings, case: Case) -> None:
     if case.status != "done":
         return
     door = case_answers.door(settings, case)
+    if door == "phone":  # bot/services/case_calls.py: whoever calls notes the answer
+        cases.entry(
+            work, case, "asked", "It is time to call them: is it solved?",
+            key=f"case:{case.id}:call:{case.rounds}",
+        )  # fmt: skip
+        return
     if not door or case.asked >= rules.CALL_BACKS:
         close(work, case, "silence")
         return

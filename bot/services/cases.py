@@ -29,7 +29,7 @@ from bot.store.upsert import insert
 TEXT_MAX: Final = 4000
 _PROMISED: Final = tuple(name for name, kind in KINDS.items() if kind.promised)
 # A report by these is the rider's own word: it counts as one more time they had to ask.
-_OWN_WORDS: Final = frozenset({"whatsapp", "web", "email", "console"})
+_OWN_WORDS: Final = frozenset({"whatsapp", "web", "email", "console", "phone", "in_person"})
 
 
 def subject(case_id: int) -> str:
@@ -67,6 +67,8 @@ def open_case(
     if session is not None and pile_id is None:
         pile_id = work.session.get_one(Evse, session.evse_id).pile_id
     person = f"rider:{rider_id}" if rider_id else f"contact:{contact.casefold()}"
+    if not (rider_id or contact or pile_id):  # of two who gave no name each tells of something else
+        person = f"report:{key}"
     code = code or rules.topic_of_kind(kind)
     chat = _conversation(work, rider_id)
     row: dict[str, Any] = {

@@ -10,6 +10,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response as AnyResponse
 
 from bot.domain.codes import PileCode, parse
+from bot.domain.contacts import phone_number
 from bot.errors import Refused, TryAgain
 from bot.gateways import verify
 from bot.gateways.translate import say
@@ -26,16 +27,6 @@ STARTS_PER_PHONE = 3
 STARTS_PER_ADDRESS = 20
 CHECKS_PER_PHONE = 5
 _CODE = re.compile(r"[0-9]{4,10}")
-
-
-def phone_number(typed: str) -> str | None:
-    """A phone number as +E.164, or None when it is none or lacks its country code.
-
-    "+358 40 123 4567" and "00358401234567" → "+358401234567"; "040 1234567" → None.
-    """
-    plain = re.sub(r"[\s().\-/]", "", typed)
-    plain = re.sub(r"^00", "+", plain)
-    return plain if re.fullmatch(r"\+[1-9][0-9]{6,14}", plain, re.ASCII) else None
 
 
 def add_routes(routes: Blueprint, site: Site) -> None:

@@ -57,6 +57,7 @@ WHO: Final[dict[str, str]] = {
     "agent technician finance manager": """
         tickets_bulk ticket_assign ticket_take ticket_status ticket_classify ticket_complete
         ticket_solve ticket_contact ticket_link ticket_unlink ticket_merge ticket_from_conversation
+        ticket_entry_form ticket_entry_enter ticket_entry_called
         reviews_answer causes_done causes_give
     """,
     "technician finance manager admin": """
@@ -98,7 +99,10 @@ WHO: Final[dict[str, str]] = {
         approvals_page approvals_list approvals_count approvals_one approvals_approve
         approvals_reject actions_payout_sent actions_payout_sent_form
     """,
-    "agent finance manager admin": "rider_phone rider_reveal figures_bot figures_people",
+    "agent finance manager admin": """
+        rider_phone rider_reveal ticket_entry_contact ticket_entry_show_contact
+        figures_bot figures_people
+    """,
     "finance manager admin": "figures_export",
     "finance admin": "audit_page audit_check audit_export",
     "agent manager admin": """

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from bot.demo.twilio_standin.app import create_app
 from bot.demo.twilio_standin.config import Config
+from bot.domain.contacts import phone_number
 from bot.services import weblogin
 from bot.services.riders import find_rider
 from bot.settings import Settings
@@ -19,7 +20,7 @@ from bot.store.database import Store
 from bot.store.limits import allow, forget_old
 from bot.store.queues import Inbox
 from bot.store.riders import Rider, WebLogin, WebSession
-from bot.web.login import WINDOW, phone_number
+from bot.web.login import WINDOW
 from tests.screens.city import PHONE, Clock, make_app, make_settings, served
 
 

@@ -14,7 +14,18 @@ from bot.console.guard import Routes
 from bot.console.pages.tickets import mates
 from bot.console.uploads import IMAGES, NotAPicture, kept_photo
 from bot.domain.cases import CLASSES, PRIORITIES, STATUSES, TEAMS, TOPICS
-from bot.services import audit, case_intake, case_mail, case_review, case_work, cases, causes, reach
+from bot.services import (
+    audit,
+    case_answers,
+    case_calls,
+    case_intake,
+    case_mail,
+    case_review,
+    case_work,
+    cases,
+    causes,
+    reach,
+)
 from bot.services.case_work import NotPossible
 from bot.store.cases import Case, CaseEntry
 from bot.store.database import UnitOfWork
@@ -253,7 +264,8 @@ def _values(console: Console, work: UnitOfWork, case_id: int) -> dict[str, Any]:
         "topics": [(code, f"{CLASSES[each.class_]}: {each.title}")
                    for code, each in TOPICS.items()],
         "priorities": PRIORITIES, "now": work.now, "root_causes": causes.choices(work),
-        "root_cause": causes.of_case(work, case.id),
+        "root_cause": causes.of_case(work, case.id), "call_answers": case_calls.ANSWERS,
+        "door": case_answers.door(console.settings, case),
     }  # fmt: skip
 
 
