@@ -252,6 +252,8 @@ class PlaceKind(Generic[T]):
         """None when the message names no place."""
         if turn.heard.place is not None:
             return Place(*turn.heard.place, label="")
+        if (near := payload_values(turn.heard.payload).get(name)) is not None:
+            return self.load(turn, near)
         spoken = turn.heard.understanding.entity("location") or turn.heard.understanding.entity(
             "station_name"
         )

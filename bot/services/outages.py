@@ -10,25 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from bot.domain.outage import CITY, WINDOW, Down, Found, together
-from bot.replies import Moment, Say, Value
-from bot.services import cases, paging
+from bot.replies import Choose, Moment, Option, Say, Value
+from bot.services import cases, nearest, outage_riders, paging
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
-from bot.store.bookings import Booking
 from bot.store.cases import Case, Outage, OutageRider
 from bot.store.changes import touched
-from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
 from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
 
 SETTLE: Final = timedelta(minutes=2)  # piles that come and go have not come back
-_SOON: Final = timedelta(hours=1)
 _LISTED: Final = 20  # piles; more come in without a line each
 _KEPT_MANY: Final = 400  # characters of a case's words: pile numbers beyond are counted
 
@@ -64,8 +61,9 @@ def _down(work: UnitOfWork) -> list[Down]:
     broken = (
         select(Pile.id, Pile.station_id, func.max(Evse.status_at))
         .join(Evse, Evse.pile_id == Pile.id)
-        .where(Pile.in_service, Pile.online, Evse.status == "Faulted", Evse.status_at >= since)
+        .where(Pile.in_service, Pile.online, _all_faulted(), Evse.status == "Faulted")
         .group_by(Pile.id, Pile.station_id)
+        .having(func.max(Evse.status_at) >= since)
     )
     rows = [*work.session.execute(silent), *work.session.execute(broken)]
     return [Down(pile_id, station_id, at) for pile_id, station_id, at in rows]
@@ -88,8 +86,8 @@ def _open(work: UnitOfWork, settings: Settings, found: Found) -> Outage:
     new = sorted(set(found.pile_ids) - set(outage.piles))
     if not new:
         return outage
-    outage.piles = sorted({*outage.piles, *new})
     absorbed = _absorb(work, outage) if found.scope == CITY else set()
+    outage.piles = sorted({*outage.piles, *new, *absorbed})
     case = _case(work, outage)
     if made is not None:
         paging.page_once(
@@ -100,7 +98,7 @@ def _open(work: UnitOfWork, settings: Settings, found: Found) -> Outage:
     elif len(outage.piles) <= _LISTED:
         cases.entry(work, case, "note", f"More piles: {', '.join(_numbers(work, new))}")
     _tie_cases(work, case, new)
-    _broadcast(work, outage, sorted(set(new) - absorbed))
+    _broadcast(work, settings, outage, sorted(set(new) - absorbed))
     touched(work, f"case:{case.id}")
     return outage
 
@@ -144,39 +142,41 @@ def _tie_cases(work: UnitOfWork, case: Case, pile_ids: Sequence[str]) -> None:
                 cases.entry(work, each, "linked", f"Part of the outage of case {case.id}")
 
 
-def _broadcast(work: UnitOfWork, outage: Outage, pile_ids: Sequence[str]) -> None:
-    """Whoever charges there, comes soon, or has reported something of there, hears it once."""
-    charging = (
-        select(ChargingSession.rider_id)
-        .join(Evse, Evse.id == ChargingSession.evse_id)
-        .where(ChargingSession.open, Evse.pile_id.in_(pile_ids))
-    )
-    reported = select(Case.rider_id).where(
-        Case.pile_id.in_(pile_ids), Case.status.in_(("new", "assigned", "waiting_site")),
-        Case.rider_id.is_not(None),
-    )  # fmt: skip
-    booked = (
-        select(Booking.rider_id)
-        .join(Evse, Evse.id == Booking.evse_id)
-        .where(Booking.live, Evse.pile_id.in_(pile_ids), Booking.starts_at <= work.now + _SOON)
-    )
-    riders: set[int | None] = set()
-    for rows in (charging, reported, booked):
-        riders |= set(work.session.scalars(rows))
-    values: dict[str, Value] = {
-        "place": _said(work, outage),
-        "time": _moment(work, outage, outage.at),
+def _broadcast(
+    work: UnitOfWork, settings: Settings, outage: Outage, pile_ids: Sequence[str]
+) -> None:
+    """Whoever it touches hears of an outage once, also where it grows or becomes the city's."""
+    known = set(_told(work, outage))
+    found = {
+        rider_id: pile_id
+        for rider_id, pile_id in outage_riders.touched_by(work, pile_ids).items()
+        if rider_id not in known
     }
-    words = Say(
+    out = set(work.session.scalars(select(Pile.station_id).where(Pile.id.in_(outage.piles))))
+    words = {
+        pile_id: _words(work, settings, outage, work.session.get_one(Pile, pile_id), out)
+        for pile_id in sorted(set(found.values()))
+    }
+    for rider_id, pile_id in sorted(found.items()):
+        tell_rider(work, rider_id, words[pile_id], key=f"outage:{outage.id}:rider:{rider_id}")
+    outage.told += len(found)
+    _note_told(work, outage, found)
+
+
+def _words(
+    work: UnitOfWork, settings: Settings, outage: Outage, pile: Pile, out: set[int]
+) -> Choose:
+    """What is said of an outage to whoever it touches by a pile, with what works instead."""
+    text = Say(
         "Several piles at {place} are out since {time}. We know and work on it; nothing more is "
         "needed from you. You pay only for what was delivered.",
-        values,
+        {"place": _said(work, outage), "time": _moment(work, outage, outage.at)},
     )
-    for rider_id in sorted(each for each in riders if each is not None):
-        tell_rider(work, rider_id, words, key=f"outage:{outage.id}:rider:{rider_id}")
-    told = [each for each in riders if each is not None]
-    outage.told += len(told)
-    _note_told(work, outage, told)
+    others = [nearest.find_near(pile.station)]
+    for way in nearest.ways(work, settings, pile, but=out, limit=1):
+        text = Say("{text} {hint}", {"text": text, "hint": way.sentence})
+        others.insert(0, Option(way.button.payload, Say("The nearest free")))
+    return Choose(text, others)
 
 
 def _note_told(work: UnitOfWork, outage: Outage, rider_ids: Iterable[int]) -> None:
@@ -242,13 +242,18 @@ def _still_down(work: UnitOfWork, pile_ids: Sequence[str]) -> bool:
     """Whether a pile of these is silent, or broken at every socket; one that staff took out of
     service keeps no outage running, but something must work before it is called over."""
     work.session.flush()
-    works = select(Evse.id).where(Evse.pile_id == Pile.id, Evse.status != "Faulted").exists()
-    has = select(Evse.id).where(Evse.pile_id == Pile.id).exists()
     serving = select(Pile.id).where(Pile.id.in_(pile_ids), Pile.in_service)
-    down = serving.where(~Pile.online | (has & ~works))
+    down = serving.where(~Pile.online | _all_faulted())
     if work.session.scalars(down.limit(1)).first() is not None:
         return True
     return work.session.scalars(serving.limit(1)).first() is None
+
+
+def _all_faulted() -> ColumnElement[bool]:
+    """Of a pile: each of its sockets in service says that it is broken, not just one of many."""
+    mine = select(Evse.id).where(Evse.pile_id == Pile.id, Evse.in_service).correlate(Pile)
+    faulted = mine.where(Evse.status == "Faulted").exists()
+    return faulted & ~mine.where(Evse.status != "Faulted").exists()
 
 
 def place_of(work: UnitOfWork, outage: Outage) -> str:

@@ -25,6 +25,7 @@ from bot.store.stations import Evse, Pile, Station
 
 WALK_M_PER_MIN = 75  # about 4.5 km/h
 DETOUR = 1.3  # streets are longer than the straight line
+NEIGHBOURS = 50  # stations that are looked at for something that works instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +202,19 @@ def view(
     return StationView(station, seen.evses, metres)
 
 
+def around(work: UnitOfWork, settings: Settings, station: Station) -> list[StationView]:
+    """A station and the others near it, itself first."""
+    found = nearby(work, settings, Place(station.lat, station.lng, ""), limit=NEIGHBOURS)
+    return sorted(found, key=lambda near: near.station.id != station.id)
+
+
 def alternatives(
     work: UnitOfWork, settings: Settings, station: Station, *, kind: str, limit: int = 3
 ) -> list[StationView]:
     """The nearest other stations with a usable EVSE on the same kind of pile."""
-    here = Place(station.lat, station.lng, "")
     found = [
         near
-        for near in nearby(work, settings, here, limit=50)
+        for near in around(work, settings, station)
         if near.station.id != station.id and any(v.pile.kind == kind for v in near.usable)
     ]
     return found[:limit]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -22,11 +22,11 @@ from bot.services import (
     clocks,
     coupon_templates,
     handoff,
-    outages,
     threads,
 )
 from bot.services.audit import Actor
-from bot.store.cases import Case, CaseLink, Clock, ClockEvent, Outage
+from bot.settings import Settings
+from bot.store.cases import Case, CaseLink, Clock, ClockEvent
 from bot.store.charging import ChargingSession
 from bot.store.database import Store, UnitOfWork, make_engine
 from bot.store.desk import OpeningHours
@@ -34,7 +34,7 @@ from bot.store.offers import Coupon
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
-from bot.store.stations import Evse, Pile, Station
+from bot.store.stations import Evse
 from tests.charging.world import PILE, SETTINGS, World
 from tests.databases import with_tables
 from tests.offers import add_template
@@ -43,8 +43,13 @@ TEO, ANNA, CHEF = (Actor(1, "technician", "Teo"), Actor(2, "agent", "Anna"),
                    Actor(3, "manager", "Chef"))  # fmt: skip
 
 
+Route = Callable[[UnitOfWork, Settings, Mapping[str, Any]], None]
+
+
 class Office(World):
     """A world with people, that serves the timers of cases and clocks."""
+
+    routes: ClassVar[Mapping[str, Route]] = {}  # what else it serves
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -59,10 +64,8 @@ class Office(World):
         self.rider(1)
 
     def drain(self) -> None:
-        routes = {
-            "case.timer": case_timers.on_timer, "clock.timer": clock_breach.on_timer,
-            "outage.timer": outages.on_timer,
-        }  # fmt: skip
+        routes = {**self.routes, "case.timer": case_timers.on_timer,
+                  "clock.timer": clock_breach.on_timer}  # fmt: skip
         while True:
             with self.work() as work:
                 due = select(Inbox).where(
@@ -423,83 +426,3 @@ def test_power_lost_calls_for_a_person_within_a_minute(office: Office) -> None:
     assert office.case(number).priority == 2
     office.passes(61)
     assert office.case(number).level_reason == "Deadline missed: Urgent call-back."
-
-
-# --- outages -------------------------------------------------------------------------------------
-
-
-def fail(office: Office, *numbers: int) -> None:
-    """Piles of the second station that fall silent now."""
-    for number in numbers:
-        with office.work() as work:
-            pile = work.session.get_one(Pile, f"P00200{number}")
-            pile.online, pile.seen_at = False, office.now
-            outages.look(work, SETTINGS)
-    office.drain()
-
-
-def test_an_outage_is_one_case_and_one_line_to_each_rider(office: Office) -> None:
-    with office.work() as work:
-        work.session.add(
-            Station(id=2, name="Pasila", address="P 1", lat=60.2, lng=24.9, tz="Europe/Helsinki",
-                    country="FI", currency="EUR", tax_percent="25.5")
-        )  # fmt: skip
-        work.session.flush()
-        for number in range(4):
-            work.session.add(
-                Pile(id=f"P00200{number}", number=f"200{number}", station_id=2, kind="ac",
-                     online=True, seen_at=office.now)
-            )  # fmt: skip
-    mine = office.report(pile_id="P002001")
-    fail(office, 0, 1)
-    with office.store.read() as work:
-        assert work.session.scalars(select(Outage)).all() == []
-    fail(office, 2, 3)
-    fail(office, 2)  # told twice
-    with office.store.read() as work:
-        outage = work.session.scalars(select(Outage)).one()
-        assert len(outage.piles) == 4
-        case = work.session.get_one(Case, outage.case_id)
-        assert (case.kind, case.code, case.priority) == ("incident", "outage", 2)
-        linked = {(each.kind, each.ref) for each in cases.links(work, case.id)}
-        assert linked == {("outage", str(outage.id)), ("case", str(mine))}
-        pages = select(func.count()).where(Outbox.kind == "page")
-        assert work.session.scalar(pages) == 0  # nobody is set to be paged
-    assert len([text for text in office.said() if "Several piles" in text]) == 1
-    back(office, 0, 1, 2, 3)
-    office.passes(60)
-    fail(office, 3)  # it came for a minute only
-    office.passes(61)
-    assert ended(office) is None
-    back(office, 3)
-    with office.work() as work:  # somebody takes them all out: nothing works, nothing is over
-        for pile in work.session.scalars(select(Pile).where(Pile.station_id == 2)):
-            pile.in_service = False
-    office.passes(121)
-    assert ended(office) is None
-    with office.work() as work:
-        for pile in work.session.scalars(select(Pile).where(Pile.station_id == 2)):
-            pile.in_service = pile.id != "P002000"  # this one stays out
-    back(office, 3)
-    since = office.now
-    office.passes(119)
-    assert ended(office) is None
-    office.passes(1)
-    assert ended(office) == since
-    with office.work() as work:
-        outages.over(work, "P002001")  # more news of it
-    office.passes(200)
-    assert len([text for text in office.said() if "outage at" in text]) == 1
-
-
-def back(office: Office, *numbers: int) -> None:
-    for number in numbers:
-        with office.work() as work:
-            pile = work.session.get_one(Pile, f"P00200{number}")
-            pile.online = True
-            outages.over(work, pile.id)
-
-
-def ended(office: Office) -> datetime | None:
-    with office.store.read() as work:
-        return work.session.scalars(select(Outage.ended_at)).one()
