@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 Status = Literal["new", "assigned", "waiting_rider", "waiting_site", "done", "closed"]
@@ -55,6 +55,7 @@ CALL_BACK_AFTER: Final = timedelta(hours=24)  # after the fix; a second time a d
 CALL_BACKS: Final = 2  # then silence counts as consent
 UPDATE_EVERY: Final = timedelta(hours=24)  # the rider hears of an open case at least this often
 SUPERVISOR_AT: Final = 3  # contacts about one case
+CONTACTS_APART: Final = timedelta(hours=1)  # lines of a chat that are closer are one contact
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,19 @@ def clocks_of(kind: str, code: str) -> tuple[str, ...]:
     if code in ("bill_wrong", "paid_twice", "meter"):
         return ("dispute", "first_reply")
     return ("first_reply",)
+
+
+def clocks_again(kind: str, code: str) -> tuple[str, ...]:
+    """The promises that begin anew when a case is taken up again: a minute's call is about the
+    moment it happened in, and whoever comes back is answered by a person."""
+    again = [name for name in clocks_of(kind, code) if name != "urgent"]
+    return tuple(dict.fromkeys((*again, "first_reply")))
+
+
+def counts_as_contact(last: datetime | None, now: datetime) -> bool:
+    """Whether a further line in a chat that people have is one more time a rider had to ask: lines
+    of one hour are one."""
+    return last is None or now - last >= CONTACTS_APART
 
 
 def supervisor_reason(*, contacts: int, answered_no: bool, missed: str) -> str:

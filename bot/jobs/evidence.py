@@ -15,6 +15,7 @@ from bot.gateways import whatsapp
 from bot.gateways.media import find_media, new_file, store_file
 from bot.jobs.drain import Route
 from bot.services import case_intake, incidents
+from bot.settings import Settings
 from bot.store import inbox
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
@@ -46,6 +47,7 @@ def keep(work: UnitOfWork, row: Inbox, line: Message, *, danger: bool) -> None:
 
 def keep_for_case(
     work: UnitOfWork,
+    settings: Settings,
     conversation: Conversation,
     line: Message,
     pictures: Sequence[bytes],
@@ -59,7 +61,7 @@ def keep_for_case(
     if code is not None and conversation.owner != "bot":
         pile = work.session.scalars(select(Pile).where(Pile.number == code.pile_number)).first()
         if pile is not None:
-            case_intake.place_named(work, conversation, pile)
+            case_intake.place_named(work, settings, conversation, pile)
     shown = line.body.get("media") or {}
     if not pictures and not str(shown.get("type", "")).startswith("image/"):
         return

@@ -94,7 +94,9 @@ class Serving:
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
         evidence.keep(work, row, line, danger=heard.understanding.intent == "safety_emergency")
-        evidence.keep_for_case(work, conversation, line, prepared.pictures, heard.understanding)
+        evidence.keep_for_case(
+            work, self.settings, conversation, line, prepared.pictures, heard.understanding
+        )
 
     def _about_language(
         self, conversation: Conversation, understood: Understanding

@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from bot.domain.cases import OPEN, TOPICS
 from bot.replies import Amount, Say
-from bot.services import cases, clocks
+from bot.services import case_merge, cases, clocks
 from bot.services.incidents import EVIDENCE_KEPT
 from bot.services.outbound import tell_rider
+from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -95,8 +96,11 @@ def danger(work: UnitOfWork, incident: Incident, *, channel: str, key: str) -> C
     return case
 
 
-def place_named(work: UnitOfWork, conversation: Conversation, pile: Pile) -> None:
-    """The rider named the pile after the report: the case that lacked it has it now."""
+def place_named(
+    work: UnitOfWork, settings: Settings, conversation: Conversation, pile: Pile
+) -> None:
+    """The rider named the pile after the report: the case that lacked it has it now, or is the one
+    that was open about that pile."""
     for case in cases.of_conversation(work, conversation.id):
         if case.pile_id is None and case.status in ("new", "assigned", "waiting_rider"):
             case.pile_id, case.updated_at = pile.id, work.now
@@ -104,6 +108,7 @@ def place_named(work: UnitOfWork, conversation: Conversation, pile: Pile) -> Non
             case.session_id = case.session_id or (session.id if session else None)
             cases.entry(work, case, "note", f"The rider names pile {pile.number}")
             cases.set_timer(work, case.id, "begin", work.now)
+            case_merge.same_matter(work, settings, case)
 
 
 def keep_photo(work: UnitOfWork, conversation: Conversation, media: Media, *, key: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from bot.domain import cases as rules
 from bot.domain.cases import TOPICS, topic_in
 from bot.replies import Say, dump
-from bot.services import cases, clocks
+from bot.services import cases
 from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
@@ -65,13 +65,7 @@ def _own_case(work: UnitOfWork, sender: str, subject: str) -> Case | None:
 
 def _join(work: UnitOfWork, case: Case, text: str, key: str) -> None:
     locked = work.session.get_one(Case, case.id, with_for_update=True, populate_existing=True)
-    cases.entry(work, locked, "again", text, body={"source": "email"}, key=f"re:email:{key}")
-    locked.updated_at = work.now
-    if locked.status == "waiting_rider":
-        locked.status = "assigned"
-        clocks.resume(work, cases.subject(locked.id), why="they answered by e-mail")
-    elif locked.status in ("done", "closed"):
-        cases.take_up(work, locked, "They wrote again after it was done")
+    cases.wrote_again(work, locked, text, source="email", key=f"email:{key}")
 
 
 def _pile_in(work: UnitOfWork, text: str) -> Pile | None:

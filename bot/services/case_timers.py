@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from bot.domain import cases as rules
-from bot.services import case_answers, case_talk, cases, clocks, desk
+from bot.services import case_answers, case_supervisors, case_talk, cases, clocks, desk
 from bot.settings import Settings
 from bot.store.cases import Case, CaseRoute
 from bot.store.database import UnitOfWork
@@ -94,7 +94,7 @@ def _call_back(work: UnitOfWork, settings: Settings, case: Case) -> None:
         )  # fmt: skip
         return
     if not door or case.asked >= rules.CALL_BACKS:
-        close(work, case, "silence")
+        close(work, case, "silence" if door else "unasked")
         return
     case.asked += 1
     if door == "chat":
@@ -107,10 +107,13 @@ def _call_back(work: UnitOfWork, settings: Settings, case: Case) -> None:
 
 
 def close(work: UnitOfWork, case: Case, reason: str) -> None:
-    """Closed by "consent" or "silence" (and by "merged"); its file stays."""
+    """Closed by "consent", "silence", "unasked" (nobody can be) or "merged"; its file stays."""
     case.status, case.closed_at, case.close_reason = "closed", work.now, reason
     case.open_key, case.updated_at = None, work.now
-    words = {"consent": "The rider agrees: closed", "silence": "Asked twice, no answer: closed"}
+    words = {
+        "consent": "The rider agrees: closed", "silence": "Asked twice, no answer: closed",
+        "unasked": "Nobody can be asked whether it is solved: closed",
+    }  # fmt: skip
     cases.entry(work, case, "closed", words.get(reason, "Closed"))
     answered = reason == "consent"
     clocks.stop(
@@ -122,4 +125,5 @@ def close(work: UnitOfWork, case: Case, reason: str) -> None:
 
 _TIMERS: Final[Mapping[str, Callable[[UnitOfWork, Settings, Case], None]]] = {
     "begin": _begin, "update": _update, "call_back": _call_back,
+    "level": case_supervisors.call,
 }  # fmt: skip

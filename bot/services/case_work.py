@@ -1,4 +1,4 @@
-"""The work on a case: taken, classified, put off, solved, linked, merged; and the rider's say.
+"""The work on a case: taken, classified, put off, solved, linked; and the rider's say.
 
 Each step takes the case's row alone, checks the move by bot/domain/cases.py, writes a line of the
 file and an audit row, moves the clocks, and tells the rider.
@@ -16,9 +16,17 @@ from bot.domain.cases import TOPICS
 from bot.domain.clocks import HUMAN
 from bot.domain.desk_rules import Hours
 from bot.domain.rights import may
-from bot.errors import PilebotError
-from bot.services import audit, case_answers, case_talk, case_timers, cases, clocks
+from bot.services import (
+    audit,
+    case_answers,
+    case_merge,
+    case_talk,
+    case_timers,
+    cases,
+    clocks,
+)
 from bot.services.audit import Actor
+from bot.services.case_merge import NotPossible, locked, merge
 from bot.settings import Settings
 from bot.store.cases import Case, CaseLink, Clock
 from bot.store.database import UnitOfWork
@@ -27,19 +35,6 @@ from bot.store.staff import Staff
 from bot.store.stations import Pile
 
 TEXT_MAX: Final = 1000
-
-
-class NotPossible(PilebotError):
-    """What staff asked for cannot be done; the message says why, for them to read."""
-
-
-def locked(work: UnitOfWork, case_id: int) -> Case:
-    """A case for this transaction alone; what was merged leads to what it was merged into."""
-    work.session.flush()
-    case = work.session.get(Case, case_id, with_for_update=True, populate_existing=True)
-    if case is None:
-        raise NotPossible("There is no such case.")
-    return case
 
 
 # --- by staff ------------------------------------------------------------------------------------
@@ -95,7 +90,7 @@ def move(
         return case
     if status not in ("assigned", "waiting_rider", "waiting_site"):
         raise NotPossible("A case is ended by saying its cause, what was done and the result.")
-    if not rules.may_move(case.status, status):
+    if case.merged_into is not None or not rules.may_move(case.status, status):
         raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot go there.")
     if case.status in ("done", "closed"):
         return reopen(work, case, why or "Staff reopened it", actor=actor)
@@ -128,7 +123,8 @@ def classify(
     if code not in TOPICS or (priority is not None and priority not in rules.PRIORITIES):
         raise NotPossible("There is no such class.")
     topic, before = TOPICS[code], {"code": case.code, "priority": case.priority}
-    case.code, case.priority = code, priority or topic.priority
+    was = case.kind, case.code
+    case.kind, case.code, case.priority = topic.kind, code, priority or topic.priority
     if case.priority != before["priority"]:
         for what in ("first", "resolve"):
             old = f"p{before['priority']}_{what}"
@@ -136,7 +132,7 @@ def classify(
                 work, old, cases.subject(case.id), event="other priority", outcome="dropped"
             )
         case_timers.start_desk_clocks(work, settings, case)
-    cases.start_promises(work, case)
+    cases.other_promises(work, case, was)
     cases.entry(
         work, case, "classified", f"{rules.CLASSES[topic.class_]}: {topic.title}, "
         f"{rules.PRIORITIES[case.priority]}", actor=actor,
@@ -148,12 +144,12 @@ def classify(
         )  # fmt: skip
     case_timers.route(work, case)
     case.updated_at = work.now
-    return case
+    return case_merge.same_matter(work, settings, case, actor)
 
 
 def complete(
-    work: UnitOfWork, actor: Actor, case_id: int, *, pile: str = "", place: str = "",
-    contact_name: str = "", contact: str = "",
+    work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, *, pile: str = "",
+    place: str = "", contact_name: str = "", contact: str = "",
 ) -> Case:  # fmt: skip
     """Fill in facts that were lacking; it is routed as soon as they are there."""
     case = locked(work, case_id)
@@ -170,7 +166,7 @@ def complete(
     audit.record(work, actor, "case_complete", f"case:{case.id}", after={"pile": case.pile_id})
     case.updated_at = work.now
     case_timers.route(work, case)
-    return case
+    return case_merge.same_matter(work, settings, case, actor)
 
 
 def solve(
@@ -252,7 +248,9 @@ def tie(work: UnitOfWork, actor: Actor, case_id: int, kind: str, ref: str) -> Ca
         chat = work.session.get(Conversation, int(ref))
         if chat is None:
             raise NotPossible("There is no such conversation.")
-        case.conversation_id = case.conversation_id or chat.id
+        if case.conversation_id is None:
+            case.conversation_id = chat.id
+            clocks.heard_in(work, cases.subject(case.id), chat.id)
     if cases.link(work, case, kind, ref):
         audit.record(work, actor, "case_link", f"case:{case.id}", after={kind: ref})
     return case
@@ -268,32 +266,6 @@ def untie(work: UnitOfWork, actor: Actor, case_id: int, kind: str, ref: str) -> 
     cases.entry(work, case, "unlinked", f"{kind} {ref}", actor=actor)
     audit.record(work, actor, "case_unlink", f"case:{case.id}", before={kind: ref})
     return case
-
-
-def merge(work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, into: int) -> Case:
-    """Two cases about one thing become one. Raises NotPossible."""
-    first, second = sorted((case_id, into))
-    if first == second:
-        raise NotPossible("That is the same case.")
-    locked(work, first), locked(work, second)
-    case, target = locked(work, case_id), locked(work, into)
-    if case.merged_into is not None or target.merged_into is not None or target.status == "closed":
-        raise NotPossible("One of them is closed or merged already.")
-    for each in cases.links(work, case.id):
-        cases.link(work, target, each.kind, each.ref, quiet=True)
-    target.contacts += case.contacts
-    target.session_id = target.session_id or case.session_id
-    target.pile_id = target.pile_id or case.pile_id
-    cases.entry(work, target, "merged", f"Case {case.id} joined: {case.text}", actor=actor)
-    cases.entry(work, case, "merged", f"Merged into case {target.id}", actor=actor)
-    case.merged_into = target.id
-    case_timers.close(work, case, "merged")
-    target.updated_at = work.now
-    audit.record(work, actor, "case_merge", f"case:{case.id}", after={"into": target.id})
-    if case.rider_id is not None and case.rider_id != target.rider_id:
-        cases.entry(work, target, "note", f"Rider {case.rider_id} waits for news too", actor=actor)
-    case_talk.tell(work, case, case_talk.merged(case.id, target.id), key=f"merged:{target.id}")
-    return target
 
 
 def bulk_assign(
@@ -347,16 +319,26 @@ def answered(work: UnitOfWork, settings: Settings, case: Case, answer: str) -> b
 
 def rider_wrote(work: UnitOfWork, conversation: Conversation) -> None:
     """A line of the rider in a conversation that cases hang on: nobody waits for them any more,
-    and what a person has answered before is to be answered again."""
+    and what a person has answered before is to be answered again. Where people have the chat, it is
+    about the newest case, and one more time that the rider had to ask."""
+    counted = False
     for case in cases.of_conversation(work, conversation.id):
         if case.status not in rules.OPEN:
             continue
-        if case.status == "waiting_rider":
-            case.status, case.updated_at = "assigned", work.now
-            cases.entry(work, case, "status", "The rider answered")
-            clocks.resume(work, cases.subject(case.id), why="the rider answered")
+        awaited = cases.rider_answered(work, case)
         if conversation.owner != "bot":
             _expect_next(work, case)
+            if not (awaited or counted):
+                _count_contact(work, conversation, case)
+            counted = True
+
+
+def _count_contact(work: UnitOfWork, conversation: Conversation, case: Case) -> None:
+    if rules.counts_as_contact(cases.last_contact(work, case.id), work.now):
+        cases.wrote_again(
+            work, case, "The rider wrote again in the chat", source=conversation.last_channel,
+            key=f"chat:{conversation.id}:{work.now.isoformat()}",
+        )  # fmt: skip
 
 
 def _expect_next(work: UnitOfWork, case: Case) -> None:
@@ -376,3 +358,10 @@ def _hours_of(mine: Sequence[Clock]) -> Hours | None:
         if hours is not None:
             return hours
     return None
+
+
+__all__ = [
+    "NotPossible", "accepts", "answered", "assign", "bulk_assign", "classify", "complete",
+    "contacted", "locked", "merge", "move", "note", "reopen", "rider_wrote", "solve", "tie",
+    "untie",
+]  # fmt: skip

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain import cases as rules
 from bot.domain.cases import TOPICS, Told
@@ -27,9 +28,10 @@ from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
 
 TEXT_MAX: Final = 4000
+JOB_AGAIN: Final = "case.job"  # inbox: bot/services/case_jobs.py
 _PROMISED: Final = tuple(name for name, kind in KINDS.items() if kind.promised)
-# A report by these is the rider's own word: it counts as one more time they had to ask.
-_OWN_WORDS: Final = frozenset({"whatsapp", "web", "email", "console", "phone", "in_person"})
+# Nobody asks by these; whatever else comes in is somebody's own word.
+_BY_ITSELF: Final = frozenset({"pile", "system"})
 
 
 def subject(case_id: int) -> str:
@@ -66,13 +68,10 @@ def open_case(
     session = work.session.get(ChargingSession, session_id) if session_id else None
     if session is not None and pile_id is None:
         pile_id = work.session.get_one(Evse, session.evse_id).pile_id
-    person = f"rider:{rider_id}" if rider_id else f"contact:{contact.casefold()}"
-    if not (rider_id or contact or pile_id):  # of two who gave no name each tells of something else
-        person = f"report:{key}"
     code = code or rules.topic_of_kind(kind)
     chat = _conversation(work, rider_id)
     row: dict[str, Any] = {
-        "key": key, "open_key": rules.open_key(kind, person=person, pile_id=pile_id),
+        "key": key, "open_key": _matter(kind, rider_id, contact, pile_id, key),
         "kind": kind, "code": code, "priority": TOPICS[code].priority, "status": "new",
         "team": "support", "source": source, "rider_id": rider_id,
         "contact_name": contact_name[:120], "contact": contact[:160],
@@ -118,43 +117,121 @@ def start_promises(work: UnitOfWork, case: Case) -> None:
         start_clock(work, case, name)
 
 
+def other_promises(work: UnitOfWork, case: Case, was: tuple[str, str]) -> None:
+    """It is of another class than (kind, code) `was`: what only that one promised is promised no
+    more, and what this one promises begins now."""
+    now = rules.clocks_of(case.kind, case.code)
+    for clock in clocks.of_subject(work, subject(case.id)):
+        gone = clock.name in rules.clocks_of(*was) and clock.name not in now
+        if gone and clock.state != "stopped":
+            clocks.stop(
+                work, clock.name, subject(case.id), event="another class",
+                outcome=None if clock.breached_at else "dropped",
+            )  # fmt: skip
+    begun = {
+        each.name for each in clocks.of_subject(work, subject(case.id)) if each.outcome != "dropped"
+    }
+    for name in now:
+        if name not in begun:
+            start_clock(work, case, name, at=work.now, round_=_next_round(work, case, name))
+
+
 def start_clock(work: UnitOfWork, case: Case, name: str, **more: Any) -> None:
-    """One of a case's clocks, with all that belongs to it."""
+    """One of a case's clocks, with all that belongs to it; it stands still while the rider is
+    waited for."""
     clocks.start(
         work, name, subject(case.id), case_id=case.id, conversation_id=case.conversation_id,
         rider_id=case.rider_id, team=case.team, **{"at": case.created_at, **more},
     )  # fmt: skip
+    if case.status == "waiting_rider":
+        clocks.pause(work, subject(case.id), why="waiting for the rider")
+
+
+def _next_round(work: UnitOfWork, case: Case, name: str) -> int:
+    return 1 + sum(each.name == name for each in clocks.of_subject(work, subject(case.id)))
 
 
 def _again(work: UnitOfWork, case: Case, row: dict[str, Any]) -> Case:
     """Another report of the same: its words join the file, what it knows more is taken over."""
-    entry(work, case, "again", row["text"], body={"source": row["source"]}, key=f"re:{row['key']}")
-    if row["source"] in _OWN_WORDS:
-        case.contacts += 1
-    if case.status == "done":
-        take_up(work, case, "Reported again after it was done")
+    wrote_again(work, case, row["text"], source=row["source"], key=row["key"])
     case.session_id = case.session_id or row["session_id"]
     if row["session_id"] is not None:
         link(work, case, "session", str(row["session_id"]), quiet=True)
     if TOPICS[row["code"]].priority < case.priority:
+        was = case.kind, case.code
         case.code, case.priority = row["code"], TOPICS[row["code"]].priority
-        start_promises(work, case)
-    case.updated_at = work.now
-    raise_level(work, case, rules.supervisor_reason(
-        contacts=case.contacts, answered_no=False, missed=""
-    ))  # fmt: skip
+        other_promises(work, case, was)
     return case
 
 
+def wrote_again(work: UnitOfWork, case: Case, text: str, *, source: str, key: str) -> None:
+    """They wrote once more about a case, by whatever door: nobody waits for them any more, and what
+    was over is taken up. A repeat of `key` is nothing new; who was asked does not ask again."""
+    if not entry(work, case, "again", text, body={"source": source}, key=f"re:{key}"):
+        return
+    case.updated_at = work.now
+    if case.status in ("done", "closed"):
+        take_up(work, case, "Reported again after it was done")
+    if source in _BY_ITSELF or rider_answered(work, case):
+        return
+    case.contacts += 1
+    raise_level(work, case, rules.supervisor_reason(
+        contacts=case.contacts, answered_no=False, missed=""
+    ))  # fmt: skip
+
+
+def rider_answered(work: UnitOfWork, case: Case) -> bool:
+    """Who was waited for has written: the clocks count on. False when nobody was waited for."""
+    if case.status != "waiting_rider":
+        return False
+    case.status, case.updated_at = "assigned", work.now
+    entry(work, case, "status", "The rider answered")
+    clocks.resume(work, subject(case.id), why="the rider answered")
+    return True
+
+
 def take_up(work: UnitOfWork, case: Case, why: str, *, actor: Actor | None = None) -> None:
-    """A case that was done or closed is worked on again, with fresh clocks."""
+    """A case that was done or closed is worked on again: with fresh clocks, and somebody is sent to
+    a pile once more."""
     case.status = "assigned" if case.owner_id else "new"
     case.solved_at = case.closed_at = None
     case.close_reason, case.updated_at = "", work.now
     clocks.stop(work, "call_back", subject(case.id), event="answered")
     entry(work, case, "reopened", why, actor=actor)
-    start_clock(work, case, "first_reply", at=work.now, round_=case.rounds + 1)
+    if case.open_key is None:
+        claim_key(work, case)
+    for name in rules.clocks_again(case.kind, case.code):
+        start_clock(work, case, name, at=work.now, round_=_next_round(work, case, name))
     set_timer(work, case.id, "begin", work.now)  # the desk's own clocks
+    inbox.put(
+        work, source="case", source_id=f"{case.id}:job:{case.rounds}", stream=f"case:{case.id}",
+        kind=JOB_AGAIN, body={"case_id": case.id},
+    )  # fmt: skip
+
+
+def claim_key(work: UnitOfWork, case: Case) -> Case | None:
+    """Keep a case open under the matter that it is about by now; the case that has this matter
+    already, where there is one."""
+    key = _matter(case.kind, case.rider_id, case.contact, case.pile_id, case.key)
+    if case.open_key == key:
+        return None
+    try:
+        with work.session.begin_nested():
+            case.open_key = key
+            work.session.flush()
+    except IntegrityError:
+        other = select(Case).where(Case.open_key == key)
+        return work.session.scalars(other).first()
+    return None
+
+
+def _matter(
+    kind: str, rider_id: int | None, contact: str, pile_id: str | None, key: str
+) -> str:  # fmt: skip
+    person = f"rider:{rider_id}" if rider_id else f"contact:{contact.casefold()}"
+    if not (rider_id or contact or pile_id):  # of two who gave no name each tells of something else
+        person = f"report:{key}"
+    return rules.open_key(kind, person=person, pile_id=pile_id)
 
 
 def _of_report(work: UnitOfWork, key: str) -> Case | None:
@@ -184,10 +261,10 @@ def entry(
     body: dict[str, Any] | None = None,
     media_id: int | None = None,
     key: str | None = None,
-) -> None:
-    """A line of the file; a repeat of `key` adds nothing."""
+) -> bool:
+    """A line of the file; a repeat of `key` adds nothing, and is False."""
     work.session.flush()
-    work.session.execute(
+    added = work.session.execute(
         insert(work, CaseEntry)
         .values(
             case_id=case.id, at=work.now, kind=kind, text=text[:TEXT_MAX], body=body or {},
@@ -195,13 +272,23 @@ def entry(
             key=key[:160] if key else None,
         )
         .on_conflict_do_nothing(index_elements=["key"])
-    )  # fmt: skip
+        .returning(CaseEntry.id)
+    ).first()  # fmt: skip
+    return added is not None
 
 
 def entries(work: UnitOfWork, case_id: int) -> list[CaseEntry]:
     """The file, oldest line first."""
     rows = select(CaseEntry).where(CaseEntry.case_id == case_id).order_by(CaseEntry.id)
     return list(work.session.scalars(rows))
+
+
+def last_contact(work: UnitOfWork, case_id: int) -> datetime | None:
+    """When they last wrote about it, as far as it counted."""
+    told = select(func.max(CaseEntry.at)).where(
+        CaseEntry.case_id == case_id, CaseEntry.kind.in_(("opened", "again"))
+    )
+    return work.session.scalar(told)
 
 
 def link(work: UnitOfWork, case: Case, kind: str, ref: str, *, quiet: bool = False) -> bool:
@@ -224,12 +311,13 @@ def links(work: UnitOfWork, case_id: int) -> list[CaseLink]:
 
 
 def raise_level(work: UnitOfWork, case: Case, reason: str) -> None:
-    """A supervisor has it from now on; "" is no reason."""
-    if not reason or case.level:
+    """A supervisor has it from now on and is called (bot/services/case_supervisors.py), for each
+    further reason of a round again; "" is no reason."""
+    told, once = f"Goes to a supervisor. {reason}", f"level:{case.id}:{case.rounds}:{reason}"
+    if not reason or not entry(work, case, "level", told, key=once):
         return
     case.level, case.level_reason = 1, reason[:200]
-    entry(work, case, "level", f"Goes to a supervisor. {reason}")
-    work.session.flush()
+    set_timer(work, case.id, "level", work.now)
 
 
 def missed_deadline(work: UnitOfWork, case: Case, title: str) -> None:

@@ -191,6 +191,12 @@ def human_contact(work: UnitOfWork, conversation_id: int, *, by: str) -> None:
         _stop(work, clock, f"answered by {by}"[:80], work.now, None)
 
 
+def heard_in(work: UnitOfWork, subject: str, conversation_id: int) -> None:
+    """What a person says in this conversation counts from now on for what runs about a subject."""
+    for clock in _locked(work, Clock.subject == subject, Clock.conversation_id.is_(None)):
+        clock.conversation_id = conversation_id
+
+
 def pause(work: UnitOfWork, subject: str, *, why: str) -> None:
     """The rider is waited for: what runs about a subject stands still, and shows why."""
     for clock in _locked(work, Clock.subject == subject, Clock.state == "running"):

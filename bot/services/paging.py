@@ -64,9 +64,15 @@ def page_round(work: UnitOfWork, settings: Settings, incident: Incident) -> None
     )
 
 
-def page_once(work: UnitOfWork, settings: Settings, *, key: str, text: str, path: str) -> None:
+def page_once(
+    work: UnitOfWork, settings: Settings, *, key: str, text: str, path: str,
+    managers_only: bool = False,
+) -> None:  # fmt: skip
     """Page people on call and managers, once, about what is no danger but cannot wait."""
     addresses, _ = on_call(work, settings, managers=True)
+    if managers_only:
+        bosses, _ = _reached(settings, settings.page_managers, _of_staff(work, manager=True))
+        addresses = bosses or addresses
     if not addresses:
         log.error("nobody_to_page", key=key)
     for address in addresses:

@@ -56,7 +56,9 @@ class Case(Base):
     asked: Mapped[int] = mapped_column(default=0)
     answer: Mapped[str] = mapped_column(String(8), default="")
     closed_at: Mapped[datetime | None]
-    close_reason: Mapped[str] = mapped_column(String(16), default="")  # consent, silence, merged
+    close_reason: Mapped[str] = mapped_column(
+        String(16), default=""
+    )  # consent, silence, unasked, merged
     merged_into: Mapped[int | None] = mapped_column(ForeignKey("support_case.id"))
 
     __table_args__ = (

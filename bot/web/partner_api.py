@@ -94,11 +94,11 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
         key, told = _key("cases:write"), _told("message_id", "text")
         with store.begin() as work:
             case = _own(work, key, case_id)
-            cases.entry(
-                work, case, "again", told["text"], body={"source": "partner"},
-                key=f"re:partner:{key.id}:{told['message_id']}",
+            work.session.refresh(case, with_for_update=True)
+            cases.wrote_again(
+                work, case, told["text"], source="partner",
+                key=f"partner:{key.id}:{told['message_id']}",
             )  # fmt: skip
-            case.updated_at = work.now
             answer = _shown(work, case)
         return jsonify(answer), 201
 

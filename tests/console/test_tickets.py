@@ -75,6 +75,39 @@ def test_from_the_report_to_done(world: World, desk: Desk) -> None:
     assert "Case 1: Does not charge" in teo.get("/tickets/1/print").text
 
 
+def test_a_corrected_class_is_another_kind_of_case(world: World, desk: Desk) -> None:
+    """What is promised, who may end it and what is paid by itself follow the class."""
+    anna, chef = desk.agent("agent", "Anna"), desk.agent("manager", "Chef")
+    table = (
+        ("something is odd with the service at this place", "broken", "fault",
+         {"fault_response", "first_reply"}),
+        ("the cable of 1023-27 is broken", "hazard", "incident", {"urgent"}),
+        ("complaint about my bill", "other", "complaint", {"first_reply"}),
+        ("the screen of 1023 is broken", "bill_wrong", "billing", {"dispute", "first_reply"}),
+    )  # fmt: skip
+    for number, (words, code, kind, promised) in enumerate(table, start=1):
+        world.rider_says(f"+35840000000{number}", "complaint" if number == 1 else words)
+        if number == 1:
+            world.rider_says("+358400000001", words)
+        assert anna.post(f"/tickets/{number}/classify", code=code).status_code == 303
+        world.settle()
+        assert (case(world, number).code, case(world, number).kind) == (code, kind)
+        with world.store.read() as work:
+            running = set(
+                work.session.scalars(
+                    select(Clock.name).where(Clock.case_id == number, Clock.state == "running")
+                )
+            )
+        assert {name for name in running if name[0] != "p"} == promised
+    said = {"cause": "Smoke", "fix": "Locked", "result": "Safe"}
+    anna.post("/tickets/2/solve", **said)
+    assert "A manager ends a case of danger." in anna.get("/tickets/2").text
+    assert case(world, 2).status != "done"
+    assert "ticket 2" not in chef.get("/tickets/urgent").text.casefold()
+    chef.post("/tickets/2/solve", **said)
+    assert case(world, 2).status == "done"
+
+
 def test_who_sees_which(world: World, desk: Desk) -> None:
     world.rider_says(PHONE, "the cable of 1023-27 is broken")
     world.rider_says(OTHER, "hello")

@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 import pytest
 from sqlalchemy import Engine, func, select
 
+from bot.domain.cases import TOPICS
 from bot.replies import Say, load
 from bot.services import (
     case_intake,
+    case_jobs,
     case_timers,
     case_work,
     cases,
@@ -65,7 +67,8 @@ class Office(World):
 
     def drain(self) -> None:
         routes = {**self.routes, "case.timer": case_timers.on_timer,
-                  "clock.timer": clock_breach.on_timer}  # fmt: skip
+                  "clock.timer": clock_breach.on_timer,
+                  cases.JOB_AGAIN: case_jobs.on_taken_up}  # fmt: skip
         while True:
             with self.work() as work:
                 due = select(Inbox).where(
@@ -80,12 +83,12 @@ class Office(World):
                 routes[row.kind](work, SETTINGS, row.body)
 
     def report(self, key: str = "m1", code: str = "broken", **more: Any) -> int:
-        kind = {"bill_wrong": "billing", "hazard": "incident"}.get(code, "fault")
+        kind = TOPICS[code].kind
         with self.work() as work:
-            values: dict[str, Any] = {"pile_id": PILE, "text": "It is broken", "source": "whatsapp"}
-            case = cases.open_case(
-                work, kind=kind, code=code, rider_id=1, key=key, **{**values, **more}
-            )
+            values: dict[str, Any] = {
+                "pile_id": PILE, "text": "It is broken", "source": "whatsapp", "rider_id": 1,
+            }  # fmt: skip
+            case = cases.open_case(work, kind=kind, code=code, key=key, **{**values, **more})
             number = case.id
         self.drain()
         return number
@@ -174,7 +177,7 @@ def test_what_cannot_be_routed_waits_for_its_facts(office: Office) -> None:
     with pytest.raises(case_work.NotPossible, match="pile or place"), office.work() as work:
         case_work.assign(work, SETTINGS, ANNA, number, owner_id=None, team="technical")
     with doing(office) as work:
-        case_work.complete(work, ANNA, number, pile="1023")
+        case_work.complete(work, SETTINGS, ANNA, number, pile="1023")
     assert office.case(number).team == "technical"
 
 

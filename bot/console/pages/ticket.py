@@ -135,7 +135,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
                 name: request.form.get(name, "")
                 for name in ("pile", "place", "contact_name", "contact")
             }
-            case_work.complete(work, _me(), case_id, **given)
+            case_work.complete(work, settings, _me(), case_id, **given)
             return "Filled in."
 
         return _do(console, case_id, act)
