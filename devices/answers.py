@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from bot.services import action_results, pile_results, sensing
+from bot.services import action_results, alarms, pile_results, sensing
 from bot.services.pile_facts import AlarmFact, RemoteFact, StatusFact, TransactionFact
 from bot.services.sensing import Sample, Seen
 from bot.settings import Settings
@@ -100,13 +100,6 @@ class Report:
             honest = [each._replace(at=min(each.at, self.received_at)) for each in samples]
             sensing.note(self.work, self.memory.sensed, self.pile, evse, honest)
 
-    def evses(self, number: int | None) -> Sequence[Evse]:
-        """The EVSE an alarm is about; all of the pile where it names none (a door, smoke)."""
-        if number:
-            evse = self.evse(number)
-            return [evse] if evse is not None else []
-        return self.pile.evses
-
     def evse(self, number: int) -> Evse | None:
         """One of the pile's EVSEs; None for a number we do not know."""
         if not 0 < number < 1000:
@@ -174,9 +167,10 @@ def status_notification(report: Report) -> Payload:
     before, changed = evse.status, evse.status != status
     evse.status, evse.status_at = status, at
     if status == "Faulted":
-        evse.fault_code = _vendor_code(report.payload) or evse.fault_code or "Faulted"
+        code = _vendor_code(report.payload) or evse.fault_code or "Faulted"
+        alarms.raised(report.work, report.pile, evse, code, source="status", at=at)
     elif before == "Faulted":
-        evse.fault_code = None
+        alarms.well(report.work, report.pile, evse, at=at)
     if changed:
         fact: StatusFact = {
             "pile_id": report.pile.id,
@@ -242,16 +236,15 @@ def notify_event(report: Report) -> Payload:
             sample = readings.event_sample(each, readings.moment(each["timestamp"]))
             number = each["component"].get("evse", {}).get("id")
             report.sense(number, [sample] if sample is not None else [])
-    alarms = [
+    told = [
         (each, readings.moment(each["timestamp"]))
         for each in report.payload["eventData"]
         if each["trigger"] == "Alerting" or each.get("cleared")
     ]
-    for index, (each, at) in enumerate(alarms if report.new else ()):
+    for index, (each, at) in enumerate(told if report.new else ()):
         number = each["component"].get("evse", {}).get("id")
         variable, cleared = each["variable"]["name"], each.get("cleared", False)
-        for evse in report.evses(number):
-            evse.fault_code = None if cleared else each.get("techCode", variable)
+        _stands(report, each, at)
         alarm: AlarmFact = {
             "pile_id": report.pile.id,
             "evse_number": number,
@@ -263,6 +256,26 @@ def notify_event(report: Report) -> Payload:
         }
         report.put("pile.alarm", alarm, source_id=f"{report.pile.id}:{report.key}:alarm:{index}")
     return {}
+
+
+def _stands(report: Report, event: Payload, at: datetime) -> None:
+    """An alarm of the pile stands from now on, or is over; one that names no socket (a door,
+    smoke) is about the whole pile."""
+    number, variable = event["component"].get("evse", {}).get("id"), event["variable"]["name"]
+    evse = report.evse(number) if number else None
+    if number and evse is None:
+        return
+    about, code = f"{event['component']['name']}.{variable}", event.get("techCode")
+    at = min(at, report.received_at)
+    if event.get("cleared", False):
+        alarms.taken_back(
+            report.work, report.pile, evse, code or variable, at=at, about="" if code else about
+        )
+    else:
+        alarms.raised(
+            report.work, report.pile, evse, code or variable, source="alarm", at=at, about=about,
+            value=event["actualValue"],
+        )  # fmt: skip
 
 
 @_on("ReservationStatusUpdate")

@@ -146,6 +146,20 @@ def status(world: World, socket: str, state: str) -> None:
     world.pile("1023").status(int(socket), state)
 
 
+@step(r"pile (raises|takes back) ([A-Z_]+)(?: at socket (\d))?")
+def alarm(world: World, what: str, code: str, socket: str | None) -> None:
+    evse = {"evse": {"id": int(socket), "connectorId": 1}} if socket else {}
+    event = {
+        "eventId": 1, "timestamp": world.now.isoformat(), "trigger": "Alerting",
+        "actualValue": "true", "eventNotificationType": "HardWiredMonitor", "techCode": code,
+        "component": {"name": "ChargingStation", **evse}, "variable": {"name": "Problem"},
+        "cleared": what == "takes back",
+    }  # fmt: skip
+    world.pile("1023").says(
+        "NotifyEvent", generatedAt=world.now.isoformat(), seqNo=0, eventData=[event]
+    )
+
+
 @step(r"pile (accepts|rejects) the (start|stop)(?: because of (\w+))?")
 def answers(world: World, how: str, what: str, reason: str | None) -> None:
     action = "RequestStartTransaction" if what == "start" else "RequestStopTransaction"

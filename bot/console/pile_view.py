@@ -107,7 +107,9 @@ def wants_care(work: UnitOfWork, settings: Settings) -> ColumnElement[bool]:
         ~Pile.in_service,
         ~Pile.online,
         Pile.seen_at < silent,
-        Pile.id.in_(select(Evse.pile_id).where(Evse.status == "Faulted")),
+        Pile.id.in_(
+            select(Evse.pile_id).where((Evse.status == "Faulted") | Evse.fault_code.is_not(None))
+        ),
         Pile.id.in_(_in_danger()),
     )
 
@@ -217,7 +219,8 @@ def _socket(
         pile.seen_at,
         evse.status if confirmed else "",
         running is not None,
-        kept,
+        fault=bool(evse.fault_code),
+        kept=kept,
     )
     state = availability(facts, work.now, settings.silent_after_s)
     session, chat = running if running else (None, None)

@@ -33,6 +33,7 @@ class EvseFacts:
     seen_at: datetime | None
     status: str
     in_session: bool
+    fault: bool = False  # an alarm stands there, whatever the status says
     kept: bool = False  # by us, for one rider
 
 
@@ -51,4 +52,6 @@ def availability(facts: EvseFacts, now: datetime, silent_after_s: int) -> Availa
         "Reserved": Availability.RESERVED,
         "Faulted": Availability.FAULTED,
     }.get(facts.status, Availability.OUT_OF_SERVICE)
+    if facts.fault and state in (Availability.FREE, Availability.PLUGGED, Availability.RESERVED):
+        return Availability.FAULTED
     return Availability.RESERVED if facts.kept and state.usable else state

@@ -12,7 +12,7 @@ from bot.domain.money import Money
 from bot.domain.session import SessionFacts
 from bot.domain.staff_actions import KINDS, plain
 from bot.replies import Say, Value
-from bot.services import disputes, marks, refund_words, site_news
+from bot.services import alarms, disputes, marks, refund_words, site_news
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
@@ -82,9 +82,13 @@ def _serves(work: UnitOfWork, action: StaffAction, pile: Pile) -> None:
     """The pile has said yes: from now on it, or one socket, is offered or is not."""
     if action.kind in _SERVICE:
         pile.in_service = _SERVICE[action.kind]
+        evse = None
     else:
         evse = work.session.get_one(Evse, int(action.body["evse_id"]))
         evse.in_service = _SOCKET[action.kind]
+    # A visit in the calendar that is over has looked for no fault.
+    if action.kind in ("in_service", "socket_in") and not action.key.startswith("visit:"):
+        alarms.looked_at(work, pile, evse)
     site_news.changed(work, pile.station_id)
     work.session.flush()
     pile_reported(work, pile.id)

@@ -55,7 +55,7 @@ def why_blocked(work: UnitOfWork, settings: Settings, booking: Booking) -> str:
     pile = evse.pile
     if not (pile.in_service and evse.in_service) or evse.status == "Unavailable":
         return "out_of_service"
-    if evse.status == "Faulted":
+    if evse.status == "Faulted" or evse.fault_code:
         return "fault"
     silent = pile.seen_at is None or work.now - pile.seen_at > timedelta(
         seconds=settings.silent_after_s
@@ -96,7 +96,7 @@ def _starts_later(work: UnitOfWork, evse_ids: Sequence[int], starts_at: datetime
 
 
 def _works(evse: Evse, *, soon: bool) -> bool:
-    broken = evse.status in {"Faulted", "Unavailable"}
+    broken = evse.status in {"Faulted", "Unavailable"} or bool(evse.fault_code)
     in_service = evse.pile.in_service and evse.in_service
     return in_service and not broken and (evse.pile.online or not soon)
 

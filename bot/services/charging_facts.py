@@ -16,6 +16,7 @@ from bot.domain.tariffs import load_tariff
 from bot.domain.usage import is_believable
 from bot.services import (
     action_results,
+    alarms,
     booking_news,
     booking_trouble,
     entitlements,
@@ -91,23 +92,21 @@ def _believed(
         )
         if not fits:
             if facts.is_open:
-                meter_out_of_order(work, evse, new.at)
+                meter_out_of_order(work, evse, session.id, new.at)
             return readings[:place]
         last = new
     return readings
 
 
-def meter_out_of_order(work: UnitOfWork, evse: Evse, at: datetime) -> None:
-    """Raise the alarm of a meter that nobody can believe, once while it stands."""
-    if evse.fault_code == METER_JUMP:
-        return
-    evse.fault_code = METER_JUMP
+def meter_out_of_order(work: UnitOfWork, evse: Evse, session_id: int, at: datetime) -> None:
+    """Raise the alarm of a meter that nobody can believe, once a charge."""
+    alarms.raised(work, evse.pile, evse, METER_JUMP, source="meter", at=at)
     body: AlarmFact = {
         "pile_id": evse.pile_id, "evse_number": evse.number, "transaction_id": None,
         "code": METER_JUMP, "value": "", "cleared": False, "at": at.isoformat(),
     }  # fmt: skip
     inbox.put(
-        work, source="meter", source_id=f"{evse.id}:{int(at.timestamp())}",
+        work, source="meter", source_id=f"{evse.id}:{session_id}",
         stream=f"pile:{evse.pile_id}", kind="pile.alarm", body=dict(body),
     )  # fmt: skip
 
@@ -229,7 +228,10 @@ def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, An
 
 
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
-    """Kind "pile.alarm" (AlarmFact): an alarm ends what runs at that EVSE, or at the pile."""
+    """Kind "pile.alarm" (AlarmFact): an alarm ends what runs at that EVSE, or at the pile, and
+    whoever booked or waits there hears of it, as of its end."""
+    site_news.pile_changed(work, body["pile_id"])
+    booking_trouble.recheck(work, settings, body["pile_id"], body.get("evse_number"))
     if body.get("cleared"):
         return
     for session in changes.open_at(work, body["pile_id"], body.get("evse_number")):

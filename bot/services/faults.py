@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import func, select
 
 from bot.domain import jobs as rules
-from bot.services import cases, charging_facts, fault_words, jobs, prediction, safety, wear
+from bot.services import alarms, cases, charging_facts, fault_words, jobs, prediction, safety, wear
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
-from bot.store import inbox
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
 from bot.store.devices import PileEvent
@@ -41,12 +40,8 @@ def noticed(
     work: UnitOfWork, settings: Settings, pile_id: str, number: int | None, code: str, at: str
 ) -> None:
     """Look again when the fault has had time to go away; at most one look a socket is waiting."""
-    inbox.put(
-        work, source="timer", source_id=f"fault:{pile_id}:{number or 0}",
-        stream=f"pile:{pile_id}", kind="fault.timer",
-        body={"pile_id": pile_id, "evse_number": number, "code": code, "at": at},
-        available_at=work.now + timedelta(seconds=settings.fault_settle_s), coalesce=True,
-    )  # fmt: skip
+    after = timedelta(seconds=settings.fault_settle_s)
+    alarms.look_at(work, pile_id, number, code, at, after=after)
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from bot.store.limits import forget_old
 from bot.store.prediction import EvseDay
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Media, WebLogin, WebSession
-from bot.store.sensing import EvseSample
+from bot.store.sensing import EvseSample, PileAlarm, SensorAlarm
 from bot.store.staff import StaffSession
 
 # Failed rows stay until staff have dealt with them.
@@ -23,6 +23,7 @@ STAFF_SESSIONS_KEPT = timedelta(days=90)  # tells a known account from its very 
 SAMPLES_KEPT = timedelta(days=90)  # what sockets measured, by the minute
 DAYS_KEPT = timedelta(days=1100)  # counters of sockets, which predictions are fitted to
 PILE_EVENTS_KEPT = timedelta(days=400)  # a disputed bill is recomputed from these
+ALARMS_KEPT = PILE_EVENTS_KEPT  # counted from their end
 
 
 def tidy(store: Store) -> None:
@@ -41,6 +42,8 @@ def tidy(store: Store) -> None:
         delete(OutageRider).where(OutageRider.at < queues),
         delete(PileEvent).where(PileEvent.received_at < events),
         delete(EvseSample).where(EvseSample.minute < now - SAMPLES_KEPT),
+        delete(PileAlarm).where(PileAlarm.cleared_at < now - ALARMS_KEPT),
+        delete(SensorAlarm).where(SensorAlarm.cleared_at < now - ALARMS_KEPT),
         delete(EvseDay).where(EvseDay.day < (now - DAYS_KEPT).date()),
         delete(Media).where(Media.expires_at < now),
         delete(WebLogin).where(WebLogin.expires_at < now),

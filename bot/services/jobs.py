@@ -16,6 +16,7 @@ from bot.domain import jobs as rules
 from bot.errors import PilebotError
 from bot.replies import Moment, Say
 from bot.services import (
+    alarms,
     audit,
     case_talk,
     case_work,
@@ -258,6 +259,7 @@ def done(
     pile = work.session.get_one(Pile, job.pile_id)
     if job.kind == "repair" or found_wear:
         _works_again(work, actor, job, pile)
+        alarms.look_again(work, pile, after=timedelta(seconds=settings.fault_settle_s))
     _tell_calendar(work, job)
     case = work.session.get(Case, job.case_id) if job.case_id else None
     if case is not None and case.status in ("new", "assigned", "waiting_rider", "waiting_site"):
@@ -285,8 +287,7 @@ def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
         if job.evse_id in (None, evse.id):
             evse.failed_starts = 0
             _socket_back(work, job, evse)
-            if evse.status != "Faulted":  # an alarm that nobody took back is over, too
-                evse.fault_code = None
+    alarms.looked_at(work, pile, work.session.get(Evse, job.evse_id) if job.evse_id else None)
     site_news.changed(work, pile.station_id)
     if pile.in_service:
         return

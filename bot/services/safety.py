@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.domain.paging import is_dangerous
 from bot.services import (
+    alarms,
     booking_trouble,
     case_intake,
     charging,
@@ -109,6 +110,7 @@ def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> N
 def put_back(work: UnitOfWork, pile: Pile) -> None:
     """A person has looked at it: the pile is offered again and told to go operative."""
     pile.in_service = True
+    alarms.looked_at(work, pile)
     site_news.changed(work, pile.station_id)
     piles.command(
         work,

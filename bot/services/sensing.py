@@ -22,11 +22,13 @@ from bot.domain.sensing import (
     trend,
     worth_keeping,
 )
+from bot.services import alarms as alarms_
 from bot.services import audit
 from bot.services.audit import Actor
 from bot.services.pile_facts import AlarmFact
 from bot.store import inbox
 from bot.store.changes import touched
+from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.sensing import EvseSample, SensorAlarm, SensorLimit
 from bot.store.stations import Evse, Pile
@@ -115,6 +117,8 @@ def _judge(work: UnitOfWork, pile: Pile, evse: Evse, sample: Sample, limits: Lim
     before: Level = alarm.level if alarm is not None else ""  # type: ignore[assignment]  # a Level
     level = judge(limits, sample.value, before)
     if level == before:
+        if alarm is not None and level == "stop":
+            _tell_of_charge(work, pile, evse, sample, alarm)
         return
     if alarm is not None:
         alarm.cleared_at = sample.at
@@ -126,27 +130,49 @@ def _judge(work: UnitOfWork, pile: Pile, evse: Evse, sample: Sample, limits: Lim
         work.session.add(row)
     touched(work, f"pile:{pile.id}")
     if "stop" in (level, before):
-        _tell(work, pile, evse, sample, cleared=level != "stop")
+        cleared, at = level != "stop", int(sample.at.timestamp())
+        _tell(work, pile, evse, sample, f"{'cleared' if cleared else 'stop'}:{at}", cleared=cleared)
 
 
-def _tell(work: UnitOfWork, pile: Pile, evse: Evse, sample: Sample, *, cleared: bool) -> None:
-    """As though the pile had raised the alarm itself: charging ends, danger is an incident."""
+def _tell_of_charge(
+    work: UnitOfWork, pile: Pile, evse: Evse, sample: Sample, alarm: SensorAlarm
+) -> None:
+    """An alarm that still stands counts for a charge that began since, and where it was called
+    over by somebody: once."""
+    began = select(ChargingSession.id).where(
+        ChargingSession.open, ChargingSession.evse_id == evse.id,
+        ChargingSession.created_at > alarm.at,
+    )  # fmt: skip
+    charge = work.session.scalars(began).first()
+    if charge is not None:
+        _tell(work, pile, evse, sample, f"charge:{charge}", cleared=False)
+    elif evse.fault_code is None:
+        _tell(work, pile, evse, sample, f"stop:{int(sample.at.timestamp())}", cleared=False)
+
+
+def _tell(
+    work: UnitOfWork, pile: Pile, evse: Evse, sample: Sample, occasion: str, *, cleared: bool
+) -> None:
+    """As though the pile had raised the alarm itself: charging ends, danger is an incident; once
+    an occasion."""
     code = CODES[sample.kind]
-    evse.fault_code = None if cleared else code
+    value = f"{sample.value / 1000:g} {UNITS[sample.kind]}"
+    if cleared:
+        alarms_.inside(work, pile, evse, code, at=sample.at)
+    else:
+        alarms_.raised(work, pile, evse, code, source="limit", at=sample.at, value=value)
     body: AlarmFact = {
         "pile_id": pile.id,
         "evse_number": evse.number,
         "transaction_id": None,
         "code": code,
-        "value": f"{sample.value / 1000:g} {UNITS[sample.kind]}",
+        "value": value,
         "cleared": cleared,
         "at": sample.at.isoformat(),
     }
-    told = "cleared" if cleared else "stop"
-    source_id = f"{evse.id}:{sample.kind}:{told}:{int(sample.at.timestamp())}"
     inbox.put(
-        work, source=SOURCE, source_id=source_id, stream=f"pile:{pile.id}", kind="pile.alarm",
-        body=dict(body),
+        work, source=SOURCE, source_id=f"{evse.id}:{sample.kind}:{occasion}",
+        stream=f"pile:{pile.id}", kind="pile.alarm", body=dict(body),
     )  # fmt: skip
 
 

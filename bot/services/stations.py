@@ -159,7 +159,8 @@ def _view(
         pile.seen_at,
         "" if evse.id in unknown else evse.status,
         in_session,
-        fence is not None,
+        fault=bool(evse.fault_code),
+        kept=fence is not None,
     )
     return EvseView(
         evse,

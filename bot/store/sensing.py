@@ -1,4 +1,4 @@
-"""What sockets measured, by the minute; values that were wrong; limits that people set."""
+"""What sockets measured, by the minute; values that were wrong; limits that people set; alarms."""
 
 from __future__ import annotations
 
@@ -50,6 +50,27 @@ class SensorAlarm(Base):
             postgresql_where=text("cleared_at IS NULL"),
         ),
     )
+
+
+class PileAlarm(Base):
+    """What was wrong with a socket (`evse_id` None: with the pile), from `at` to `cleared_at`.
+
+    `source` is bot/services/alarms.py's; `about` is what a NotifyEvent named ("Connector.Problem").
+    `open_key` is unique while the alarm stands, so that telling it again makes no second row.
+    """
+
+    __tablename__ = "pile_alarm"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    open_key: Mapped[str | None] = mapped_column(String(160), unique=True)
+    pile_id: Mapped[str] = mapped_column(ForeignKey("pile.id"), index=True)
+    evse_id: Mapped[int | None] = mapped_column(ForeignKey("evse.id"), index=True)
+    source: Mapped[str] = mapped_column(String(8))
+    code: Mapped[str] = mapped_column(String(60))
+    about: Mapped[str] = mapped_column(String(110), default="")
+    value: Mapped[str] = mapped_column(String(200), default="")
+    at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]
 
 
 class SensorLimit(Base):

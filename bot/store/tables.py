@@ -59,7 +59,7 @@ from bot.store.quality import (
 from bot.store.queues import Inbox, Outbox
 from bot.store.remote import Firmware, FirmwareUpdate, PileLog, PileVariable, Rollout
 from bot.store.riders import Conversation, Media, Message, Rider, RiderAddress, WebLogin, WebSession
-from bot.store.sensing import EvseSample, SensorAlarm, SensorLimit
+from bot.store.sensing import EvseSample, PileAlarm, SensorAlarm, SensorLimit
 from bot.store.staff import Audit, LoginThrottle, RecoveryCode, Staff, StaffSession
 from bot.store.stations import Evse, Pile, Station, Tariff, TariffProposal, TariffVersion
 from bot.store.understood import Understood
@@ -85,12 +85,13 @@ __all__ = [
     "FirmwareUpdate", "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident",
     "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart",
     "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport",
-    "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileEvent",
-    "PileLog", "PileVariable", "Plan", "PlanOffer", "PlanUse", "PolicyChange", "PowerShare",
-    "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow", "ReceiptWatch",
-    "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress", "RiskModel",
-    "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit", "Series",
-    "Staff", "StaffAction", "StaffHour", "StaffSession", "StaleStatus", "Station", "StationHour",
-    "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Visit",
-    "VisitPlan", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
+    "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileAlarm",
+    "PileEvent", "PileLog", "PileVariable", "Plan", "PlanOffer", "PlanUse", "PolicyChange",
+    "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow",
+    "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress",
+    "RiskModel", "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit",
+    "Series", "Staff", "StaffAction", "StaffHour", "StaffSession", "StaleStatus", "Station",
+    "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer",
+    "Visit", "VisitPlan", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin",
+    "WebSession",
 ]  # fmt: skip

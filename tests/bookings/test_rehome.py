@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
-from bot.services import booking_trouble, safety
+from bot.errors import Refused
+from bot.services import alarms, booking_trouble, charging_facts, safety
 from bot.services.audit import Actor
 from bot.services.jobs import _works_again
 from bot.store.bookings import Booking
@@ -97,3 +99,31 @@ def test_a_repaired_socket_brings_its_booking_back(world: World) -> None:
     assert world.facts(booking).blocked == "" and world.said("is free for you now")
     with world.work() as work:
         assert work.session.get_one(Booking, booking).state == "RESERVED"
+
+
+def test_an_alarm_moves_whoever_booked_although_the_socket_calls_itself_available(
+    world: World,
+) -> None:
+    world.rider()
+    world.rider(2)
+    booking = world.booked(NOW + HOUR)
+    alarmed(world, "DOOR_OPEN")
+    assert world.facts(booking).blocked == "fault" and world.said("cannot be used now")
+    with pytest.raises(Refused, match="is not free"):
+        world.books(NOW + 3 * HOUR, rider_id=2)
+    alarmed(world, "DOOR_OPEN", over=True)
+    assert world.facts(booking).blocked == "" and world.said("is free for you now")
+
+
+def alarmed(world: World, code: str, *, over: bool = False) -> None:
+    """An alarm of the pile at its first socket, whose status stays as it is."""
+    with world.work() as work:
+        evse = work.session.get_one(Evse, 1)
+        assert evse.status == "Available"
+        if over:
+            alarms.taken_back(work, evse.pile, evse, code, at=work.now)
+        else:
+            alarms.raised(work, evse.pile, evse, code, source="alarm", at=work.now)
+        body = {"pile_id": evse.pile_id, "evse_number": 1, "code": code, "cleared": over}
+        charging_facts.on_alarm(work, SETTINGS, body)
+    world.drain()

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select
 
+from bot.errors import Refused
+from bot.services import alarms
 from bot.services import charging_facts as service
 from bot.store.database import UnitOfWork
 from bot.store.queues import Inbox
-from bot.store.stations import Evse
+from bot.store.stations import Evse, Pile
 from tests.charging.world import PILE, SETTINGS, World
 
 
@@ -311,3 +313,22 @@ def on_transaction_by(work: UnitOfWork, *, pace: int, at: datetime, wh: int) -> 
         "readings": [{"at": at.isoformat(), "wh": wh}],
     }  # fmt: skip
     service.on_transaction(work, replace(SETTINGS, meter_pace=pace), body)
+
+
+def test_after_a_jump_nobody_starts_there_until_it_was_looked_at_and_the_next_is_heard(
+    world: World,
+) -> None:
+    rows = select(Inbox).where(Inbox.kind == "pile.alarm")
+    world.rider(2)
+    for count in (1, 2):
+        session = world.says_yes(key=f"yes-{count}", rider_id=count)
+        world.charges(session, tx=f"T{count}")
+        world.reports("Updated", 2_000_000 * count, tx=f"T{count}")
+        world.reports("Ended", 2_000_100 * count, tx=f"T{count}", reason="Remote")
+        world.pays(session, "captured", amount_minor=world.hold(session).capture_minor)
+        with world.store.read() as work:
+            assert len(work.session.scalars(rows).all()) == count
+        with pytest.raises(Refused, match="reports a fault"):
+            world.says_yes(key=f"no-{count}")
+        with world.work() as work:
+            alarms.looked_at(work, work.session.get_one(Pile, PILE))
