@@ -67,6 +67,7 @@ def make_web(settings: Settings, store: Store) -> Flask:
     from bot.web.headers import add_headers
     from devices.broker import wait_ready
     from nlu.language import guess_language
+    from nlu.safety import is_danger
     from nlu.server import is_ready
 
     flask = Flask("pilebot")
@@ -85,8 +86,8 @@ def make_web(settings: Settings, store: Store) -> Flask:
     for blueprint in (
         whatsapp_webhook.blueprint(store, settings),
         stripe_webhook.blueprint(store, settings),
-        mail_webhook.blueprint(store, settings, guess_language),
-        partner_api.blueprint(store, settings),
+        mail_webhook.blueprint(store, settings, guess_language, is_danger),
+        partner_api.blueprint(store, settings, is_danger),
         site.blueprint(store, settings),
         media.blueprint(store),
         pile_files.blueprint(store, settings),
@@ -148,7 +149,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         booking_news,
         booking_trouble,
         case_jobs,
-        case_mail,
+        case_letters,
         case_timers,
         cases,
         charging_facts,
@@ -209,7 +210,7 @@ def make_routes(settings: Settings, store: Store, serving: Serving) -> dict[str,
         "visit.done": fact(visits.on_done),
         "incident.timer": fact(paging.on_timer),
         "outage.timer": fact(outages.on_timer),
-        "case.email": fact(case_mail.on_email),
+        "case.email": fact(case_letters.on_email),
         cases.JOB_AGAIN: fact(case_jobs.on_taken_up),
         "case.timer": fact(case_timers.on_timer),
         "clock.timer": fact(clock_breach.on_timer),

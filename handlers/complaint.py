@@ -8,13 +8,15 @@ from typing import Any, Final
 from bot.dialog.intents import ask, intent, maybe, wish
 from bot.dialog.kinds import KEPT, PILE, PilePoint, tapped
 from bot.dialog.turn import Turn
-from bot.domain.cases import RIDER_TOPICS, TOPICS, topic_in
+from bot.domain.cases import DANGER, RIDER_TOPICS, TOPICS, topic_in
 from bot.replies import Choose, Option, Replies, Say
 from bot.services import case_intake, case_talk, desk, handoff
 from bot.store.cases import Case
 from bot.store.stations import Pile
+from handlers.unsafe_wiring import alarm
 
 _REASONS: Final = {"fee": "refund", "technical": "fault"}
+_REPORTS: Final = {"hazard": "safety_emergency", "wiring": "unsafe_wiring"}  # have their own way
 _ENOUGH_WORDS: Final = 3  # a sentence that names none of the topics is "something else"
 _HAVE: Final = (
     r"(?:i have |i want to make |tengo |quiero poner |tenho |j['’]ai |ich habe |ich hätte )?"
@@ -65,10 +67,7 @@ def ask_topic(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     turn.keep["words"] = turn.heard.text
     return Choose(
         Say("I am sorry to hear that. What is it about? You can also write AGENT for a person."),
-        [
-            Option("safety_emergency" if code == "hazard" else f"={code}", case_talk.TOPICS[code])
-            for code in RIDER_TOPICS
-        ],
+        [Option(_REPORTS.get(code, f"={code}"), case_talk.TOPICS[code]) for code in RIDER_TOPICS],
         list_button=Say("Choose a topic"),
     )
 
@@ -97,6 +96,8 @@ def complain(turn: Turn, want: Complaint) -> Replies:
     """Opened at once; a person has it from here."""
     said = [want.words or "", turn.heard.text]
     text = ". ".join(dict.fromkeys(part.strip() for part in said if part.strip()))
+    if want.topic in DANGER:
+        return alarm(turn, want.pile.pile if want.pile else None, text)
     return open_and_tell(turn, want.topic, want.pile.pile if want.pile else None, text)
 
 

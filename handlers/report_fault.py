@@ -5,9 +5,10 @@ from __future__ import annotations
 from bot.dialog.intents import intent, maybe, wish
 from bot.dialog.kinds import PILE, PilePoint
 from bot.dialog.turn import Turn
-from bot.domain.cases import TOPICS, topic_in
+from bot.domain.cases import DANGER, TOPICS, topic_in
 from bot.replies import Replies, Say
 from bot.services import case_intake, case_talk, handoff
+from handlers.unsafe_wiring import alarm
 
 
 @wish
@@ -21,6 +22,8 @@ class Fault:
 def report(turn: Turn, want: Fault) -> Replies:
     """Kept with its pile for the person who takes over; the number and the clock are told."""
     named = topic_in(turn.heard.text) or "broken"
+    if named in DANGER:
+        return alarm(turn, want.pile.pile if want.pile else None, turn.heard.text)
     code = named if TOPICS[named].class_ != "fee" else "broken"
     case = case_intake.from_chat(
         turn.work, turn.conversation, code=code, pile=want.pile.pile if want.pile else None,

@@ -21,9 +21,9 @@ def ask_sure(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
     level?" must not stop a charge. The warning comes all the same."""
     if turn.heard.understanding.engine != "rasa" or turn.conversation.owner != "bot":
         return None
-    number = safety.emergency_number(turn.settings, turn.settings.default_country)
+    number = safety.number_for(turn.work, turn.settings, turn.rider)
     return [
-        _warning(number),
+        safety.warning(number),
         Choose(
             Say("Is there danger at the pile? If so, I switch it off and call a person."),
             [Option("=yes", Say("Yes, danger")), Option("deny", Say("No, all is well"))],
@@ -50,31 +50,7 @@ def danger(turn: Turn, _: Danger) -> Replies:
         key=turn.heard.key,
         text=turn.heard.text,
     )
-    first = _warning(incident.emergency_number)
-    if incident.pile is None:
-        return [
-            first,
-            Say(
-                "A person is being called to this chat. Are you safe, and which pile is it? Send "
-                "its code or a photo and I switch it off. False alarm? Write BOT."
-            ),
-        ]
-    return [
-        first,
-        Say(
-            "I am switching off pile {pile} and taking it out of service. A person is being "
-            "called to this chat. Are you safe? False alarm? Write BOT.",
-            {"pile": incident.pile.number},
-        ),
-    ]
-
-
-def _warning(number: str) -> Say:
-    return Say(
-        "Move away now and keep others away. Do not touch the pile, the cable or the battery. "
-        "If there is fire, smoke or someone is hurt, call {number}.",
-        {"number": number},
-    )
+    return safety.first_words(incident)
 
 
 def _named(turn: Turn) -> Pile | None:

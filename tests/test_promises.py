@@ -35,7 +35,7 @@ INTERNAL = {
     "wallet", "top_up", "auto_top_up", "auto_top_up_off", "family", "family_invite", "family_limit",
     "pay_out", "start_later", "later_cancel", "usual", "usual_on", "usual_off",
     "invoice", "my_invoices", "correct_invoice", "invoice_details",
-    "feedback_comment", "order_details", "faq", "knowledge",
+    "feedback_comment", "order_details", "faq", "knowledge", "unsafe_wiring",
 }  # fmt: skip
 # Served by a handler of another name, whose transcript shows them.
 SHOWN_IN = {

@@ -72,10 +72,11 @@ class Topic:
 CLASSES: Final[Mapping[str, str]] = {
     "technical": "Technical", "fee": "Fee", "service": "Service", "safety": "Safety",
 }  # fmt: skip
-# The ten rows that riders choose from, in their order; staff can set any of TOPICS.
+# The ten rows that riders choose from, in their order; staff can set any of TOPICS. A coupon that
+# was not taken is named in words, or under REFUND.
 RIDER_TOPICS: Final = (
-    "wont_charge", "cant_stop", "broken", "bill_wrong", "refund_missing", "coupon_invalid",
-    "blocked", "site_care", "hazard", "other",
+    "wont_charge", "cant_stop", "broken", "bill_wrong", "refund_missing", "blocked", "site_care",
+    "hazard", "wiring", "other",
 )  # fmt: skip
 TOPICS: Final[Mapping[str, Topic]] = {
     "wont_charge": Topic("technical", "Does not charge", "fault", 4, "technical"),
@@ -97,6 +98,7 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "hazard": Topic("safety", "Danger", "incident", 1, "safety"),
     "wiring": Topic("safety", "Unsafe wiring", "incident", 1, "safety"),
 }
+DANGER: Final = frozenset({"hazard", "wiring"})  # what starts the safety line
 _BY_KIND: Final[Mapping[str, str]] = {
     "fault": "broken", "incident": "hazard", "billing": "bill_wrong", "blocked_bay": "blocked",
     "privacy": "privacy", "complaint": "other",
@@ -194,7 +196,7 @@ def clocks_of(kind: str, code: str) -> tuple[str, ...]:
         return ("on_site",)
     if code == "power_lost":  # a call at once, and somebody who repairs it
         return ("urgent", "fault_response")
-    if code in ("hazard", "wiring"):
+    if code in DANGER:
         return ("urgent",)
     if kind == "fault":
         return ("fault_response", "first_reply")
@@ -229,7 +231,26 @@ def supervisor_reason(*, contacts: int, answered_no: bool, missed: str) -> str:
 
 # --- riders' words -------------------------------------------------------------------------------
 
+WIRING_WORDS: Final = (
+    "unsafe wiring", "dangerous wiring", "bad wiring", "private wiring", "illegal wiring",
+    "unsafe wires", "loose wire", "bare wire", "bare cable", "exposed wire", "exposed cable",
+    "hanging wires", "wires are loose", "wires hanging",
+    "cableado inseguro", "cableado peligroso", "cableado privado", "cableado ilegal",
+    "cables sueltos", "cable suelto", "cable pelado", "cables pelados", "cables expuestos",
+    "instalacion electrica insegura", "instalacion electrica peligrosa", "enganche ilegal",
+    "fiacao insegura", "fiacao perigosa", "fiacao exposta", "fiacao particular", "fios soltos",
+    "fio solto", "fios desencapados", "fio desencapado", "fios expostos", "cabo desencapado",
+    "ligacao clandestina", "instalacao eletrica perigosa",
+    "cablage dangereux", "fils denudes", "fil denude", "cable denude", "fils qui pendent",
+    "branchement sauvage", "branchement prive", "installation electrique dangereuse",
+    "unsichere verkabelung", "unsichere leitung", "gefahrliche verkabelung",
+    "private verkabelung", "lose kabel", "lose drahte", "blanke kabel", "blanke drahte",
+    "blankes kabel", "freiliegende kabel",
+    "私拉电线", "私接电线", "乱接电线", "飞线", "电线裸露", "裸露的电线",
+    "电线松", "接线不安全", "线路不安全",
+)  # fmt: skip
 _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "wiring": WIRING_WORDS,
     "cant_stop": (
         "cannot stop", "can't stop", "cant stop", "won't stop", "wont stop", "cable stuck",
         "cable is stuck", "stuck cable", "no puedo parar", "cable atascado", "nao para",

@@ -32,6 +32,13 @@ _DANGEROUS: Final = frozenset(
 )  # fmt: skip
 
 
+# Whose word it is that there is danger: Incident.source.
+REPORTED_BY: Final[dict[str, str]] = {
+    "rider": "a rider", "pile": "the pile", "staff": "our staff", "email": "an e-mail",
+    "partner": "a partner",
+}  # fmt: skip
+
+
 class WrongAddress(ValueError):
     """Nobody can be reached there; the message says what is wrong."""
 

@@ -28,7 +28,8 @@ log = structlog.get_logger()
 
 MAX_PHOTOS = 3
 # Works at once, in every state: no photo is waited for, and no owner of the chat is asked.
-URGENT = frozenset({"safety_emergency", "stop_charge"})
+DANGER = frozenset({"safety_emergency", "unsafe_wiring"})
+URGENT = DANGER | {"stop_charge"}
 ASKED_FREELY = "asked_freely"  # a fact: the open question takes any words
 
 

@@ -17,7 +17,7 @@ from bot.domain.knowledge import may_answer
 from bot.gateways.media import media_url, new_file, store_file
 from bot.jobs import evidence
 from bot.jobs.drain import Route
-from bot.jobs.hearing import URGENT, Hearing, Incoming, Prepared, rider_of
+from bot.jobs.hearing import DANGER, URGENT, Hearing, Incoming, Prepared, rider_of
 from bot.replies import Link, Reply, Say
 from bot.services import desk, disputes, handoff, incidents, knowledge, riders, threads
 from bot.services import understood as kept
@@ -93,7 +93,7 @@ class Serving:
             # A goodbye to the queue is the last thing the bot may say: it goes out unfenced.
             author = "bot" if conversation.owner == "bot" else "auto"
             tell(work, conversation, replies, key=heard.key, author=author)
-        evidence.keep(work, row, line, danger=heard.understanding.intent == "safety_emergency")
+        evidence.keep(work, row, line, danger=heard.understanding.intent in DANGER)
         evidence.keep_for_case(
             work, self.settings, conversation, line, prepared.pictures, heard.understanding
         )

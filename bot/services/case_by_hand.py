@@ -25,7 +25,6 @@ from bot.services import (
     case_talk,
     case_work,
     cases,
-    incidents,
     safety,
 )
 from bot.services.audit import Actor
@@ -127,7 +126,7 @@ def enter(
 ) -> tuple[Case, bool]:
     """Open the ticket; False beside it when the same matter was open already and took this up."""
     key = f"{actor.staff_id}:{key}"
-    danger = TOPICS[heard.code].class_ == "safety"
+    danger = heard.code in rules.DANGER
     case = _danger(work, settings, heard, key) if danger else None
     session = None
     if heard.rider is not None:
@@ -141,6 +140,8 @@ def enter(
             key=key, place=heard.place, contact_name=heard.name, contact=heard.contact,
             happened_at=heard.happened_at,
         )  # fmt: skip
+        if danger:
+            safety.from_case(work, settings, case, key=f"told:{key}", text=heard.text)
     new = case.created_at == work.now
     case.lang = case.lang or heard.lang
     audit.record(
@@ -152,26 +153,15 @@ def enter(
 
 
 def _danger(work: UnitOfWork, settings: Settings, heard: Heard, key: str) -> Case | None:
-    """Danger told to a person is what danger told to the bot is: stop, lock out, page."""
-    if heard.rider is not None:
-        chat = conversation_of(work, heard.rider.id)
-        safety.raise_alarm(
-            work, settings, heard.rider, chat, named=heard.pile, key=f"told:{key}", text=heard.text
-        )
-        found = select(Case).where(Case.rider_id == heard.rider.id, Case.kind == "incident")
-        return work.session.scalars(found.order_by(Case.id.desc())).first()
-    if heard.pile is not None:
-        safety.lock_out(work, settings, heard.pile, key=f"told:{key}")
-    incident = incidents.open_incident(
-        work, settings, key=f"told:{key}", source="rider", text=heard.text, pile=heard.pile
-    )
-    case = cases.open_case(
-        work, kind="incident", code=heard.code, rider_id=None,
-        pile_id=heard.pile.id if heard.pile else None, text=heard.text, source=heard.source,
-        key=key, place=heard.place, contact_name=heard.name, contact=heard.contact,
+    """A rider's danger told to a person is what danger told to the bot is: stop, lock out, page."""
+    if heard.rider is None:
+        return None
+    safety.raise_alarm(
+        work, settings, heard.rider, conversation_of(work, heard.rider.id), named=heard.pile,
+        key=f"told:{key}", text=heard.text, code=heard.code,
     )  # fmt: skip
-    cases.link(work, case, "incident", str(incident.id), quiet=True)
-    return case
+    found = select(Case).where(Case.rider_id == heard.rider.id, Case.kind == "incident")
+    return work.session.scalars(found.order_by(Case.id.desc())).first()
 
 
 def _confirm(work: UnitOfWork, settings: Settings, case: Case, key: str) -> None:

@@ -13,7 +13,7 @@ from bot.services import case_merge, cases, clocks
 from bot.services.incidents import EVIDENCE_KEPT
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
-from bot.store.cases import Case
+from bot.store.cases import Case, CaseLink
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.desk import Incident
@@ -85,15 +85,38 @@ def power_lost(work: UnitOfWork, session: ChargingSession, evse: Evse) -> Case:
     return case
 
 
-def danger(work: UnitOfWork, incident: Incident, *, channel: str, key: str) -> Case:
-    """Words of danger: the case of the incident, with the clock of a person's call."""
-    case = cases.open_case(
-        work, kind="incident", code="hazard", rider_id=incident.rider_id,
+def danger(
+    work: UnitOfWork, settings: Settings, incident: Incident, *, channel: str, key: str,
+    code: str = "hazard",
+) -> Case:  # fmt: skip
+    """Words of danger: the case of the incident, with the clock of a person's call.
+
+    Where the pile is named later, the case that lacked it is the same."""
+    case = _lacked_its_pile(work, settings, incident) or cases.open_case(
+        work, kind="incident", code=code, rider_id=incident.rider_id,
         pile_id=incident.pile_id, session_id=incident.session_id, text=incident.text or "Danger",
         source=channel, key=f"danger:{key}",
     )  # fmt: skip
     cases.link(work, case, "incident", str(incident.id), quiet=True)
     return case
+
+
+def _lacked_its_pile(work: UnitOfWork, settings: Settings, incident: Incident) -> Case | None:
+    linked = select(CaseLink.case_id).where(
+        CaseLink.kind == "incident", CaseLink.ref == str(incident.id)
+    )
+    found = work.session.scalars(
+        select(Case)
+        .where(Case.id.in_(linked), Case.status.in_(OPEN), Case.merged_into.is_(None))
+        .order_by(Case.id)
+    ).first()
+    if found is None or (found.pile_id or incident.pile_id) != incident.pile_id:
+        return None
+    if found.pile_id is None and incident.pile_id is not None:
+        found.pile_id = incident.pile_id
+        cases.set_timer(work, found.id, "begin", work.now)
+        return case_merge.same_matter(work, settings, found)
+    return found
 
 
 def place_named(

@@ -1,79 +1,19 @@
-"""E-mail as a door to cases: a letter opens one or joins its own; answers go the same way back."""
+"""Answers to cases that came by e-mail, the same way back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
-
-from sqlalchemy import select
+from typing import Final
 
 from bot.domain import cases as rules
-from bot.domain.cases import TOPICS, topic_in
 from bot.replies import Say, dump
-from bot.services import cases
 from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
 from bot.store.outbox import emit
-from bot.store.stations import Pile
 
 LANE: Final = "worker"
-_NUMBER: Final = re.compile(r"\bcase\s*#?\s*(\d{1,9})\b", re.IGNORECASE)
-_PILE: Final = re.compile(r"(?<!\d)(\d{4,6})(?:-\d+)?(?!\d)")
 _MACHINES: Final = re.compile(r"(no-?reply|mailer-daemon|postmaster|bounce)", re.IGNORECASE)
-
-
-def on_email(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
-    """Inbox kind "case.email" (bot/web/mail_webhook.py): {from, name, subject, text, id}."""
-    sender, subject = str(body["from"]).casefold(), str(body["subject"])
-    text = str(body["text"]).strip() or subject
-    known = _own_case(work, sender, subject)
-    if known is not None:
-        _join(work, known, text, str(body["id"]))
-        return
-    words = f"{subject}\n{text}"
-    code = topic_in(words) or "other"
-    pile = _pile_in(work, words)
-    case = cases.open_case(
-        work, kind=TOPICS[code].kind, code=code, rider_id=None,
-        pile_id=pile.id if pile else None, text=f"{subject}\n{text}".strip(), source="email",
-        key=str(body["id"]), contact_name=str(body["name"]) or sender.partition("@")[0],
-        contact=sender,
-    )  # fmt: skip
-    case.lang = case.lang or str(body.get("lang") or "")[:8]
-    if not is_machine(sender) and not body.get("auto"):
-        send(
-            work, settings, case, key=f"ack:{body['id']}",
-            text=Say(
-                "Thank you for writing. This is case {case}. A person reads it and answers here. "
-                "Please keep the number in the subject when you write again.",
-                {"case": case.id},
-            ),
-        )  # fmt: skip
-
-
-def _own_case(work: UnitOfWork, sender: str, subject: str) -> Case | None:
-    """The case that a letter names, where it is from the one who opened it: a number alone proves
-    nothing."""
-    found = _NUMBER.search(subject)
-    case = work.session.get(Case, int(found[1])) if found else None
-    if case is None or case.contact.casefold() != sender:
-        return None
-    return work.session.get(Case, case.merged_into) if case.merged_into else case
-
-
-def _join(work: UnitOfWork, case: Case, text: str, key: str) -> None:
-    locked = work.session.get_one(Case, case.id, with_for_update=True, populate_existing=True)
-    cases.wrote_again(work, locked, text, source="email", key=f"email:{key}")
-
-
-def _pile_in(work: UnitOfWork, text: str) -> Pile | None:
-    for found in _PILE.finditer(text):
-        pile = work.session.scalars(select(Pile).where(Pile.number == found[1])).first()
-        if pile is not None:
-            return pile
-    return None
 
 
 def is_machine(address: str) -> bool:

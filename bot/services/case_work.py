@@ -24,6 +24,7 @@ from bot.services import (
     case_timers,
     cases,
     clocks,
+    safety,
 )
 from bot.services.audit import Actor
 from bot.services.case_merge import NotPossible, locked, merge
@@ -144,14 +145,22 @@ def classify(
         )  # fmt: skip
     case_timers.route(work, case)
     case.updated_at = work.now
-    return case_merge.same_matter(work, settings, case, actor)
+    case = case_merge.same_matter(work, settings, case, actor)
+    if code in rules.DANGER and before["code"] not in rules.DANGER:
+        _endangered(work, settings, case, key=f"{case_id}:classified:{work.now.isoformat()}")
+    return case
+
+
+def _endangered(work: UnitOfWork, settings: Settings, case: Case, *, key: str) -> None:
+    safety.from_case(work, settings, case, key=key, text=case.text)
 
 
 def complete(
     work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, *, pile: str = "",
     place: str = "", contact_name: str = "", contact: str = "",
 ) -> Case:  # fmt: skip
-    """Fill in facts that were lacking; it is routed as soon as they are there."""
+    """Fill in facts that were lacking; it is routed as soon as they are there, and a pile in danger
+    is locked."""
     case = locked(work, case_id)
     if pile:
         found = work.session.scalars(select(Pile).where(Pile.number == pile.strip())).first()
@@ -166,7 +175,10 @@ def complete(
     audit.record(work, actor, "case_complete", f"case:{case.id}", after={"pile": case.pile_id})
     case.updated_at = work.now
     case_timers.route(work, case)
-    return case_merge.same_matter(work, settings, case, actor)
+    case = case_merge.same_matter(work, settings, case, actor)
+    if pile and case.code in rules.DANGER and case.status in rules.OPEN:
+        _endangered(work, settings, case, key=f"{case_id}:pile:{case.pile_id}")
+    return case
 
 
 def solve(
@@ -180,7 +192,8 @@ def solve(
         raise NotPossible(f"Say the {', the '.join(lacking)} first.")
     if not rules.may_move(case.status, "done"):
         raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot be solved.")
-    if case.kind == "incident" and not may(actor.role, "incident.close"):
+    grave = case.kind == "incident" or case.code in rules.DANGER
+    if grave and not may(actor.role, "incident.close"):
         raise NotPossible("A manager ends a case of danger.")
     before, case.status = case.status, "done"
     case.cause, case.fix, case.result = cause, fix, result

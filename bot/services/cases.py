@@ -190,6 +190,17 @@ def rider_answered(work: UnitOfWork, case: Case) -> bool:
     return True
 
 
+def turns_dangerous(work: UnitOfWork, case: Case) -> None:
+    """Words of danger in a case of something else: from now on it is one of danger."""
+    was = case.kind, case.code
+    case.kind, case.code, case.priority = "incident", "hazard", TOPICS["hazard"].priority
+    entry(work, case, "classified", f"Words of danger: {rules.PRIORITIES[case.priority]}")
+    if case.status in ("done", "closed"):
+        take_up(work, case, "Danger was reported")
+    other_promises(work, case, was)
+    set_timer(work, case.id, "begin", work.now)  # its team and the desk's own clocks
+
+
 def take_up(work: UnitOfWork, case: Case, why: str, *, actor: Actor | None = None) -> None:
     """A case that was done or closed is worked on again: with fresh clocks, and somebody is sent to
     a pile once more."""

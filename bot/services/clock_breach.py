@@ -18,7 +18,6 @@ from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock, ClockEvent
 from bot.store.database import UnitOfWork
-from bot.store.riders import Conversation
 
 log = structlog.get_logger()
 
@@ -98,20 +97,15 @@ def _escalate(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
 
 
 def _page(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
-    """Supervisors are called now: nobody spoke with a rider who waits where power was lost."""
-    if clock.state == "stopped":
+    """Supervisors are called now: nobody spoke with somebody who waits where power was lost, or
+    who reported danger."""
+    case, key = _case(work, clock), f"clock:{clock.id}"
+    if clock.state == "stopped" or case is None:
         return
-    conversation = (
-        work.session.get(Conversation, clock.conversation_id) if clock.conversation_id else None
-    )
-    key = f"clock:{clock.id}"
-    case = _case(work, clock)
-    if case is None or conversation is None:
-        return
+    whom = "the rider" if case.rider_id is not None else case.contact_name or "who reported it"
     paging.page_once(
         work, settings, key=key,
-        text=f"CALL BACK NOW: case {case.id}, nobody has spoken with the rider for "
-        f"{_seconds(clock)}.",
+        text=f"CALL BACK NOW: case {case.id}, nobody has spoken with {whom} for {_seconds(clock)}.",
         path=f"/tickets/{case.id}",
     )  # fmt: skip
     cases.entry(work, case, "clock", "Supervisors were paged", key=f"{key}:paged")

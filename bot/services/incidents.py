@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, or_, select, update
 
 from bot.domain.masking import mask_text
+from bot.domain.paging import REPORTED_BY
 from bot.errors import PilebotError
 from bot.services import audit, paging
 from bot.services.audit import Actor
@@ -53,7 +54,7 @@ def open_incident(
     pile: Pile | None = None,
     session: ChargingSession | None = None,
 ) -> Incident:
-    """Danger was reported by a "rider" or a "pile": one incident a report, paged from now on.
+    """Danger was reported, by whom REPORTED_BY names: one incident a report, paged from now on.
 
     What is reported again of the same conversation, or by the same pile, becomes a line of the
     incident that is open already.
@@ -62,7 +63,7 @@ def open_incident(
         work.session.execute(select(Pile.id).where(Pile.id == pile.id).with_for_update())
     known = _same(work, key, conversation, pile)
     if known is not None:
-        _again(work, known, text, conversation, pile, session)
+        again(work, known, text, conversation=conversation, pile=pile, session=session)
         return known
     incident = Incident(
         key=key[:160], state="open", at=work.now, source=source, text=text[:TEXT_MAX],
@@ -73,8 +74,8 @@ def open_incident(
     )  # fmt: skip
     work.session.add(incident)
     work.session.flush()
-    who = "A rider reports danger." if source == "rider" else "The pile reports danger."
-    enter(work, incident, "opened", who)
+    who = REPORTED_BY[source]
+    enter(work, incident, "opened", f"{who[0].upper()}{who[1:]} reports danger.")
     _mark(work, incident, "Safety incident opened", step="opened")
     audit.record(
         work, None, "incident_opened", f"incident:{incident.id}",
@@ -101,14 +102,16 @@ def _same(
     ).first()
 
 
-def _again(
+def again(
     work: UnitOfWork,
     incident: Incident,
     text: str,
+    *,
     conversation: Conversation | None,
     pile: Pile | None,
     session: ChargingSession | None,
 ) -> None:
+    """One more report of it: what it knows more is taken over."""
     if conversation is not None and incident.conversation_id is None:
         incident.conversation_id, incident.rider_id = conversation.id, conversation.rider_id
         _mark(work, incident, "Joined to the safety incident of the pile", step="joined")

@@ -13,7 +13,15 @@ import structlog
 from sqlalchemy import select
 
 from bot.domain.masking import mask_text
-from bot.domain.paging import ESCALATE_AFTER, EVERY, Address, Channel, WrongAddress, read_address
+from bot.domain.paging import (
+    ESCALATE_AFTER,
+    EVERY,
+    REPORTED_BY,
+    Address,
+    Channel,
+    WrongAddress,
+    read_address,
+)
 from bot.domain.rights import RIGHTS
 from bot.settings import Settings
 from bot.store import inbox
@@ -132,7 +140,7 @@ def page_text(work: UnitOfWork, settings: Settings, incident: Incident) -> str:
     """What a page says, in one line."""
     pile = work.session.get(Pile, incident.pile_id) if incident.pile_id else None
     where = f"pile {pile.number}, {pile.station.address}" if pile else "a pile not known yet"
-    who = "Rider" if incident.source == "rider" else "Pile"
+    who = REPORTED_BY.get(incident.source, "somebody").rpartition(" ")[2].capitalize()
     words = " ".join(mask_text(incident.text).split())[:WORDS_MAX]
     trouble = not_obeyed(work, incident)
     parts = [f"DANGER at {where}.", f"{who}: {words or 'no words'}."]

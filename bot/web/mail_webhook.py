@@ -23,6 +23,7 @@ from bot.store.limits import allow
 
 BODY_MAX: Final = 2_000_000  # letters come with pictures; those are not kept
 TEXT_MAX: Final = 4000
+DANGER_READ: Final = 20_000  # characters held against words of danger
 SKEW_S: Final = 900
 PER_SENDER: Final = 30  # letters an hour
 
@@ -30,14 +31,12 @@ PER_SENDER: Final = 30  # letters an hour
 Guess = Callable[[str], str | None]
 
 
-def _nobody_knows(text: str) -> str | None:
-    return None
-
-
-def blueprint(store: Store, settings: Settings, guess: Guess = _nobody_knows) -> Blueprint:
+def blueprint(
+    store: Store, settings: Settings, guess: Guess, is_danger: Callable[[str], bool]
+) -> Blueprint:
     """POST /webhooks/email. 404 while no secret is set, 403 for a wrong or old signature, 400 when
     it names no sender, 429 for a sender who floods. A repeat of a letter is taken once. `guess`
-    tells the language of a text."""
+    tells the language of a text, `is_danger` whether it has words of danger."""
     hooks = Blueprint("mail", __name__, url_prefix="/webhooks/email")
 
     @hooks.post("")
@@ -57,6 +56,7 @@ def blueprint(store: Store, settings: Settings, guess: Guess = _nobody_knows) ->
             "from": address[:160], "name": name[:120], "subject": told["subject"][:200],
             "text": told["text"][:TEXT_MAX], "id": told["id"][:120], "auto": told["auto"],
             "lang": guess(f"{told['subject']} {told['text'][:TEXT_MAX]}"),
+            "danger": is_danger(f"{told['subject']}\n{told['text']}"[:DANGER_READ]),
         }  # fmt: skip
         with store.begin() as work:
             window = timedelta(hours=1)

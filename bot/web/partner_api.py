@@ -8,13 +8,14 @@ POST /api/partner/cases/<case>/answer {answer: yes | no | talk}: the answer to i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from flask import Blueprint, Response, g, jsonify, request
 from sqlalchemy import select
 
-from bot.domain.cases import STATUSES, TOPICS
-from bot.services import case_answers, case_work, cases, partners
+from bot.domain.cases import DANGER, STATUSES, TOPICS
+from bot.services import case_answers, case_work, cases, partners, safety
 from bot.settings import Settings
 from bot.store.cases import Case, PartnerKey
 from bot.store.database import Store, UnitOfWork
@@ -36,9 +37,10 @@ class Wrong(Exception):
         self.code, self.why = code, why
 
 
-def blueprint(store: Store, settings: Settings) -> Blueprint:
+def blueprint(store: Store, settings: Settings, is_danger: Callable[[str], bool]) -> Blueprint:
     """401 for a wrong key, 403 for a scope or site that is not the key's, 429 for more than 60 a
-    minute; every error is JSON {"error": …}."""
+    minute; every error is JSON {"error": …}. Words of danger (`is_danger`) make a report one of
+    danger, whatever its topic."""
     api = Blueprint("partner_api", __name__, url_prefix="/api/partner")
 
     @api.errorhandler(Wrong)
@@ -71,6 +73,8 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
             code = told.get("topic") or "other"
             if code not in TOPICS:
                 raise Wrong(400, f"topic is one of {', '.join(TOPICS)}.")
+            if code not in DANGER and is_danger(told["text"]):
+                code = "hazard"
             case = cases.open_case(
                 work, kind=TOPICS[code].kind, code=code, rider_id=None,
                 pile_id=pile.id if pile else None, text=told["text"], source="partner",
@@ -80,6 +84,9 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
             )  # fmt: skip
             new = case.created_at == work.now and case.key.endswith(told["message_id"])
             cases.link(work, case, "partner", str(key.id), quiet=True)
+            if code in DANGER:
+                once = f"partner:{key.id}:{told['message_id']}"
+                safety.from_case(work, settings, case, key=once, text=told["text"])
             answer = _shown(work, case)
         return jsonify(answer), 201 if new else 200
 
@@ -99,6 +106,9 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
                 work, case, told["text"], source="partner",
                 key=f"partner:{key.id}:{told['message_id']}",
             )  # fmt: skip
+            if is_danger(told["text"]):
+                once = f"partner:{key.id}:{told['message_id']}"
+                safety.from_case(work, settings, case, key=once, text=told["text"])
             answer = _shown(work, case)
         return jsonify(answer), 201
 

@@ -419,13 +419,26 @@ def test_merging_keeps_every_link_and_ends_the_clocks(office: Office) -> None:
         case_work.merge(work, SETTINGS, ANNA, first, second)
 
 
-def test_power_lost_calls_for_a_person_within_a_minute(office: Office) -> None:
+@pytest.mark.parametrize("answered", [False, True])
+def test_power_lost_calls_for_a_person_within_a_minute(office: Office, *, answered: bool) -> None:
     charge = office.says_yes()
     with office.work() as work:
+        work.session.get_one(Staff, CHEF.staff_id).page_address = "mailto:chef@call.fi"
         session = work.session.get_one(ChargingSession, charge)
         evse = work.session.get_one(Evse, session.evse_id)
         number = case_intake.power_lost(work, session, evse).id
     office.drain()
     assert office.case(number).priority == 2
-    office.passes(61)
-    assert office.case(number).level_reason == "Deadline missed: Urgent call-back."
+    office.passes(59)
+    if answered:
+        with doing(office) as work:
+            case_work.contacted(work, ANNA, number, "We spoke on the phone")
+    office.passes(2)
+    late = "" if answered else "Deadline missed: Urgent call-back."
+    assert office.case(number).level_reason == late
+    office.passes(600)
+    with office.store.read() as work:
+        pages = work.session.scalars(select(Outbox.body).where(Outbox.kind == "page")).all()
+    told = [(each["to"], each["path"], each["text"]) for each in pages]
+    text = f"CALL BACK NOW: case {number}, nobody has spoken with the rider for 60 s."
+    assert told == ([] if answered else [("chef@call.fi", f"/tickets/{number}", text)])

@@ -15,6 +15,7 @@ from bot.console.context import Console
 from bot.console.fragments import fragment
 from bot.console.guard import Routes
 from bot.console.view import shown_name, shown_text
+from bot.domain.paging import REPORTED_BY
 from bot.services import incidents, paging
 from bot.services.incidents import Beaten, NotPossible
 from bot.store.charging import ChargingSession
@@ -55,6 +56,7 @@ class Row:
     at: datetime
     words: str
     source: str
+    reported_by: str  # "a rider"
     place: str  # "Pile 1023, Kamppi", or that nobody knows
     rounds: int
     acknowledged_by: str
@@ -197,6 +199,7 @@ def _row(work: UnitOfWork, incident: Incident, names: dict[int | None, str]) -> 
         at=incident.at,
         words=shown_text(incident.text),
         source=incident.source,
+        reported_by=REPORTED_BY.get(incident.source, "somebody"),
         place=f"Pile {pile.number}, {pile.station.name}" if pile else "Pile not known yet",
         rounds=incident.rounds,
         acknowledged_by=names.get(incident.acknowledged_by, ""),

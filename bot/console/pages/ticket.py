@@ -13,7 +13,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.pages.tickets import mates
 from bot.console.uploads import IMAGES, NotAPicture, kept_photo
-from bot.domain.cases import CLASSES, PRIORITIES, STATUSES, TEAMS, TOPICS
+from bot.domain.cases import CLASSES, DANGER, PRIORITIES, STATUSES, TEAMS, TOPICS
 from bot.services import (
     audit,
     case_answers,
@@ -25,6 +25,7 @@ from bot.services import (
     cases,
     causes,
     reach,
+    safety,
 )
 from bot.services.case_work import NotPossible
 from bot.store.cases import Case, CaseEntry
@@ -234,10 +235,10 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             )
         with console.store.begin() as work:
             conversation = chat.readable(console, work, conversation_id)
-            case = case_intake.by_staff(
-                work, conversation, code=code, text=text,
-                key=f"{console.me().staff_id}:{request.form.get('key') or secrets.token_hex(8)}",
-            )  # fmt: skip
+            once = f"{console.me().staff_id}:{request.form.get('key') or secrets.token_hex(8)}"
+            case = case_intake.by_staff(work, conversation, code=code, text=text, key=once)
+            if code in DANGER:
+                safety.from_case(work, settings, case, key=f"staff:{once}", text=text)
             audit.record(work, console.me().actor(), "case_open", f"case:{case.id}")
             number = case.id
         flash(f"Ticket {number} is open.", "good")
