@@ -63,7 +63,7 @@ def file_of(work: UnitOfWork, case: Case, photos: dict[int, str]) -> dict[str, A
             for each in cases.entries(work, case.id)
         ],
         "clocks": [
-            clocks.told(each) for each in clocks.of_subject(work, cases.subject(case.id))
+            clocks.told(each) for each in clocks.of_case(work, case.id)
         ],
         "links": [{"kind": each.kind, "ref": each.ref} for each in cases.links(work, case.id)],
         "messages": _messages(work, case, names),

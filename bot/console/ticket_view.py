@@ -316,7 +316,7 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
     station = cases.station_of(work, case)
     tz = station.tz if station is not None else "UTC"
     made = []
-    for clock in clocks.of_subject(work, cases.subject(case.id)):
+    for clock in clocks.of_case(work, case.id):
         made.append(
             Timer(
                 ring=ring(clock, work.now), state=clock.state, outcome=clock.outcome,
@@ -331,6 +331,7 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
 _PAGES: Final = {
     "conversation": "/conversations/{}", "incident": "/incidents/{}",
     "booking": "/bookings/{}", "meter": "/meters",
+    "dispute": "/disputes/{}",
 }  # fmt: skip
 
 

@@ -88,6 +88,11 @@ def decide(reason: Reason, money: ChargeMoney) -> Decision:
     return Decision("explain")
 
 
+def request_code(number: int) -> str:
+    """What riders and staff call a request by."""
+    return f"D-{number:06d}"
+
+
 def for_the_rider(asked_minor: int, left_minor: int, cap_minor: int) -> int:
     """What goes back when nobody has decided in time."""
     return max(0, min(asked_minor, left_minor, cap_minor))

@@ -58,6 +58,17 @@ _ENDS: Final[Mapping[str, Say]] = {
 }
 
 
+# Results that come of themselves, as a case keeps them: everything else there is in people's words.
+CONTESTED: Final = Say("You contested a bill.")
+DECLINED: Final = Say("A person looked at it: nothing is given back.")
+GRANTED: Final = Say("A person looked at it and granted it.")
+BY_TIME: Final = Say("Nobody had decided in time.")
+IN_FAVOUR: Final = Say("It was decided for you.")
+_OURS: Final = {
+    each.text: each for each in (CONTESTED, DECLINED, GRANTED, BY_TIME, IN_FAVOUR)
+}  # fmt: skip
+
+
 def tz_of(work: UnitOfWork, settings: Settings, case: Case) -> str:
     """The station's time zone, or the desk's while nobody knows where it is."""
     station = cases.station_of(work, case)
@@ -124,13 +135,16 @@ def _result(work: UnitOfWork, case: Case) -> Say | None:
         return None
     said = Say(
         "Cause: {cause} Done: {fix} {result}",
-        {"cause": Written(_sentence(case.cause)), "fix": Written(_sentence(case.fix)),
-         "result": Written(_sentence(case.result))},
-    )  # fmt: skip
+        {"cause": _words(case.cause), "fix": _words(case.fix), "result": _words(case.result)},
+    )
     money = given_back(work, case)
     if money is None:
         return said
     return Say("{result} Given back: {amount}.", {"result": said, "amount": money})
+
+
+def _words(text: str) -> Say | Written:
+    return _OURS.get(text) or Written(_sentence(text))
 
 
 def _sentence(text: str) -> str:

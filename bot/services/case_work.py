@@ -15,11 +15,13 @@ from bot.domain import cases as rules
 from bot.domain.cases import TOPICS
 from bot.domain.clocks import HUMAN
 from bot.domain.desk_rules import Hours
+from bot.domain.disputes import request_code
 from bot.domain.rights import may
 from bot.services import (
     audit,
     case_answers,
     case_merge,
+    case_money,
     case_talk,
     case_timers,
     cases,
@@ -182,10 +184,11 @@ def complete(
 
 
 def solve(
-    work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, *, cause: str, fix: str,
-    result: str,
+    work: UnitOfWork, settings: Settings, actor: Actor | None, case_id: int, *, cause: str,
+    fix: str, result: str,
 ) -> Case:  # fmt: skip
-    """Done: cause, what was done, and what the rider is told. Raises NotPossible."""
+    """Done: cause, what was done, and what the rider is told; by no `actor`: by a rule. Raises
+    NotPossible."""
     case = locked(work, case_id)
     cause, fix, result = (text.strip()[:TEXT_MAX] for text in (cause, fix, result))
     if lacking := rules.lacks_result(cause, fix, result):
@@ -193,8 +196,10 @@ def solve(
     if not rules.may_move(case.status, "done"):
         raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot be solved.")
     grave = case.kind == "incident" or case.code in rules.DANGER
-    if grave and not may(actor.role, "incident.close"):
+    if grave and not (actor and may(actor.role, "incident.close")):
         raise NotPossible("A manager ends a case of danger.")
+    if case.kind == "billing" and (asked := case_money.undecided(work, case.id)):
+        raise NotPossible(f"Decide {request_code(asked[0].id)} first: it is about this bill.")
     before, case.status = case.status, "done"
     case.cause, case.fix, case.result = cause, fix, result
     case.solved_at = case.updated_at = work.now
@@ -215,10 +220,11 @@ def solve(
     return case
 
 
-def _end_clocks(work: UnitOfWork, case: Case, actor: Actor) -> None:
+def _end_clocks(work: UnitOfWork, case: Case, actor: Actor | None) -> None:
     """What a result ends: the dispute's decision and the desk's own goal. Whoever solves a case
     without a word to the rider has answered by the result."""
-    subject, event = cases.subject(case.id), f"solved by {actor.name}"[:80]
+    subject = cases.subject(case.id)
+    event = f"solved by {actor.name if actor else 'the rules'}"[:80]
     for clock in clocks.of_subject(work, subject):
         if clock.state != "stopped":
             clocks.stop(work, clock.name, subject, event=event)

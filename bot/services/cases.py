@@ -6,7 +6,7 @@ it and starts the desk's own clocks (bot/services/case_timers.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,11 +54,13 @@ def open_case(
     contact_name: str = "",
     contact: str = "",
     happened_at: datetime | None = None,
+    but: Collection[str] = (),
 ) -> Case:
     """The case of a report, new or the one that is open already for this person, pile and kind.
 
     `kind` and `code` are bot/domain/cases.py's, `source` one of its SOURCES; `key` names the
     report: the same message twice is one report. Who is no rider gives `contact_name`, `contact`.
+    `but` are promises that something else keeps.
     """
     key = f"{source}:{key}"[:160]
     known = work.session.scalars(select(Case).where(Case.key == key)).first()
@@ -89,7 +91,7 @@ def open_case(
             .returning(Case)
         ).first()
         if made is not None:
-            _begin(work, made)
+            _begin(work, made, but)
             return made
         same = select(Case).where(Case.open_key == row["open_key"]).with_for_update()
         known = work.session.scalars(same.execution_options(populate_existing=True)).first()
@@ -97,7 +99,7 @@ def open_case(
             return _again(work, known, row)
 
 
-def _begin(work: UnitOfWork, case: Case) -> None:
+def _begin(work: UnitOfWork, case: Case, but: Collection[str]) -> None:
     entry(work, case, "opened", case.text, body={"source": case.source})
     if case.conversation_id is not None:
         link(work, case, "conversation", str(case.conversation_id), quiet=True)
@@ -107,14 +109,10 @@ def _begin(work: UnitOfWork, case: Case) -> None:
         )  # fmt: skip
     if case.session_id is not None:
         link(work, case, "session", str(case.session_id), quiet=True)
-    start_promises(work, case)
-    set_timer(work, case.id, "begin", work.now)
-
-
-def start_promises(work: UnitOfWork, case: Case) -> None:
-    """The promises of its kind begin with the report, around the clock; once each."""
     for name in rules.clocks_of(case.kind, case.code):
-        start_clock(work, case, name)
+        if name not in but:
+            start_clock(work, case, name)
+    set_timer(work, case.id, "begin", work.now)
 
 
 def other_promises(work: UnitOfWork, case: Case, was: tuple[str, str]) -> None:
@@ -408,7 +406,7 @@ def next_deadline(work: UnitOfWork, case: Case) -> Clock | None:
     """The promise of a case that ends next, else None; paused ones last."""
     rows = (
         select(Clock)
-        .where(Clock.subject == subject(case.id), Clock.state != "stopped")
+        .where(Clock.case_id == case.id, Clock.state != "stopped")
         .where(Clock.name.in_(_PROMISED))
         .order_by(Clock.due_at.is_(None), Clock.due_at)
     )

@@ -122,6 +122,8 @@ def _decide(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
     case = _case(work, clock)
     if case is None or case.session_id is None or clock.state == "stopped":
         return
+    if clock.subject != cases.subject(case.id):
+        return  # a request's: its own timer decides (bot/services/disputes.py)
     compensation.decide_for_rider(work, settings, case)
 
 

@@ -6,9 +6,19 @@ from typing import Final
 
 from sqlalchemy import select
 
+from bot.domain.cases import OPEN
 from bot.domain.money import exponent
 from bot.replies import Say
-from bot.services import case_talk, cases, coupon_templates, coupons, refund_words, refunds
+from bot.services import (
+    case_money,
+    case_talk,
+    case_work,
+    cases,
+    coupon_templates,
+    coupons,
+    refund_words,
+    refunds,
+)
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
@@ -91,3 +101,8 @@ def decide_for_rider(work: UnitOfWork, settings: Settings, case: Case) -> None:
         )
         said = refund_words.told(work, refund, why)
         tell_rider(work, case.rider_id, said, key=f"case:{case.id}:decided")
+    if case.status in OPEN and case.kind == "billing" and not case_money.waits(work, case.id):
+        case_work.solve(
+            work, settings, None, case.id, cause=case_talk.CONTESTED.text,
+            fix=case_talk.BY_TIME.text, result=case_talk.IN_FAVOUR.text,
+        )  # fmt: skip

@@ -14,19 +14,25 @@ from typing import Any, Final
 from sqlalchemy import select, update
 
 from bot.domain.discounts import unfit
-from bot.domain.disputes import ChargeMoney, Decision, Reason, decide, for_the_rider
+from bot.domain.disputes import (
+    ChargeMoney,
+    Decision,
+    Reason,
+    decide,
+    for_the_rider,
+    request_code,
+)
 from bot.domain.money import Money, exponent
 from bot.domain.pricing import price
 from bot.domain.session import SessionFacts, load_facts
 from bot.domain.staff_actions import plain
 from bot.domain.tariffs import load_tariff
 from bot.replies import Moment, Say, Value
-from bot.services import audit, cases, clocks, coupons, marks, money_watch, refund_words, refunds
+from bot.services import audit, coupons, dispute_cases, marks, money_watch, refund_words, refunds
 from bot.services.billing import credited_minor
 from bot.services.outbound import conversation_of, tell_rider
 from bot.settings import Settings
 from bot.store import inbox
-from bot.store.cases import Case
 from bot.store.changes import touched
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
@@ -36,10 +42,6 @@ from bot.store.stations import Evse
 from bot.store.upsert import insert
 
 CONTESTED: Final = timedelta(days=120)  # how long after a charge it can be contested
-_CASE_OF: Final = {
-    "twice": "paid_twice", "failed": "payment_failed", "coupon": "coupon_invalid",
-    "not_refunded": "refund_missing",
-}  # fmt: skip
 WHY: Final = {
     "twice": Say("It was taken twice."),
     "failed": Say("It was taken although nothing was due."),
@@ -185,7 +187,7 @@ def _note(work: UnitOfWork, rider_id: int, text: str, *, key: str) -> None:
 
 def code(request: RefundRequest) -> str:
     """What riders and staff call a request by."""
-    return f"D-{request.id:06d}"
+    return request_code(request.id)
 
 
 def known(work: UnitOfWork, session_id: int, reason: Reason) -> RefundRequest | None:
@@ -224,10 +226,7 @@ def open_request(
         body={"request_id": row.id},
         available_at=row.deadline_at,
     )
-    cases.open_case(
-        work, kind="billing", code=_CASE_OF.get(reason, "bill_wrong"), rider_id=session.rider_id,
-        session_id=session.id, text=text or f"Contests a bill: {reason}", source="system", key=key,
-    )  # fmt: skip
+    dispute_cases.begin(work, row, text=text)
     _note(work, session.rider_id, f"Contests charge {session.id} ({reason}): {code(row)}",
           key=f"{key}:opened")  # fmt: skip
     touched(work, "dispute:0", f"rider:{session.rider_id}")
@@ -307,18 +306,9 @@ def _move(work: UnitOfWork, request: RefundRequest, *states: str, **values: Any)
     ).first()
     work.session.refresh(request)
     if won is not None:
-        if request.state not in {"open", "waiting"}:
-            _stop_clock(work, request)
+        dispute_cases.moved(work, request)
         touched(work, "dispute:0", f"rider:{request.rider_id}")
     return won is not None
-
-
-def _stop_clock(work: UnitOfWork, request: RefundRequest) -> None:
-    """The promise of the request's case is kept: it is decided."""
-    made = select(Case.id).where(Case.key == f"system:{request.key}")
-    if (case_id := work.session.scalars(made).first()) is not None:
-        event = f"{code(request)} {request.state}"
-        clocks.stop(work, "dispute", cases.subject(case_id), event=event)
 
 
 def action_ended(work: UnitOfWork, action: StaffAction) -> RefundRequest | None:

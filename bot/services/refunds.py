@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 
 from bot.domain.money import Money, payable
+from bot.domain.staff_actions import plain
 from bot.errors import PilebotError
-from bot.services import payments
+from bot.services import case_money, payments
 from bot.services.failed_refunds import in_wallet
 from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
@@ -119,4 +120,7 @@ def give_back(
     work.session.add(refund)
     work.session.flush()
     payments.way(hold).refund(work, hold, refund)
+    if hold.session_id is not None:
+        told = f"{plain(Money(amount_minor, hold.currency))} given back: {reason}"
+        case_money.went_back(work, hold.session_id, refund.id, told)
     return refund

@@ -213,7 +213,7 @@ def doubted(world: World, session: int) -> tuple[int, int]:
         return made.id, case.id
 
 
-def tested(world: World, check_id: int, shown: int) -> str:
+def after_test(world: World, check_id: int, shown: int) -> str:
     """The state of a check after a test against 10 kWh and a second person's yes."""
     with world.work() as work:
         row = meter_checks.record(
@@ -247,7 +247,7 @@ def test_a_meter_is_fair_by_its_error_and_not_by_what_is_owed(
         with world.work() as work:
             refunds.give_back(work, world.hold(session).id, refunded, reason="goodwill")
     check_id, case_id = doubted(world, session)
-    assert tested(world, check_id, shown) == state
+    assert after_test(world, check_id, shown) == state
     with world.work() as work:
         row = work.session.get_one(MeterCheck, check_id)
         assert row.owed_minor == owed
@@ -273,7 +273,7 @@ def test_a_bad_meter_of_a_refunded_charge_is_no_good_test_of_others(sqlite_world
     with world.work() as work:
         refunds.give_back(work, world.hold(first).id, 300, reason="goodwill")
     check_id, _ = doubted(world, first)
-    assert tested(world, check_id, 12_000) == "failed"
+    assert after_test(world, check_id, 12_000) == "failed"
     world.passes(3_600)
     other = paid(world, rider=2, key="other")
     with world.work() as work:
@@ -293,7 +293,7 @@ def test_the_readings_are_in_the_case_and_a_wider_doubt_stays_open(sqlite_world:
         told = [each.text for each in cases.entries(work, case_id) if each.kind == "again"]
         row = work.session.get_one(MeterCheck, check_id)
         assert f"{row.start_wh} Wh before and {row.end_wh} Wh after" in told[0]
-    assert tested(world, check_id, 10_000) == "fair"
+    assert after_test(world, check_id, 10_000) == "fair"
     with world.work() as work:
         assert work.session.get_one(Case, case_id).status == "new"
         assert work.session.get_one(RefundRequest, request.id).state == "open"
