@@ -61,6 +61,16 @@ class Settings:
     mqtt_url: str = setting(
         "Broker: mqtt://user:password@host:port or mqtts://…", secret=True, url=("mqtt", "mqtts")
     )
+    mqtt_piles_url: str = setting(
+        "Where piles find the broker, as mqtts://mqtt.example.org:8883: shown to whoever adds a "
+        "pile",
+        "", url=("mqtt", "mqtts"),
+    )  # fmt: skip
+    mqtt_passwords_file: str = setting(
+        "Mosquitto's password file, which the gateway keeps in step with the piles; empty: written "
+        'by hand (docs/runbook.md, "Add a pile")',
+        "",
+    )
     secret_key: str = setting("At least 32 random characters; signs cookies and links", secret=True)
     secret_keys_before: str = setting(
         "Earlier SECRET_KEYs, with commas: second factors sealed under them still open",

@@ -12,7 +12,8 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,19 +36,29 @@ class Login(BaseAuthPlugin):  # type: ignore[misc]  # amqtt ships no types
 
     @dataclass
     class Config:
-        """`credentials`: user name to hash."""
+        """`passwords`: a file in Mosquitto's form, read again when it has changed."""
 
-        credentials: dict[str, str] = field(default_factory=dict)
+        passwords: str = ""
 
     async def authenticate(self, *, session: Session) -> bool:
         name, secret = session.username or "", session.password or ""
-        hashed = self.config.credentials.get(name)
+        hashed = _logins(self.config.passwords).get(name)
         if hashed is None or not pile_secret.matches(secret, hashed):
             return False
         if name == CSMS_USER:
             return True
         will = session.will_topic or ""  # amqtt asks no access rule about wills
         return session.client_id == name and (not will or may_write(name, will))
+
+
+def _logins(path: str) -> dict[str, str]:
+    return _read(path, Path(path).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read(path: str, _changed_at: int) -> dict[str, str]:
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return dict(line.split(":", 1) for line in lines)
 
 
 class OwnTopics(BaseTopicPlugin):  # type: ignore[misc]  # amqtt ships no types
@@ -112,7 +123,7 @@ def _enforce_keepalive() -> None:
     BrokerProtocolHandler.handle_read_timeout = handle_read_timeout
 
 
-async def serve(listeners: list[dict[str, Any]], credentials: dict[str, str]) -> None:
+async def serve(listeners: list[dict[str, Any]], passwords: str) -> None:
     """Serve until SIGTERM or SIGINT."""
     _enforce_keepalive()
     bound = {
@@ -127,7 +138,7 @@ async def serve(listeners: list[dict[str, Any]], credentials: dict[str, str]) ->
             "listeners": bound,
             "timeout_disconnect_delay": _KEEPALIVE_GRACE_S,
             "plugins": {
-                f"{__name__}.Login": {"credentials": credentials},
+                f"{__name__}.Login": {"passwords": passwords},
                 f"{__name__}.OwnTopics": {},
             },
         }
@@ -144,7 +155,7 @@ def main(config_path: str) -> None:
     """Serve with the configuration in a file."""
     config = json.loads(Path(config_path).read_text(encoding="utf-8"))
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    asyncio.run(serve(config["listeners"], config["credentials"]))
+    asyncio.run(serve(config["listeners"], config["passwords"]))
 
 
 if __name__ == "__main__":

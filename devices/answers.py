@@ -30,7 +30,7 @@ Payload = dict[str, Any]
 
 SOURCE: Final = "pile"
 _METER_ONLY: Final = frozenset({"MeterValuePeriodic", "MeterValueClock"})
-_RIDER: Final = re.compile(r"rider:\d{1,18}")
+_OURS: Final = re.compile(r"(rider|test):\d{1,18}")
 _FIRST_EVENTS: Final = 10
 _TOKEN_LASTS: Final = timedelta(hours=24)
 _MEMORY: Final = 20_000  # transactions remembered; forgetting one costs a query, not a fact
@@ -401,9 +401,10 @@ def _transaction_fact(
 
 
 def _may_charge(report: Report, id_token: Payload) -> bool:
-    """Riders start from the chat; a pile may only present a token we sent it ourselves."""
+    """Riders start from the chat, staff their tests; a pile may only present a token that we sent
+    it ourselves."""
     token = id_token["idToken"]
-    if id_token["type"] != "Central" or not _RIDER.fullmatch(token):
+    if id_token["type"] != "Central" or not _OURS.fullmatch(token):
         return False
     sent = report.work.session.scalars(
         select(Command.body)

@@ -21,6 +21,8 @@ from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from devices.broker_logins import PID_FILE
+
 CSMS_USER: Final = (
     "csms"  # the gateway's name at the broker; may read and write every pile's topics
 )
@@ -41,6 +43,11 @@ def mosquitto_path() -> str | None:
     return found or next((path for path in _SBIN if Path(path).exists()), None)
 
 
+def passwords_file(data_dir: Path) -> Path:
+    """Where the logins of the broker in this folder are; what changes there counts soon after."""
+    return data_dir / "passwords"
+
+
 def broker_command(
     data_dir: Path,
     port: int,
@@ -58,18 +65,17 @@ def broker_command(
     the choice; None takes Mosquitto where installed.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name}:{hashed}\n" for name, hashed in credentials.items()]
+    _write_private(passwords_file(data_dir), "".join(lines))
     mosquitto = mosquitto_path() if use_mosquitto is not False else None
     if use_mosquitto and mosquitto is None:
         raise FileNotFoundError("mosquitto is not installed")
     if mosquitto is None:
         config = data_dir / "amqtt.json"
         listeners = [{"host": host, "port": port}, {"host": "127.0.0.1", "port": csms_port}]
-        _write_private(
-            config, json.dumps({"listeners": listeners, "credentials": dict(credentials)})
-        )
+        passwords = str(passwords_file(data_dir))
+        _write_private(config, json.dumps({"listeners": listeners, "passwords": passwords}))
         return [sys.executable, "-m", "devices.amqtt_broker", str(config)]
-    lines = [f"{name}:{hashed}\n" for name, hashed in credentials.items()]
-    _write_private(data_dir / "passwords", "".join(lines))
     _write_private(data_dir / "acl", _ACL)
     _write_private(data_dir / "mosquitto.conf", _config(data_dir, host, port, csms_port))
     return [mosquitto, "-c", str(data_dir / "mosquitto.conf")]
@@ -112,7 +118,8 @@ listener {port} {host}
 use_username_as_clientid true
 listener {csms_port} 127.0.0.1
 allow_anonymous false
-password_file {data_dir / "passwords"}
+password_file {passwords_file(data_dir)}
+pid_file {data_dir / PID_FILE}
 acl_file {data_dir / "acl"}
 set_tcp_nodelay true
 max_packet_size 65536

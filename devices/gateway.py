@@ -21,6 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from bot.settings import Settings
 from bot.store.database import Store
 from devices import wake
+from devices.broker_logins import BrokerLogins
 from devices.commands import Commands, Publishing
 from devices.ingest import Ingest
 from devices.link import Delivery, Link
@@ -32,6 +33,7 @@ BATCH: Final = 500
 POLL_S: Final = 0.2  # commands are found this late when nobody wakes us
 QUEUE_LIMIT: Final = 50_000  # messages; beyond it a message waits for its pile to repeat it
 DATABASE_RETRY_S: Final = 1.0
+LOGINS_S: Final = 2.0  # a pile that was added is let in by the broker this late
 
 
 class Gateway:
@@ -41,12 +43,13 @@ class Gateway:
         self._store = store
         self._commands = Commands(settings)
         self._presence = Presence(settings)
+        self._logins = BrokerLogins(settings)
         self._ingest = Ingest(settings, self._commands, self._presence)
         self._queue: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
         self._link = Link(settings.mqtt_url, self._enqueue, store.clock)
         self._stopping = threading.Event()
         self._listening_since: datetime | None = None
-        self._next_silence_check = 0.0
+        self._next_silence_check = self._next_logins = 0.0
         self._silence_check_s = max(0.5, min(10.0, settings.silent_after_s / 4))
 
     @property
@@ -73,7 +76,7 @@ class Gateway:
             self._link.stop()
 
     def serve_once(self) -> None:
-        """One turn: what came in, then the commands that are due, then who is silent."""
+        """One turn: what came in, the commands that are due, who is silent, who may log in."""
         batch = self._drain()
         if batch:
             self._take(batch)
@@ -85,6 +88,9 @@ class Gateway:
         if time.monotonic() >= self._next_silence_check:
             self._next_silence_check = time.monotonic() + self._silence_check_s
             self._guarded(self._find_silent)
+        if time.monotonic() >= self._next_logins:
+            self._next_logins = time.monotonic() + LOGINS_S
+            self._guarded(self._keep_logins)
 
     def _enqueue(self, delivery: Delivery) -> None:
         if self._queue.qsize() < QUEUE_LIMIT:
@@ -151,6 +157,13 @@ class Gateway:
             return
         with self._store.begin() as work:
             self._presence.find_silent(work, listening_since=self._listening_since)
+
+    def _keep_logins(self) -> None:
+        with self._store.read() as work:
+            try:
+                self._logins.keep(work)
+            except OSError as error:
+                log.error("broker_logins_not_written", error=str(error))
 
     def _publish(self, out: Sequence[Publishing]) -> None:
         for each in out:

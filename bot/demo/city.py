@@ -28,6 +28,7 @@ from bot.demo.supervisor import Service, State, Status, Supervisor
 from bot.services.inventory import broker_passwords
 from bot.settings import read
 from bot.store.database import Store, make_engine
+from bot.store.pile_setup import PileSetup
 from bot.store.stations import Evse, Pile
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -98,6 +99,8 @@ class Plan:
             or f"sqlite:///{self.data.state / 'pilebot.db'}",
             "REDIS_URL": self.environ.get("REDIS_URL") or redis_server.url(self.redis_folder),
             "MQTT_URL": f"mqtt://{CSMS_USER}:{password}@{HOST}:{self.ports['mqtt-csms']}",
+            "MQTT_PILES_URL": f"mqtt://{HOST}:{self.ports['mqtt']}",
+            "MQTT_PASSWORDS_FILE": str(self.data.folder("broker") / "passwords"),
             "SECRET_KEY": self.secrets["secret_key"],
             "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": self.secrets["twilio_auth_token"],
@@ -439,10 +442,11 @@ def _credentials(store: Store, mqtt_url: str) -> dict[str, str]:
 
 
 def all_piles_online(store: Store, _pid: int) -> bool:
-    """Whether the service has heard of every pile and socket."""
+    """Whether the service has heard of every pile and socket that the city began with."""
     with store.read() as work:
-        offline = select(func.count()).select_from(Pile).where(Pile.online.is_(False))
-        unheard = select(func.count()).select_from(Evse).where(Evse.status == "")
+        added = select(PileSetup.pile_id)
+        offline = select(func.count()).where(Pile.online.is_(False), Pile.id.not_in(added))
+        unheard = select(func.count()).where(Evse.status == "", Evse.pile_id.not_in(added))
         return not work.session.scalar(offline) and not work.session.scalar(unheard)
 
 

@@ -46,6 +46,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "session.start": _DESK,
     "session.stop": frozenset({"agent", "technician", "manager"}),
     "pile.read": _ALL,
+    "pile.add": _FIELD,  # put one up, test it, let it go live; its secret
     "pile.out_of_service": frozenset({"agent", "technician", "manager"}),
     "pile.in_service": _FIELD,
     "pile.soft_restart": frozenset({"agent", "technician", "manager"}),

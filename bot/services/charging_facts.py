@@ -28,6 +28,7 @@ from bot.services import (
     receipt_watch,
     session_effects,
     site_news,
+    socket_tests,
     waiting,
 )
 from bot.services import session_changes as changes
@@ -49,6 +50,8 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     transaction_id = str(body["transaction_id"])
     session = changes.of_transaction(work, body, transaction_id)
     if session is None:
+        if socket_tests.heard(work, body):
+            return
         log.info("transaction_not_ours", pile_id=body["pile_id"], transaction_id=transaction_id)
         return
     changes.lock(work, session)
@@ -127,6 +130,7 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
         return
     action_results.command_answered(work, command, body)
     pile_results.command_answered(work, command, body)
+    socket_tests.answered(work, command, body)
     incidents.command_answered(work, command, body)
     booking_news.command_answered(work, command, body)
     if command.kind == "unlock":

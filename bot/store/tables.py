@@ -46,6 +46,7 @@ from bot.store.offers import (
     PlanUse,
     RefundRequest,
 )
+from bot.store.pile_setup import PileSetup, SocketTest
 from bot.store.prediction import EvseDay, EvseRisk, FaultSeen, Prediction, RiskModel
 from bot.store.quality import (
     CaseCause,
@@ -86,12 +87,12 @@ __all__ = [
     "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart",
     "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport",
     "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileAlarm",
-    "PileEvent", "PileLog", "PileVariable", "Plan", "PlanOffer", "PlanUse", "PolicyChange",
-    "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow",
-    "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress",
-    "RiskModel", "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit",
-    "Series", "Staff", "StaffAction", "StaffHour", "StaffSession", "StaleStatus", "Station",
-    "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer",
-    "Visit", "VisitPlan", "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin",
-    "WebSession",
+    "PileEvent", "PileLog", "PileSetup", "PileVariable", "Plan", "PlanOffer", "PlanUse",
+    "PolicyChange", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent",
+    "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider",
+    "RiderAddress", "RiskModel", "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm",
+    "SensorLimit", "Series", "SocketTest", "Staff", "StaffAction", "StaffHour", "StaffSession",
+    "StaleStatus", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp",
+    "Understood", "Viewer", "Visit", "VisitPlan", "Waiter", "Wallet", "WalletEntry",
+    "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

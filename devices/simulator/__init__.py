@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ import structlog
 from devices.simulator.control import Control
 from devices.simulator.line import Line
 from devices.simulator.pile import Pile
-from devices.simulator.spec import EvseSpec, PileSpec, specs_of
+from devices.simulator.spec import Added, EvseSpec, PileSpec, specs_of
 
 __all__ = ["EvseSpec", "PileSpec", "run", "serve", "specs_of"]
 
@@ -68,24 +68,29 @@ async def serve(
     if state_dir is not None:
         state_dir.mkdir(parents=True, exist_ok=True)
     every_s = meter_every_s or min(10.0, max(2.0, 60.0 / speed))
-    lines = {
-        spec.pile_id: Line(
-            Pile(
-                spec,
-                state_dir / f"{spec.pile_id}.json" if state_dir else None,
-                meter_every_s=every_s,
-            ),
-            mqtt_url,
-            heartbeat_s=heartbeat_s,
-        )
-        for spec in piles
-    }
-    control = await asyncio.start_server(Control(lines).serve, "127.0.0.1", control_port)
+    lines: dict[str, Line] = {}
+    tasks: list[asyncio.Task[None]] = []
+
+    def put_up(spec: PileSpec) -> Line:
+        state = state_dir / f"{spec.pile_id}.json" if state_dir else None
+        line = Line(Pile(spec, state, meter_every_s=every_s), mqtt_url, heartbeat_s=heartbeat_s)
+        lines[spec.pile_id] = line
+        tasks.append(asyncio.create_task(line.run()))
+        return line
+
+    added = Added(state_dir)
+    for spec in {each.pile_id: each for each in (*piles, *added.specs)}.values():
+        put_up(spec)
+
+    def add(spec: PileSpec) -> Line:
+        added.keep(spec)
+        return put_up(spec)
+
+    control = await asyncio.start_server(Control(lines, add).serve, "127.0.0.1", control_port)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    tasks = [asyncio.create_task(line.run()) for line in lines.values()]
-    tasks.append(asyncio.create_task(_tick([line.pile for line in lines.values()], speed)))
+    tasks.append(asyncio.create_task(_tick(lines, speed)))
     try:
         await stopping.wait()
     finally:
@@ -97,14 +102,14 @@ async def serve(
             line.pile.touch()
 
 
-async def _tick(piles: Sequence[Pile], speed: float) -> None:
+async def _tick(lines: Mapping[str, Line], speed: float) -> None:
     last = time.monotonic()
     while True:
         await asyncio.sleep(TICK_S)
         now = time.monotonic()
-        for pile in piles:
+        for line in list(lines.values()):
             try:
-                pile.tick((now - last) * speed)
+                line.pile.tick((now - last) * speed)
             except Exception:
-                log.exception("pile_fell_over", pile=pile.spec.pile_id)
+                log.exception("pile_fell_over", pile=line.pile.spec.pile_id)
         last = now

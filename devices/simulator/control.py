@@ -2,6 +2,8 @@
 
     GET  /piles                              every pile with its EVSEs
     GET  /piles/P001023                      one of them
+    POST /piles                              another one: {"pile_id", "secret", "kind": "ebike" |
+                                              "ac" | "dc", "sockets", "max_power_w"}
     POST /piles/P001023/evses/2/plug         {"capacity_wh", "soc", "max_power_w"}, all optional
     POST /piles/P001023/evses/2/unplug
     POST /piles/P001023/evses/2/stop         the stop button on the pile
@@ -30,13 +32,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from devices.simulator.evse import FAULTS, Payload, now
 from devices.simulator.line import REPLIES, Line
 from devices.simulator.orders import UnknownEvseError
 from devices.simulator.remote import FAILS
+from devices.simulator.spec import PileSpec, spec_from
 
 _MAX_BODY: Final = 65_536
 _TIMEOUT_S: Final = 10
@@ -56,8 +59,10 @@ class RequestError(Exception):
 class Control:
     """Serves the requests for all piles of the process."""
 
-    def __init__(self, lines: Mapping[str, Line]) -> None:
-        self._lines = lines
+    def __init__(
+        self, lines: Mapping[str, Line], add: Callable[[PileSpec], Line] | None = None
+    ) -> None:
+        self._lines, self._add = lines, add
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection, one request."""
@@ -90,6 +95,8 @@ class Control:
         match method, path.strip("/").split("/"):
             case "GET", ["piles"]:
                 return {"piles": [line.pile.view() for line in self._lines.values()]}
+            case "POST", ["piles"]:
+                return self._put_up(body)
             case "GET", ["piles", pile_id]:
                 return self._line(pile_id).pile.view()
             case "POST", ["piles", pile_id, what]:
@@ -104,6 +111,15 @@ class Control:
                 raise RequestError(404, "no such address")
             case _:
                 raise RequestError(405, "GET or POST")
+
+    def _put_up(self, body: Payload) -> Any:
+        try:
+            spec = spec_from(body)
+        except (KeyError, TypeError, ValueError):
+            raise RequestError(400, "no pile can be like that") from None
+        if self._add is None or spec.pile_id in self._lines:
+            raise RequestError(400, f"{spec.pile_id} cannot be put up, or is there already")
+        return self._add(spec).pile.view()
 
     def _line(self, pile_id: str) -> Line:
         if pile_id not in self._lines:

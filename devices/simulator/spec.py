@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 from sqlalchemy import select
 
 from bot.store.database import UnitOfWork
 from bot.store.stations import Pile
+
+MOST_SOCKETS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +50,40 @@ def specs_of(work: UnitOfWork, secret_of: Callable[[str], str]) -> list[PileSpec
         )
         for pile in work.session.scalars(select(Pile).order_by(Pile.id))
     ]
+
+
+def spec_from(body: Mapping[str, Any]) -> PileSpec:
+    """A pile as {"pile_id", "secret", "kind": "ebike" | "ac" | "dc", "sockets", "max_power_w"}.
+    Raises KeyError, TypeError and ValueError."""
+    kind, sockets = str(body["kind"]), int(body["sockets"])
+    if kind not in ("ebike", "ac", "dc") or not 1 <= sockets <= MOST_SOCKETS:
+        raise ValueError("no such pile")
+    power_w = int(body["max_power_w"])
+    evses = tuple(EvseSpec(number, kind, power_w) for number in range(1, sockets + 1))
+    return PileSpec(str(body["pile_id"]), str(body["secret"]), evses)
+
+
+class Added:
+    """Piles that were put up while the simulator ran, kept in its folder where it has one."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = folder / "added.json" if folder is not None else None
+        self._bodies: dict[str, Any] = {}
+        if self._file is not None and self._file.exists():
+            self._bodies = json.loads(self._file.read_text(encoding="utf-8"))
+
+    @property
+    def specs(self) -> list[PileSpec]:
+        """Those that were added before."""
+        return [spec_from(body) for body in self._bodies.values()]
+
+    def keep(self, spec: PileSpec) -> None:
+        """Put it up again after a restart."""
+        first = spec.evses[0]
+        self._bodies[spec.pile_id] = {
+            "pile_id": spec.pile_id, "secret": spec.secret, "kind": first.kind,
+            "sockets": len(spec.evses), "max_power_w": first.max_power_w,
+        }  # fmt: skip
+        if self._file is not None:
+            self._file.touch(mode=0o600)
+            self._file.write_text(json.dumps(self._bodies), encoding="utf-8")

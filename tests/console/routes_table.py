@@ -75,6 +75,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "technician finance manager": "meters_page",
     "technician manager": """
+        setup_new setup_add setup_page setup_test setup_secret setup_live
         visits_plan visits_move visits_cancel visits_undo visits_make_plan visits_end_plan
         meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form

@@ -210,6 +210,7 @@ def control() -> Control:
         ("POST", "/piles/P000001/evses/1/fault", {"kind": "Tired"}, 400),
         ("POST", "/piles/P000001/evses/1/plug", {"soc": "much"}, 400),
         ("POST", "/piles/P000001/misbehave", {"replies": "sometimes"}, 400),
+        ("POST", "/piles", {"pile_id": "P000002", "kind": "steam"}, 400),
     ],
 )
 def test_a_request_that_makes_no_sense(

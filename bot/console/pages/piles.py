@@ -11,7 +11,7 @@ from bot.console import map_view, pile_view, sensor_view, visit_view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.gateways.labels import labels_of, labels_pdf
-from bot.services import pile_care, pile_log, sensing, stale
+from bot.services import pile_care, pile_log, pile_setup, sensing, stale
 from bot.store.stations import Pile, Station
 
 TABS: Final = {"all": "All", "care": "Needs care", "charging": "Charging", "map": "Map"}
@@ -56,6 +56,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             (row,) = pile_view.rows_of(work, console.settings, [pile], console.me().actor())
             values: dict[str, Any] = {
                 "pile": pile,
+                "setup": pile_setup.of(work, pile_id),
                 "row": row,
                 "station": pile.station,
                 "chart": pile_view.chart(work, pile),

@@ -50,7 +50,7 @@ class Seen:
 
 
 def blueprint(config: PhoneConfig, http: httpx.Client) -> Blueprint:
-    """GET /api/piles, POST /api/piles/<id>/<action> and /api/piles/<id>/evses/<n>/<action>."""
+    """GET and POST /api/piles, POST /api/piles/<id>/<action> and …/evses/<n>/<action>."""
     api = Blueprint("piles", __name__, url_prefix="/api")
     known = places()
     seen = Seen()
@@ -63,6 +63,11 @@ def blueprint(config: PhoneConfig, http: httpx.Client) -> Blueprint:
         told = answer.json()
         rows = told["piles"] if isinstance(told, dict) else told
         return jsonify(piles=[_pile(row, known, seen) for row in rows]), 200
+
+    @api.post("/piles")
+    def put_up() -> tuple[Response, int]:
+        body = request.get_json(silent=True) or {}
+        return _pass_on(http, f"{config.piles_url}/piles", body)
 
     @api.post("/piles/<pile_id>/<action>")
     def pile_action(pile_id: str, action: str) -> tuple[Response, int]:

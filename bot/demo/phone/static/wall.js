@@ -39,7 +39,7 @@ export class Wall {
       h("button", { type: "button", "aria-pressed": String(value === ""), onclick: (event) => this.pickFilter(value, event.currentTarget) }, label)));
     this.summary = h("p", { class: "muted small", role: "status" });
     this.list = h("div", { class: "stations" });
-    root.append(h("div", { class: "tools" }, this.field, this.filters), this.summary, this.list);
+    root.append(h("div", { class: "tools" }, this.field, this.filters), this.summary, this.list, this.newPile());
   }
 
   start() {
@@ -131,6 +131,24 @@ export class Wall {
       row.fault.hidden = evse.state === "faulted";
       row.clear.hidden = evse.state !== "faulted" && !evse.worn;
     }
+  }
+
+  /** What an electrician would write into a pile that was put up in the console. */
+  newPile() {
+    const form = h("form", { class: "new-pile", onsubmit: async (event) => {
+      event.preventDefault();
+      const given = Object.fromEntries(new FormData(form));
+      await this.act("/api/piles", { ...given, sockets: Number(given.sockets), max_power_w: Math.round(Number(given.kw) * 1000) });
+    } },
+      this.given("User name", "pile_id", { required: true, placeholder: "P001042" }), this.given("Secret", "secret", { required: true }),
+      h("label", {}, "Kind", h("select", { name: "kind", class: "field" }, ["ac", "dc", "ebike"].map((each) => h("option", {}, each)))),
+      this.given("Sockets", "sockets", { type: "number", value: 2, min: 1, max: 40 }), this.given("kW a socket", "kw", { type: "number", value: 22, min: 0.1, step: 0.1 }),
+      h("button", { class: "small-button" }, "Switch it on"));
+    return h("details", { class: "station" }, h("summary", {}, h("h3", {}, "A new pile")), h("p", { class: "muted small" }, "Put it up in the console under Piles, then write its login in here, as into its settings."), form);
+  }
+
+  given(label, name, attributes) {
+    return h("label", {}, label, h("input", { name, class: "field", autocomplete: "off", ...attributes }));
   }
 
   /** A choice that acts at once and then stands on its title again. */
