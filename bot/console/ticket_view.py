@@ -35,7 +35,7 @@ _ENTRY_ICONS: Final = {
     "note": "sticky-note", "contact": "phone", "told": "send", "photo": "image", "reviewed": "eye",
     "clock": "clock", "level": "users", "money": "wallet", "solved": "circle-check",
     "asked": "circle-help", "answered": "reply", "reopened": "rotate-ccw", "closed": "archive",
-    "exported": "download",
+    "exported": "download", "partner": "reply", "shared": "send", "unshared": "x",
 }  # fmt: skip
 
 
@@ -219,6 +219,7 @@ class Line:
     media_id: int | None
     reviewed: str
     by_rider: bool
+    outside: bool  # the site's partner wrote it, or reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ def ticket(work: UnitOfWork, case: Case, readable: Any) -> Ticket:
     ]  # fmt: skip
     return Ticket(
         case=case, row=row, facts=facts, lines=_lines(work, case), timers=_timers(work, case),
-        ties=[_tie(each, case) for each in cases.links(work, case.id)],
+        ties=[_tie(each, case) for each in cases.links(work, case.id) if each.kind != "partner"],
         missing=cases.missing(work, case), text=shown_text(case.text), phone=phone,
         conversation_readable=chat is not None and readable(chat),
     )  # fmt: skip
@@ -296,8 +297,10 @@ def _line(each: CaseEntry, names: dict[Any, Any]) -> Line:
     staff = names.get(each.staff_id)
     return Line(
         id=each.id, at=each.at, icon=_ENTRY_ICONS.get(each.kind, "info"), kind=each.kind,
-        text=shown_text(each.text), who=staff.name if staff else "", media_id=each.media_id,
+        text=shown_text(each.text), who=staff.name if staff else str(each.body.get("from", "")),
+        media_id=each.media_id,
         reviewed=str(each.body.get("reviewed", "")), by_rider=each.staff_id is None,
+        outside=each.kind == "partner" or bool(each.body.get("partner")),
     )  # fmt: skip
 
 

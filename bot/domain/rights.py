@@ -77,6 +77,7 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "incident.close": frozenset({"manager"}),
     "case.read": _ALL,  # narrowed by `case_scope`
     "case.work": frozenset({"agent", "technician", "finance", "manager"}),
+    "case.share": frozenset({"agent", "technician", "manager"}),  # with the site's partner
     "case.export": frozenset({"technician", "finance", "manager", "admin"}),
     "promise.read": frozenset({"technician", "finance", "manager", "admin"}),
     "promise.edit": frozenset({"manager"}),

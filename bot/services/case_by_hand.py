@@ -33,7 +33,7 @@ from bot.services.outbound import conversation_of
 from bot.services.reach import case_visible
 from bot.services.riders import find_rider
 from bot.settings import Settings
-from bot.store.cases import Case, CaseEntry
+from bot.store.cases import Case
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
 from bot.store.stations import Pile
@@ -186,24 +186,21 @@ def join(
     case = case_work.locked(work, case_id)
     if case.merged_into is not None or case.status == "closed":
         raise NotPossible("That ticket is closed.")
-    key = f"re:told:{actor.staff_id}:{key}"
-    if work.session.scalars(select(CaseEntry.id).where(CaseEntry.key == key)).first():
-        return case  # the form was sent twice
+    key = f"told:{actor.staff_id}:{key}"
     own = (heard.rider is not None and case.rider_id == heard.rider.id) or (
         bool(heard.contact) and case.contact == heard.contact
     )
-    who = heard.name or (f"rider {heard.rider.id}" if heard.rider else "") or "somebody"
-    told = " · ".join(filter(None, (who, "" if own else heard.contact)))
-    cases.entry(
-        work, case, "again", f"{heard.text} ({rules.SOURCES[heard.source]}: {told})", actor=actor,
-        body={"source": heard.source}, key=key,
-    )  # fmt: skip
     if own:
-        case.contacts += 1
-        reason = rules.supervisor_reason(contacts=case.contacts, answered_no=False, missed="")
-        cases.raise_level(work, case, reason)
-    if case.status == "done":
-        cases.take_up(work, case, "Reported again after it was done", actor=actor)
+        cases.wrote_again(work, case, heard.text, source=heard.source, key=key)
+    else:
+        who = heard.name or (f"rider {heard.rider.id}" if heard.rider else "somebody")
+        told = " · ".join(filter(None, (who, heard.contact)))
+        cases.entry(
+            work, case, "again", f"{heard.text} ({rules.SOURCES[heard.source]}: {told})",
+            actor=actor, body={"source": heard.source}, key=f"re:{key}",
+        )  # fmt: skip
+        if case.status == "done":
+            cases.take_up(work, case, "Reported again after it was done", actor=actor)
     case.pile_id = case.pile_id or (heard.pile.id if heard.pile else None)
     case.updated_at = work.now
     audit.record(work, actor, "case_join", f"case:{case.id}", after={"source": heard.source})

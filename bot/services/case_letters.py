@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.domain.cases import DANGER, TOPICS, topic_in
 from bot.replies import Say
-from bot.services import cases, safety
+from bot.services import case_readers, cases, safety
 from bot.services.case_mail import is_machine, send
 from bot.settings import Settings
 from bot.store.cases import Case
@@ -31,6 +31,14 @@ def on_email(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
         _join(work, known, text, str(body["id"]))
         if body.get("danger"):
             safety.from_case(work, settings, known, key=f"email:{body['id']}", text=text)
+        return
+    named = _NUMBER.search(subject)
+    shared = case_readers.by_mail(work, sender, int(named[1])) if named else None
+    if shared is not None:
+        case, partner = shared
+        case_readers.wrote(work, case, partner, text, key=f"partner:email:{body['id']}")
+        if body.get("danger"):
+            safety.from_case(work, settings, case, key=f"email:{body['id']}", text=text)
         return
     words = f"{subject}\n{text}"
     code = "hazard" if body.get("danger") else topic_in(words) or "other"

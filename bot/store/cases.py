@@ -86,7 +86,8 @@ class CaseEntry(Base):
 
     `kind`: opened, again, merged, status, assigned, classified, linked, unlinked, note, contact (a
     person spoke with them), told (the rider was), photo, reviewed, clock, level, money, solved,
-    asked, answered, reopened, closed, exported. `text` is English; riders' words are in it.
+    asked, answered, reopened, closed, exported, partner (their word), shared, unshared. `text` is
+    English; riders' words are in it. `body["partner"]`: a note that the site's partner reads.
     """
 
     __tablename__ = "case_entry"
@@ -257,3 +258,17 @@ class PartnerKey(Base):
     created_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class SitePartner(Base):
+    """Who owns or runs a site: whom cases there are shared with, by the API where `key_id` is their
+    account, else by e-mail."""
+
+    __tablename__ = "site_partner"
+
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    email: Mapped[str] = mapped_column(String(160), default="")
+    phone: Mapped[str] = mapped_column(String(20), default="")
+    key_id: Mapped[int | None] = mapped_column(ForeignKey("partner_key.id"))
+    updated_at: Mapped[datetime]

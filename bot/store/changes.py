@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, String, cast, event, func, ins
 from sqlalchemy.orm import Session, SessionTransaction, UOWTransaction
 
 from bot.store.bookings import Booking, BookingChange
-from bot.store.cases import Case, CaseEntry, CaseLink, Clock, PolicyChange
+from bot.store.cases import Case, CaseEntry, CaseLink, Clock, PolicyChange, SitePartner
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import UnitOfWork, WritingSession
 from bot.store.desk import (
@@ -119,6 +119,8 @@ def _refs(row: Any) -> Iterator[str]:
             yield "tariff"
         case Station():
             yield f"station:{row.id}"
+        case SitePartner():
+            yield f"station:{row.station_id}"
         case Waiter():
             yield f"queue:{row.station_id}"
             yield f"rider:{row.rider_id}"

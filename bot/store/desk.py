@@ -198,3 +198,20 @@ class OpeningHours(Base):
     closes_min: Mapped[int]
 
     __table_args__ = (UniqueConstraint("weekday", "date"),)
+
+
+class StaffShift(Base):
+    """When somebody of the staff works on a weekday (0 = Monday); minutes of the desk's local day.
+
+    `ends_min` at or before `begins_min` is on the next morning.
+    """
+
+    __tablename__ = "staff_shift"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    weekday: Mapped[int]
+    begins_min: Mapped[int]
+    ends_min: Mapped[int]
+
+    __table_args__ = (UniqueConstraint("staff_id", "weekday"),)

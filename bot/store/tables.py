@@ -14,6 +14,7 @@ from bot.store.cases import (
     OutageRider,
     PartnerKey,
     PolicyChange,
+    SitePartner,
 )
 from bot.store.charging import Bill, ChargingSession, CreditNote, Hold, LedgerEntry, Refund, Series
 from bot.store.desk import (
@@ -26,6 +27,7 @@ from bot.store.desk import (
     OpeningHours,
     SavedView,
     StaffAction,
+    StaffShift,
     Viewer,
 )
 from bot.store.devices import Command, PileEvent
@@ -91,8 +93,8 @@ __all__ = [
     "PolicyChange", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent",
     "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider",
     "RiderAddress", "RiskModel", "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm",
-    "SensorLimit", "Series", "SocketTest", "Staff", "StaffAction", "StaffHour", "StaffSession",
-    "StaleStatus", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp",
-    "Understood", "Viewer", "Visit", "VisitPlan", "Waiter", "Wallet", "WalletEntry",
-    "WalletMember", "WebLogin", "WebSession",
+    "SensorLimit", "Series", "SitePartner", "SocketTest", "Staff", "StaffAction", "StaffHour",
+    "StaffSession", "StaffShift", "StaleStatus", "Station", "StationHour", "Tariff",
+    "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Visit", "VisitPlan",
+    "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The case API for partners (site owners, property managers): JSON, a key each, few requests.
 
 POST /api/partner/cases            {message_id, topic, text, pile | place, contact_name, contact}
-GET  /api/partner/cases/<case>     what became of it
+GET  /api/partner/cases            those you reported and those shared with you, open ones first
+GET  /api/partner/cases/<case>     what became of it, and the notes that are for you
 POST /api/partner/cases/<case>/notes  {message_id, text}
 POST /api/partner/cases/<case>/answer {answer: yes | no | talk}: the answer to its "question"
 """
@@ -15,7 +16,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from sqlalchemy import select
 
 from bot.domain.cases import DANGER, STATUSES, TOPICS
-from bot.services import case_answers, case_work, cases, partners, safety
+from bot.services import case_answers, case_readers, case_work, cases, partners, safety
 from bot.settings import Settings
 from bot.store.cases import Case, PartnerKey
 from bot.store.database import Store, UnitOfWork
@@ -87,29 +88,36 @@ def blueprint(store: Store, settings: Settings, is_danger: Callable[[str], bool]
             if code in DANGER:
                 once = f"partner:{key.id}:{told['message_id']}"
                 safety.from_case(work, settings, case, key=once, text=told["text"])
-            answer = _shown(work, case)
+            answer = _shown(work, key, case)
         return jsonify(answer), 201 if new else 200
+
+    @api.get("/cases")
+    def listed() -> Response:
+        key = _key("cases:read")
+        with store.read() as work:
+            found = case_readers.of_key(work, key)
+            return jsonify(cases=[_shown(work, key, case) for case in found])
 
     @api.get("/cases/<int:case_id>")
     def one(case_id: int) -> Response:
         key = _key("cases:read")
         with store.read() as work:
-            return jsonify(_shown(work, _own(work, key, case_id)))
+            return jsonify(_shown(work, key, _own(work, key, case_id)))
 
     @api.post("/cases/<int:case_id>/notes")
     def note(case_id: int) -> tuple[Response, int]:
         key, told = _key("cases:write"), _told("message_id", "text")
         with store.begin() as work:
             case = _own(work, key, case_id)
-            work.session.refresh(case, with_for_update=True)
-            cases.wrote_again(
-                work, case, told["text"], source="partner",
-                key=f"partner:{key.id}:{told['message_id']}",
-            )  # fmt: skip
+            once = f"partner:{key.id}:{told['message_id']}"
+            if case_readers.reported(case, key):
+                work.session.refresh(case, with_for_update=True)
+                cases.wrote_again(work, case, told["text"], source="partner", key=once)
+            else:
+                case_readers.wrote(work, case, key.name, told["text"], key=once)
             if is_danger(told["text"]):
-                once = f"partner:{key.id}:{told['message_id']}"
                 safety.from_case(work, settings, case, key=once, text=told["text"])
-            answer = _shown(work, case)
+            answer = _shown(work, key, case)
         return jsonify(answer), 201
 
     @api.post("/cases/<int:case_id>/answer")
@@ -119,9 +127,11 @@ def blueprint(store: Store, settings: Settings, is_danger: Callable[[str], bool]
             raise Wrong(400, f"answer is one of {', '.join(case_answers.ANSWERS)}.")
         with store.begin() as work:
             case = _own(work, key, case_id)
+            if not case_readers.reported(case, key):
+                raise Wrong(403, "Its call-back is for who reported it.")
             if not case_work.answered(work, settings, case, told["answer"]):
                 raise Wrong(409, "This case waits for no answer.")
-            shown = _shown(work, case)
+            shown = _shown(work, key, case)
         return jsonify(shown), 200
 
     return api
@@ -162,24 +172,28 @@ def _pile(work: UnitOfWork, key: PartnerKey, told: dict[str, str]) -> Pile | Non
 
 
 def _own(work: UnitOfWork, key: PartnerKey, case_id: int) -> Case:
-    """A case that this partner has reported; others do not exist for it."""
+    """A case that this partner has reported or that is shared with it; others do not exist."""
     case = work.session.get(Case, case_id)
     tied = {(each.kind, each.ref) for each in cases.links(work, case_id)} if case else set()
-    if case is None or ("partner", str(key.id)) not in tied:
+    if case is None or (case_readers.KIND, str(key.id)) not in tied:
         raise Wrong(404, "There is no such case of yours.")
     return case
 
 
-def _shown(work: UnitOfWork, case: Case) -> dict[str, Any]:
-    """What a partner may know: nothing about riders or staff."""
-    due = cases.next_deadline(work, case)
+def _shown(work: UnitOfWork, key: PartnerKey, case: Case) -> dict[str, Any]:
+    """What a partner may know: nothing about riders or staff. The result is told to who reported
+    it; what others need to know stands in the notes for them."""
+    due, mine = cases.next_deadline(work, case), case_readers.reported(case, key)
+    pile = work.session.get(Pile, case.pile_id) if case.pile_id else None
     return {
         "case": case.merged_into or case.id, "status": case.status,
-        "status_text": STATUSES[case.status], "topic": case.code,
+        "status_text": STATUSES[case.status], "topic": case.code, "shared": not mine,
+        "pile": pile.number if pile else None, "station": pile.station.name if pile else None,
         "opened_at": case.created_at.isoformat(), "updated_at": case.updated_at.isoformat(),
         "next_deadline": due.due_at.isoformat() if due and due.due_at else None,
-        "missing": list(cases.missing(work, case)), "result": case.result,
-        "question": _question(case),
+        "missing": list(cases.missing(work, case)) if mine else [],
+        "result": case.result if mine else "", "notes": list(case_readers.notes(work, case)),
+        "question": _question(case) if mine else None,
     }  # fmt: skip
 
 

@@ -68,6 +68,7 @@ WHO: Final[dict[str, str]] = {
         actions_stop actions_stop_form actions_soft_restart actions_soft_restart_form
         actions_out_of_service actions_out_of_service_form
         actions_socket_out actions_socket_out_form ticket_review jobs_create
+        ticket_partner_share ticket_partner_unshare ticket_partner_note
     """,
     "agent technician manager admin": """
         incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo jobs_technicians
@@ -118,6 +119,7 @@ WHO: Final[dict[str, str]] = {
         promises_change jobs_assign jobs_cancel
         firmware_begin firmware_add firmware_withdraw firmware_start firmware_confirm firmware_stop
         takeover_force incidents_close stations_edit stations_save stations_cap
+        ticket_partner_form ticket_partner_save
         coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import
     """,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 from bot.console import pile_view
 from bot.console.context import Console
 from bot.console.guard import Routes
-from bot.services import power, station_changes
+from bot.services import power, site_partners, station_changes
 from bot.store.database import UnitOfWork
 from bot.store.riders import Media
 from bot.store.stations import Pile, Station, Tariff
@@ -41,7 +41,10 @@ def add_routes(routes: Routes, console: Console) -> None:
             used = {evse.tariff_id for pile in station.piles for evse in pile.evses}
             chosen = sorted((tariffs[each], each) for each in used)
             shares = power.shares(work, station.id)
-        return console.page("station", station=station, rows=piles, tariffs=chosen, shares=shares)
+            partner = site_partners.of_station(work, station.id)
+        return console.page(
+            "station", station=station, rows=piles, tariffs=chosen, shares=shares, partner=partner
+        )
 
     @routes.action("/stations/<int:station_id>/cap", right="station.edit")
     def cap(station_id: int) -> Any:

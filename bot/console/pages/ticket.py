@@ -20,6 +20,7 @@ from bot.services import (
     case_calls,
     case_intake,
     case_mail,
+    case_readers,
     case_review,
     case_work,
     cases,
@@ -99,7 +100,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
             case_work.assign(work, settings, _me(), case_id, owner_id=owner, team=team)
             return "Assigned."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/take", right="case.work")
     def take(case_id: int) -> Any:
@@ -108,7 +109,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
             case_work.assign(work, settings, me.actor(), case_id, owner_id=me.staff_id)
             return "It is yours."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/status", right="case.work")
     def status(case_id: int) -> Any:
@@ -117,7 +118,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
             case_work.move(work, settings, _me(), case_id, to, why=why)
             return "Changed. The rider has been told."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/classify", right="case.work")
     def classify(case_id: int) -> Any:
@@ -127,7 +128,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
             case_work.classify(work, settings, _me(), case_id, code, priority=priority)
             return "Classified."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/facts", right="case.work")
     def complete(case_id: int) -> Any:
@@ -139,7 +140,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
             case_work.complete(work, settings, _me(), case_id, **given)
             return "Filled in."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/solve", right="case.work")
     def solve(case_id: int) -> Any:
@@ -148,7 +149,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
             case_work.solve(work, settings, _me(), case_id, **said)
             return "Done. The rider has the result and is asked tomorrow."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     def _me() -> audit.Actor:
         return console.me().actor()
@@ -165,7 +166,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             case_work.note(work, console.me().actor(), case_id, text, media_id=media_id)
             return "Noted."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/contact", right="case.work")
     def contact(case_id: int) -> Any:
@@ -179,7 +180,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
                 raise NotPossible("It cannot be sent: no mail server is set (SMTP_URL).")
             return "Sent. The clocks that waited for a person have stopped."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/link", right="case.work")
     def link(case_id: int) -> Any:
@@ -188,7 +189,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             case_work.tie(work, console.me().actor(), case_id, kind, ref)
             return "Linked."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/unlink", right="case.work")
     def unlink(case_id: int) -> Any:
@@ -197,7 +198,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             case_work.untie(work, console.me().actor(), case_id, kind, ref)
             return "Taken away."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/merge", right="case.work")
     def merge(case_id: int) -> Any:
@@ -210,7 +211,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             case_work.merge(work, settings, console.me().actor(), case_id, int(into))
             return f"Merged into {into}."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/tickets/<int:case_id>/photos/<int:entry_id>", right="pile.out_of_service")
     def review(case_id: int, entry_id: int) -> Any:
@@ -222,7 +223,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             case_review.reject(work, actor, case_id, entry_id)
             return "Noted: no fault."
 
-        return _do(console, case_id, act)
+        return done_to(console, case_id, act)
 
     @routes.action("/conversations/<int:conversation_id>/ticket", right="case.work")
     def from_conversation(conversation_id: int) -> Any:
@@ -267,10 +268,12 @@ def _values(console: Console, work: UnitOfWork, case_id: int) -> dict[str, Any]:
         "priorities": PRIORITIES, "now": work.now, "root_causes": causes.choices(work),
         "root_cause": causes.of_case(work, case.id), "call_answers": case_calls.ANSWERS,
         "door": case_answers.door(console.settings, case),
+        "partner": case_readers.partner_of(work, case), "readers": case_readers.readers(work, case),
+        "station": cases.station_of(work, case),
     }  # fmt: skip
 
 
-def _do(console: Console, case_id: int, act: Act) -> Any:
+def done_to(console: Console, case_id: int, act: Act) -> Any:
     """Do something to a ticket and show it again, with what came of it."""
     try:
         with console.store.begin() as work:
