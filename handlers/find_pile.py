@@ -25,7 +25,7 @@ from bot.replies import (
     Say,
     Value,
 )
-from bot.services import hours, pile_care, stations, tariffs, waiting
+from bot.services import diversion, hours, nearest, pile_care, stations, tariffs, waiting
 from bot.services.earliest import earliest, full_connectors
 from bot.services.offers import full_text, stack
 from bot.services.stations import EvseView, Place, StationView
@@ -189,15 +189,14 @@ def _full(turn: Turn, view: StationView) -> Reply:
     """Nothing is free: the way into the line, and out to the others."""
     full = full_connectors(view)
     if not full:
-        return Say("Nothing is free here at the moment. Write FIND for others.")
+        return _none_works(turn, view)
     wish = {"station": view.station.id} | ({"connector": full[0]} if len(full) == 1 else {})
-    kind = next(each for each in view.evses if each.evse.connector_type == full[0]).pile.kind
-    near = stations.alternatives(turn.work, turn.settings, view.station, kind=kind, limit=1)
+    pile = next(each for each in view.evses if each.evse.connector_type == full[0]).pile
+    near = nearest.ways(turn.work, turn.settings, pile, connectors=full, but=[view.station.id])
     waiting_here = sum(waiting.length(turn.work, view.station.id, each) for each in full)
     options = [Option(f"queue?{urlencode(wish)}", Say("Join the line"))]
-    if near:
-        options.append(Option(f"find_pile?station={near[0].station.id}", Say("The nearest free")))
-    options.append(Option("find_pile", Say("Find another")))
+    options += [each.row for each in near]
+    options.append(nearest.find_near(view.station))
     return Choose(
         Say(
             "Everything is taken here; {number} in line. Join the line and I tell you when it is "
@@ -206,6 +205,17 @@ def _full(turn: Turn, view: StationView) -> Reply:
         ),
         options,
     )
+
+
+def _none_works(turn: Turn, view: StationView) -> Reply:
+    """Not even in use: nothing here can be waited for."""
+    text = Say("Nothing is free here at the moment. Write FIND for others.")
+    if not view.evses:
+        return text
+    told = diversion.divert(turn.work, turn.settings, turn.rider.id, view.evses)
+    if len({each.pile.id for each in view.evses}) == 1:
+        text = stack([text, *told.lines])
+    return Choose(text, [*told.rows, nearest.find_near(view.station)])
 
 
 def _socket_rows(view: StationView) -> list[Option]:
@@ -362,6 +372,10 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
         code = point.evse.code if point.evse else pile.number
         options.insert(0, Option(f"start_charge?pile={code}", Say("Charge here")))
         return Choose(card, [*options, _book(point)])
+    if all(diversion.is_broken(view) for view in views):
+        told = diversion.divert(turn.work, turn.settings, turn.rider.id, views)
+        card = stack([card, *told.lines])
+        return Choose(card, [*told.rows, *options, nearest.find_near(pile.station), _book(point)])
     here = stations.view(turn.work, turn.settings, pile.station)
     for connector in full_connectors(here):
         if connector in {view.evse.connector_type for view in views}:

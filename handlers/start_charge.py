@@ -68,7 +68,7 @@ def ask_evse(turn: Turn, slots: Mapping[str, Any]) -> Replies:
     views = [stations.evse_view(turn.work, turn.settings, evse) for evse in pile.evses]
     usable = [view for view in views if view.usable_by(turn.rider.id)][:10]
     if not usable:
-        raise charging.all_taken(turn.work, turn.settings, pile)
+        raise charging.all_taken(turn.work, turn.settings, pile, turn.rider)
     return Choose(
         Say(
             "Pile {pile}, {station}. Which socket are you at?",

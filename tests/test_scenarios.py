@@ -19,12 +19,14 @@ from sqlalchemy import select
 
 from bot.demo.photos import Style
 from bot.domain import codes
-from bot.services import case_work, charging, knowledge
+from bot.services import case_work, charging, jobs, knowledge
 from bot.services.audit import Actor
 from bot.services.riders import rider_for
 from bot.store.cases import CaseEntry
 from bot.store.charging import ChargingSession, LedgerEntry
 from bot.store.database import UnitOfWork
+from bot.store.diversion import Diversion
+from bot.store.jobs import Job
 from bot.store.queues import Inbox, Outbox
 from bot.store.riders import Media, Message
 from bot.store.staff import Staff
@@ -141,9 +143,9 @@ def presence(world: World, state: str) -> None:
     world.pile("1023").goes(state)
 
 
-@step(r"pile reports socket (\d) (Available|Occupied|Faulted|Unavailable|Reserved)")
-def status(world: World, socket: str, state: str) -> None:
-    world.pile("1023").status(int(socket), state)
+@step(r"pile reports socket (\d) (Available|Occupied|Faulted|Unavailable|Reserved)(?: with (\w+))?")
+def status(world: World, socket: str, state: str, code: str | None) -> None:
+    world.pile("1023").status(int(socket), state, code=code or "")
 
 
 @step(r"pile (raises|takes back) ([A-Z_]+)(?: at socket (\d))?")
@@ -268,12 +270,16 @@ def waits(world: World, who: str, socket: str) -> None:
         charging.somebody_waits(work, evse.id, waits=who == "somebody")
 
 
-@step(r"socket (\d) becomes free")
-def becomes_free(world: World, socket: str) -> None:
-    pile = world.pile("1023")
+@step(r"socket (\d) (becomes free|fails and ends its charge)")
+def ends_charge(world: World, socket: str, how: str) -> None:
+    pile, fails = world.pile("1023"), how.startswith("fails")
+    if fails:
+        pile.status(int(socket), "Faulted")
     pile.transaction, pile.seq = STARTED[int(socket)]
-    pile.transaction_event(int(socket), "Ended", stoppedReason="EVDisconnected")
-    pile.status(int(socket), "Available")
+    reason = "Other" if fails else "EVDisconnected"
+    pile.transaction_event(int(socket), "Ended", stoppedReason=reason)
+    if not fails:
+        pile.status(int(socket), "Available")
 
 
 @step(r"pile (charges|is suspended by the vehicle|is suspended by itself)(?: for (\d+) Wh)?")
@@ -338,6 +344,21 @@ def not_kept(world: World, text: str) -> None:
 
 
 # -- people of the staff ---------------------------------------------------------------------------
+
+
+@step(r"staff takes the job")
+def takes_job(world: World) -> None:
+    with world.store.begin() as work:
+        job = work.session.scalars(select(Job).where(Job.state == "open")).one()
+        jobs.accept(work, world.settings, technician(work), job.id)
+    world.settle()
+
+
+@step(r"(\d+) ways on were offered, (\d+) taken")
+def ways_on(world: World, offered: str, taken: str) -> None:
+    with world.store.read() as work:
+        rows = list(work.session.scalars(select(Diversion)))
+    assert (len(rows), len([each for each in rows if each.taken_at])) == (int(offered), int(taken))
 
 
 @step(r"staff (takes|solves) case (\d+)")

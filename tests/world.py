@@ -92,14 +92,16 @@ class SimplePile:
         body = {"state": state, "conn": "c1", "ts": self.world.now.isoformat()}
         self.world.pile_sends(self.pile_id, "conn", body)
 
-    def status(self, evse: int, status: str) -> None:
-        """A connector's state."""
+    def status(self, evse: int, status: str, *, code: str = "") -> None:
+        """A connector's state, with the maker's own code where there is one."""
+        own = {"vendorId": "pilebot", "vendorErrorCode": code}
         self.says(
             "StatusNotification",
             timestamp=self.world.now.isoformat(),
             connectorStatus=status,
             evseId=evse,
             connectorId=1,
+            **({"customData": own} if code else {}),
         )
 
     def next_request(self, action: str) -> tuple[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from bot.domain.money import Money
 from bot.domain.tariffs import Tariff, TariffError, dump_tariff
 from bot.errors import GiveUp, Refused
 from bot.replies import Say
-from bot.services import booking_effects, paying
+from bot.services import booking_effects, diversion, paying
 from bot.services.booked import facts_of, mine_here, slot_freed
 from bot.services.booking_changes import by_key, happen, lock, note, times, was_done
 from bot.services.booking_refusals import (
@@ -153,6 +153,7 @@ def book(
     card = rider.stripe_payment_method is not None
     happen(work, booking, on.Booked(work.now, card), key=key)
     note(work, booking, "booked", "rider", key=key)
+    diversion.went(work, rider.id, evse, "booking")
     return booking
 
 

@@ -22,6 +22,7 @@ from bot.domain.tariffs import dump_tariff, load_tariff
 from bot.errors import Refused
 from bot.services import (
     bookings,
+    diversion,
     entitlements,
     paying,
     payments,
@@ -147,6 +148,7 @@ def start(
             entitlements.take(work, session, agreed.discounts, evse)
     except IntegrityError as error:  # the unique indexes have the last word
         raise occupied(work, settings, evse) from error
+    diversion.went(work, rider.id, evse, "start")
     if booking is not None:
         bookings.arrive(work, booking, session_id=session.id, adopted=deposit if adopted else None)
     if deposit is not None and adopted:

@@ -74,7 +74,7 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
         events += [on.MeterRead(work.now, transaction_id, reading) for reading in readings]
         if flow is not None:
             events.append(on.FlowChanged(work.now, transaction_id, flow, at))
-    changes.happen(work, session, events, heard_at=heard_at)
+    changes.happen(work, session, events, heard_at=heard_at, settings=settings)
     if body["event"] == "Ended":
         receipt_watch.heard(work, session.id, heard_at)
     if body.get("power_w") is not None:
@@ -146,7 +146,7 @@ def on_command_result(work: UnitOfWork, settings: Settings, body: Mapping[str, A
         return
     if command.kind == "start":
         attempt = int(command.key.rsplit(":", 1)[1])
-        changes.happen(work, session, _start_events(work.now, attempt, body))
+        changes.happen(work, session, _start_events(work.now, attempt, body), settings=settings)
     elif command.kind == "stop":
         transaction_id = str(command.body["transaction_id"])
         if body["outcome"] == "accepted":
@@ -211,7 +211,7 @@ def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     if event is None:
         return
     for session in changes.open_at(work, body["pile_id"], body["evse_number"]):
-        changes.happen(work, session, [event])
+        changes.happen(work, session, [event], settings=settings)
 
 
 def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -227,8 +227,9 @@ def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, An
         outages.look(work, settings)
     for session in sessions:
         changes.happen(
-            work, session, [on.PileOnline(work.now) if online else on.PileOffline(work.now)]
-        )
+            work, session, [on.PileOnline(work.now) if online else on.PileOffline(work.now)],
+            settings=settings,
+        )  # fmt: skip
 
 
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -239,7 +240,9 @@ def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     if body.get("cleared"):
         return
     for session in changes.open_at(work, body["pile_id"], body.get("evse_number")):
-        changes.happen(work, session, [on.Fault(work.now, str(body.get("code") or ""))])
+        changes.happen(
+            work, session, [on.Fault(work.now, str(body.get("code") or ""))], settings=settings
+        )
 
 
 def on_payment_result(
@@ -303,4 +306,5 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     session = work.session.get(ChargingSession, int(body["session_id"]))
     if session is not None:
         withheld = power.withheld(work, session.id)
-        changes.happen(work, session, [on.TimerFired(work.now, str(body["name"]), withheld)])
+        event = on.TimerFired(work.now, str(body["name"]), withheld)
+        changes.happen(work, session, [event], settings=settings)

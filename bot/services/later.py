@@ -14,7 +14,7 @@ from bot.domain.availability import Availability
 from bot.domain.offpeak import USUAL_WH, Cheaper, cheaper_start
 from bot.errors import Refused
 from bot.replies import Amount, Choose, Moment, Option, Say, Value
-from bot.services import charging, site_news
+from bot.services import charging, diversion, site_news
 from bot.services.booked import live_of, taken_cells
 from bot.services.booking_bays import LATER_TAKES
 from bot.services.fences import somebody_waits
@@ -121,6 +121,7 @@ def confirm(
             available_at=work.now + PLUG_IN,
         )  # fmt: skip
     site_news.evse_changed(work, evse.id)
+    diversion.went(work, rider.id, evse, "later")
     return row
 
 

@@ -42,6 +42,11 @@ class Way:
         return Option(f"find_pile?{urlencode({'station': self.station_id})}", _bare(self.name))
 
     @property
+    def nearest_button(self) -> Option:
+        """The same under words that say what it is, for texts that name it."""
+        return Option(self.button.payload, Say("The nearest free"))
+
+    @property
     def row(self) -> Option:
         """The same with what it costs and how far it is."""
         values: dict[str, Value] = {

@@ -13,6 +13,9 @@ from bot.domain.pricing import price
 from bot.domain.restrictions import State
 from bot.domain.session import SessionFacts
 from bot.replies import Amount, Choose, Link, Moment, Option, Rate, Receipt, Reply, Say, Value
+from bot.services.nearest import Way
+
+FIND_BUTTON: Final = Option("find_pile", Say("Find another"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Occasion:
     now: datetime
     values: Mapping[str, str]
     bill_number: str = ""
+    way: Way | None = None  # the nearest that works instead
+    find: Option = FIND_BUTTON  # what is around it
 
     @property
     def due(self) -> Money:
@@ -85,9 +90,6 @@ def stop_button(session_id: int) -> Option:
 def again_button(evse_code: str) -> Option:
     """Offers the same EVSE again."""
     return Option(f"start_charge?{urlencode({'pile': evse_code})}", Say("Try again"))
-
-
-FIND_BUTTON: Final = Option("find_pile", Say("Find another"))
 
 
 # --- paying
@@ -302,14 +304,15 @@ def _start_failed(on: Occasion) -> Reply:
             "{why} You pay nothing, and the {hold} reserved in the wallet is free again.",
             {"why": why, "hold": on.hold},
         )
-        return _next_step(on, text)
-    return _next_step(
+        return _way_on(on, text, again_button(on.evse_code))
+    return _way_on(
         on,
         Say(
             "{why} You pay nothing, and the hold of {hold} is released now; your bank may take a "
             "few days to show it.",
             {"why": why, "hold": on.hold},
         ),
+        again_button(on.evse_code),
     )
 
 
@@ -524,15 +527,16 @@ def _fault(on: Occasion) -> Reply:
             "receipt. Please unplug and use another pile.",
             values,
         )
-    return Choose(text, [FIND_BUTTON])
+    return _way_on(on, text)
 
 
 def _ended_offline(on: Occasion) -> Reply:
-    return Say(
+    text = Say(
         "{evse} did not come back, so I have ended your charge at its last reading: {energy}, no "
         "start fee. I am sorry. Please unplug; it will be switched off when it is back.",
         {"evse": on.evse_code, "energy": on.energy},
     )
+    return _way_on(on, text)
 
 
 def _nothing_delivered(on: Occasion) -> Reply:
@@ -566,7 +570,15 @@ def _not_me_noted(on: Occasion) -> Reply:
 
 
 def _next_step(on: Occasion, prompt: Say) -> Choose:
-    return Choose(prompt, [again_button(on.evse_code), FIND_BUTTON])
+    return Choose(prompt, [again_button(on.evse_code), on.find])
+
+
+def _way_on(on: Occasion, text: Say, *first: Option) -> Choose:
+    """What is said where a pile has failed, with the nearest one that works."""
+    if on.way is None:
+        return Choose(text, [*first, on.find])
+    text = Say("{text} {hint}", {"text": text, "hint": on.way.sentence})
+    return Choose(text, [*first, on.way.nearest_button, on.find])
 
 
 NOTICES: Final[Mapping[str, Callable[[Occasion], Reply]]] = {

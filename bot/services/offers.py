@@ -19,13 +19,23 @@ from bot.domain.tariffs import Tariff, TariffError, dump_tariff, load_tariff
 from bot.domain.usage import NO_CARRY, Carry
 from bot.errors import GiveUp, Refused
 from bot.replies import Amount, Moment, Option, Say, Value
-from bot.services import booked, bookings, coupons, debts, paying, plans, visit_times
+from bot.services import (
+    booked,
+    bookings,
+    coupons,
+    debts,
+    diversion,
+    nearest,
+    paying,
+    plans,
+    visit_times,
+)
 from bot.services.booked import SEEN_AHEAD
 from bot.services.earliest import Earliest, earliest, full_connectors
 from bot.services.fences import others_first
 from bot.services.notices import pay_button
 from bot.services.restarts import earlier
-from bot.services.stations import alternatives, evse_view
+from bot.services.stations import EvseView, evse_view
 from bot.services.stations import view as station_view
 from bot.services.tariffs import price_lines, tariff_for
 from bot.services.waiting_words import exact_text, join_button
@@ -33,7 +43,7 @@ from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.riders import Rider
-from bot.store.stations import Evse, Pile, Station
+from bot.store.stations import Evse, Pile
 
 log = structlog.get_logger(__name__)
 
@@ -337,16 +347,30 @@ def refuse_evse(work: UnitOfWork, settings: Settings, evse: Evse, rider: Rider) 
                 [join_button(evse.pile.station_id, evse.connector_type, near=True)],
             )
         return
-    values: dict[str, Value] = {"evse": evse.code, "hint": _hint(work, settings, evse)}
+    if not diversion.is_broken(view):
+        values: dict[str, Value] = {"evse": evse.code, "hint": _hint(work, settings, evse)}
+        raise Refused(_NOT_NOW[view.state].text, values, _line_buttons(work, settings, evse))
+    raise _broken(work, settings, view, rider)
+
+
+def _broken(work: UnitOfWork, settings: Settings, view: EvseView, rider: Rider) -> Refused:
+    """The no at a socket that is out: why, until when, and the nearest that work."""
+    evse = view.evse
+    told = diversion.divert(work, settings, rider.id, [view])
+    values: dict[str, Value] = {"evse": evse.code, "hint": told.text}
+    if (full := _full(work, settings, evse)) is not None:
+        values["hint"] = Say("{text} {hint}", {"text": told.text, "hint": full})
+    ways = [*told.rows, *_line_buttons(work, settings, evse)]
+    if view.visit is not None:
+        values["time"] = Moment(view.visit.ends_at, evse.pile.station.tz)
+        return Refused("{evse} is being looked after until about {time}. {hint}", values, ways)
     if view.state is Availability.NOT_CONFIRMED:
         seen, silent = evse.pile.seen_at, timedelta(seconds=settings.silent_after_s)
         if seen is None or (evse.pile.online and work.now - seen <= silent):
-            raise Refused("{evse} has not told me its state yet. {hint}", values)
+            return Refused("{evse} has not told me its state yet. {hint}", values, ways)
         values["time"] = Moment(seen, evse.pile.station.tz, "date_time")
-    if view.visit is not None:
-        values["time"] = Moment(view.visit.ends_at, evse.pile.station.tz)
-        raise Refused("{evse} is being looked after until about {time}. {hint}", values)
-    raise Refused(_NOT_NOW[view.state].text, values, _line_buttons(work, settings, evse))
+    text = _NOT_NOW.get(view.state, _NOT_NOW[Availability.OUT_OF_SERVICE]).text
+    return Refused(text, values, ways)
 
 
 def occupied(work: UnitOfWork, settings: Settings, evse: Evse) -> Refused:
@@ -367,8 +391,15 @@ def occupied(work: UnitOfWork, settings: Settings, evse: Evse) -> Refused:
     )
 
 
-def all_taken(work: UnitOfWork, settings: Settings, pile: Pile) -> Refused:
+def all_taken(work: UnitOfWork, settings: Settings, pile: Pile, rider: Rider) -> Refused:
     """The no of a pile without a socket to use, with a way on."""
+    views = [evse_view(work, settings, each) for each in pile.evses]
+    if views and all(diversion.is_broken(each) for each in views):
+        told = diversion.divert(work, settings, rider.id, views)
+        return Refused(
+            "No socket of pile {pile} can be used at the moment. {hint}",
+            {"pile": pile.number, "hint": told.text}, told.rows,
+        )  # fmt: skip
     here = station_view(work, settings, pile.station)
     for evse in pile.evses:
         if evse.connector_type in full_connectors(here):
@@ -398,12 +429,19 @@ def _hint(work: UnitOfWork, settings: Settings, evse: Evse) -> Say:
     for view in here.usable:
         if view.evse.id != evse.id and view.pile.kind == kind:
             return Say("{other} here is free: send me that code.", {"other": view.evse.code})
-    elsewhere = _elsewhere(work, settings, station, kind)
-    if evse.connector_type in full_connectors(here):
-        seen = earliest(work, settings, here, evse.connector_type)
-        if seen is not None:
-            return Say("{full} {elsewhere}", {"full": full_text(seen), "elsewhere": elsewhere})
+    elsewhere = _elsewhere(work, settings, evse)
+    if (full := _full(work, settings, evse)) is not None:
+        return Say("{full} {elsewhere}", {"full": full, "elsewhere": elsewhere})
     return elsewhere
+
+
+def _full(work: UnitOfWork, settings: Settings, evse: Evse) -> Say | None:
+    """When the first socket like this one is expected to be free, where all are taken."""
+    here = station_view(work, settings, evse.pile.station)
+    if evse.connector_type not in full_connectors(here):
+        return None
+    seen = earliest(work, settings, here, evse.connector_type)
+    return full_text(seen) if seen is not None else None
 
 
 def full_text(seen: Earliest) -> Say:
@@ -419,14 +457,8 @@ def full_text(seen: Earliest) -> Say:
     )
 
 
-def _elsewhere(work: UnitOfWork, settings: Settings, station: Station, kind: str) -> Say:
-    for near in alternatives(work, settings, station, kind=kind, limit=1):
-        return Say(
-            "The nearest free one is {other} at {place}, {distance} from here.",
-            {
-                "other": next(v.evse.code for v in near.usable if v.pile.kind == kind),
-                "place": near.station.name,
-                "distance": Amount(near.distance_m or 0, "m"),
-            },
-        )
+def _elsewhere(work: UnitOfWork, settings: Settings, evse: Evse) -> Say:
+    connectors, here = [evse.connector_type], [evse.pile.station_id]
+    for way in nearest.ways(work, settings, evse.pile, connectors=connectors, but=here, limit=1):
+        return way.sentence
     return Say("Please try again a little later.")

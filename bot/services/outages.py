@@ -13,8 +13,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, select
 
 from bot.domain.outage import CITY, WINDOW, Down, Found, together
-from bot.replies import Choose, Moment, Option, Say, Value
-from bot.services import cases, nearest, outage_riders, paging
+from bot.replies import Choose, Moment, Say, Value
+from bot.services import cases, diversion, nearest, outage_riders, paging
+from bot.services.nearest import Way
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store import inbox
@@ -153,19 +154,20 @@ def _broadcast(
         if rider_id not in known
     }
     out = set(work.session.scalars(select(Pile.station_id).where(Pile.id.in_(outage.piles))))
-    words = {
-        pile_id: _words(work, settings, outage, work.session.get_one(Pile, pile_id), out)
-        for pile_id in sorted(set(found.values()))
+    piles = {each: work.session.get_one(Pile, each) for each in sorted(set(found.values()))}
+    ways = {
+        pile_id: nearest.ways(work, settings, pile, but=out, limit=1)
+        for pile_id, pile in piles.items()
     }
     for rider_id, pile_id in sorted(found.items()):
-        tell_rider(work, rider_id, words[pile_id], key=f"outage:{outage.id}:rider:{rider_id}")
+        words = _words(work, outage, piles[pile_id], ways[pile_id])
+        tell_rider(work, rider_id, words, key=f"outage:{outage.id}:rider:{rider_id}")
+        diversion.note(work, rider_id, piles[pile_id], "outage", ways[pile_id])
     outage.told += len(found)
     _note_told(work, outage, found)
 
 
-def _words(
-    work: UnitOfWork, settings: Settings, outage: Outage, pile: Pile, out: set[int]
-) -> Choose:
+def _words(work: UnitOfWork, outage: Outage, pile: Pile, ways: Sequence[Way]) -> Choose:
     """What is said of an outage to whoever it touches by a pile, with what works instead."""
     text = Say(
         "Several piles at {place} are out since {time}. We know and work on it; nothing more is "
@@ -173,9 +175,9 @@ def _words(
         {"place": _said(work, outage), "time": _moment(work, outage, outage.at)},
     )
     others = [nearest.find_near(pile.station)]
-    for way in nearest.ways(work, settings, pile, but=out, limit=1):
+    for way in ways:
         text = Say("{text} {hint}", {"text": text, "hint": way.sentence})
-        others.insert(0, Option(way.button.payload, Say("The nearest free")))
+        others.insert(0, way.nearest_button)
     return Choose(text, others)
 
 

@@ -26,6 +26,7 @@ from bot.services import (
     site_news,
     wear,
 )
+from bot.settings import Settings
 from bot.store.charging import ChargingSession, Hold
 from bot.store.database import UnitOfWork
 from bot.store.devices import Command
@@ -131,9 +132,10 @@ def lock(work: UnitOfWork, session: ChargingSession) -> None:
 
 def happen(
     work: UnitOfWork, session: ChargingSession, events: list[Event], *, key: str | None = None,
-    heard_at: datetime | None = None,
+    heard_at: datetime | None = None, settings: Settings | None = None,
 ) -> None:  # fmt: skip
-    """Let a session live through events, one transaction, one writer at a time."""
+    """Let a session live through events, one transaction, one writer at a time; with `settings`
+    a rider whose pile fails is told what works near it."""
     lock(work, session)
     first = facts = load_facts(session.facts, load_tariff(session.tariff))
     waiting = list(events)
@@ -141,7 +143,7 @@ def happen(
         event, before = waiting.pop(0), facts
         facts, commands = advance(facts, event)
         answered = session_effects.carry_out(
-            work, session, facts, commands, key=key, heard_at=heard_at
+            work, session, facts, commands, key=key, heard_at=heard_at, settings=settings
         )
         waiting = [*answered, *waiting]
         if facts.state != before.state:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from bot.services import (
     billing,
     case_intake,
     clocks,
+    diversion,
+    nearest,
     payments,
     piles,
     refund_words,
@@ -25,8 +28,10 @@ from bot.services import (
     wallet_method,
     wear,
 )
+from bot.services.nearest import Way
 from bot.services.notices import Occasion, notice
 from bot.services.outbound import conversation_of, tell_rider
+from bot.settings import Settings
 from bot.store import inbox
 from bot.store.charging import Bill, ChargingSession, Hold, Refund
 from bot.store.database import UnitOfWork
@@ -42,6 +47,8 @@ _ANSWERS: Final = frozenset(
     {"stopping", "stop_offline", "danger", "start_cancelled", "already_stopping", "already_stopped",
      "not_me_stopped", "not_me_noted"}
 )  # fmt: skip
+_FAILED: Final = frozenset({"fault", "start_failed", "ended_offline"})  # told with a way on
+_NOT_ITS_FAULT: Final = frozenset({"vehicle", "plug_in", "hold_expired"})
 _ANSWERED: Final[Mapping[str, Callable[[datetime], on.Event]]] = {
     "held": on.HoldPlaced, "captured": on.Captured, "void": on.Voided, "failed": on.HoldFailed,
 }  # fmt: skip
@@ -53,9 +60,10 @@ class _Effects:
 
     def __init__(
         self, work: UnitOfWork, session: ChargingSession, facts: SessionFacts, key: str | None,
-        heard_at: datetime | None,
+        heard_at: datetime | None, settings: Settings | None,
     ) -> None:  # fmt: skip
         self.work = work
+        self.settings = settings
         self.session = session
         self.facts = facts
         self.key = key
@@ -175,9 +183,11 @@ class _Effects:
         wear.count(self.work, self.evse.id, failed_starts=1)
 
     def tell(self, command: on.Tell) -> None:
-        reply = notice(
-            command.notice, occasion(self.work, self.session, command.values, self.facts)
-        )
+        told = occasion(self.work, self.session, command.values, self.facts)
+        failed = command.notice in _FAILED and command.values.get("why") not in _NOT_ITS_FAULT
+        if failed and self.settings is not None:
+            told = replace(told, way=self.way_on(self.settings))
+        reply = notice(command.notice, told)
         if command.notice == "refund":  # the one message that names the refund's own row
             if self.refunded is None:
                 return
@@ -190,8 +200,18 @@ class _Effects:
             "pay_debt",
         }:  # told what is owed: the receipt comes when it is paid
             clocks.drop(self.work, f"session:{self.session.id}", event="told as a debt")
+        if told.way is not None:
+            pile, rider_id = self.evse.pile, self.session.rider_id
+            diversion.note(self.work, rider_id, pile, command.notice, [told.way])
         if command.notice == "fault":
             case_intake.power_lost(self.work, self.session, self.evse)
+
+    def way_on(self, settings: Settings) -> Way | None:
+        """The nearest socket that works, for whoever stands at this one; at its pile none does
+        that can be trusted."""
+        pile, connectors = self.evse.pile, [self.evse.connector_type]
+        found = nearest.ways(self.work, settings, pile, connectors=connectors, limit=1)
+        return found[0] if found else None
 
 
 def occasion(
@@ -212,6 +232,7 @@ def occasion(
         bill_number=bill.number if bill else "",
         now=work.now,
         values=values,
+        find=nearest.find_near(evse.pile.station),
     )
 
 
@@ -245,12 +266,14 @@ def carry_out(
     *,
     key: str | None = None,
     heard_at: datetime | None = None,
+    settings: Settings | None = None,
 ) -> list[on.Event]:
     """Carry out what one event called for; `facts` are those after it. `key` names the cause
     where the caller knows one, so that its repeat tells nothing twice; `heard_at` is when the
-    pile's word that is the cause came in. Returns what follows at
+    pile's word that is the cause came in; with `settings` the words for a failure name what works
+    instead. Returns what follows at
     once: a wallet has answered."""
-    effects = _Effects(work, session, facts, key, heard_at)
+    effects = _Effects(work, session, facts, key, heard_at, settings)
     for command in commands:
         _HANDLERS[type(command)](effects, command)
     return effects.then

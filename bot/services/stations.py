@@ -209,18 +209,6 @@ def around(work: UnitOfWork, settings: Settings, station: Station) -> list[Stati
     return sorted(found, key=lambda near: near.station.id != station.id)
 
 
-def alternatives(
-    work: UnitOfWork, settings: Settings, station: Station, *, kind: str, limit: int = 3
-) -> list[StationView]:
-    """The nearest other stations with a usable EVSE on the same kind of pile."""
-    found = [
-        near
-        for near in around(work, settings, station)
-        if near.station.id != station.id and any(v.pile.kind == kind for v in near.usable)
-    ]
-    return found[:limit]
-
-
 def by_code(work: UnitOfWork, code: PileCode) -> tuple[Pile, Evse | None]:
     """The pile (and EVSE, when the code names one).
 

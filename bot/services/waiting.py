@@ -8,6 +8,7 @@ station, EVSEs, waiters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,8 +20,9 @@ from bot.domain.availability import Availability
 from bot.domain.waiting import LIVE
 from bot.errors import PilebotError, Refused
 from bot.replies import Say
-from bot.services import stations
+from bot.services import nearest, stations
 from bot.services.audit import Actor
+from bot.services.diversion import is_broken
 from bot.services.earliest import Earliest, earliest
 from bot.services.fences import others_first, somebody_waits
 from bot.services.offers import refuse_rider
@@ -37,8 +39,9 @@ from bot.services.waiting_effects import (
     set_timer,
     to_front,
 )
-from bot.services.waiting_words import LEAVE, Spot
+from bot.services.waiting_words import LEAVE, Spot, words
 from bot.settings import Settings
+from bot.store.cases import Outage, OutageRider
 from bot.store.charging import ChargingSession
 from bot.store.database import ALONE, UnitOfWork
 from bot.store.devices import Command
@@ -201,9 +204,14 @@ def serve(work: UnitOfWork, settings: Settings, station: Station) -> None:
         .execution_options(populate_existing=True)
     ).all()
     views = {each.id: stations.evse_view(work, settings, each) for each in evses}
-    for waiter in waiters:
-        if waiter.evse_id in views and _lost(views[waiter.evse_id].state):
-            _refreshed(work, settings, station, waiter, on.SocketLost(work.now))
+    lost = [w for w in waiters if w.evse_id in views and _lost(views[w.evse_id].state)]
+    for waiter in lost:
+        _refreshed(work, settings, station, waiter, on.SocketLost(work.now))
+    for connector in sorted(wanted):
+        alike = [each for each in views.values() if each.evse.connector_type == connector]
+        if alike and all(is_broken(each) for each in alike):
+            turns = [w for w in waiters if w.connector_type == connector and w not in lost]
+            _tell_none_left(work, settings, station, alike[0], turns)
     blocked = _blocked_bays(work, list(views))
     for connector in sorted(wanted):
         free = [
@@ -218,6 +226,31 @@ def serve(work: UnitOfWork, settings: Settings, station: Station) -> None:
         turns = [each for each in awake if each.connector_type == connector]
         for evse, waiter in zip(free, turns, strict=False):
             _refreshed(work, settings, station, waiter, on.Offer(work.now, evse.id))
+
+
+def _tell_none_left(
+    work: UnitOfWork, settings: Settings, station: Station, view: EvseView,
+    waiters: Sequence[Waiter],
+) -> None:  # fmt: skip
+    """Tell everybody in a line, once a place, that nothing there works now, and what does
+    elsewhere; not whoever has heard it of the outage that runs."""
+    heard = set(
+        work.session.scalars(
+            select(OutageRider.rider_id)
+            .join(Outage, Outage.id == OutageRider.outage_id)
+            .where(Outage.open_key.is_not(None))
+        )
+    )
+    unheard = [each for each in waiters if each.rider_id not in heard]
+    if not unheard:
+        return
+    connectors, here = [view.evse.connector_type], [station.id]
+    ways = nearest.ways(work, settings, view.pile, connectors=connectors, but=here, limit=1)
+    for waiter in unheard:
+        told = make_spot(work, station, waiter, None, number_of(work, waiter), None)
+        told = replace(told, nearby=ways[0] if ways else None)
+        key = f"queue:{waiter.id}:none_left"
+        tell_rider(work, waiter.rider_id, words("none_left", told), key=key)
 
 
 def _booked_soon(work: UnitOfWork, view: EvseView) -> bool:

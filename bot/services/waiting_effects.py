@@ -11,8 +11,7 @@ from sqlalchemy import func, select
 
 from bot.domain import waiting as on
 from bot.domain.waiting import Place, Rules, advance
-from bot.replies import Amount, Say
-from bot.services import cases, piles, site_news, stations
+from bot.services import cases, nearest, piles, site_news
 from bot.services.audit import Actor
 from bot.services.earliest import Earliest, exact
 from bot.services.outbound import tell_rider
@@ -208,17 +207,10 @@ def _with_nearby(
     """The nearest free socket of the same sort, for whoever does not want to wait."""
     if evse_id is None:
         return told
-    kind = work.session.get_one(Evse, evse_id).pile.kind
-    for near in stations.alternatives(work, settings, station, kind=kind, limit=1):
-        hint = Say(
-            "The nearest free one is {other} at {place}, {distance} from here.",
-            {
-                "other": next(v.evse.code for v in near.usable if v.pile.kind == kind),
-                "place": near.station.name,
-                "distance": Amount(near.distance_m or 0, "m"),
-            },
-        )
-        return replace(told, nearby=hint)
+    pile = work.session.get_one(Evse, evse_id).pile
+    connectors, here = [told.connector], [station.id]
+    for way in nearest.ways(work, settings, pile, connectors=connectors, but=here, limit=1):
+        return replace(told, nearby=way)
     return told
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from bot.domain.connectors import CONNECTORS
 from bot.domain.forecast import Exactness
 from bot.replies import Choose, Moment, Option, Reply, Say, Value
+from bot.services.nearest import Way
 
 ACCEPT: Final = Option("queue_accept", Say("I am coming"))
 BACK: Final = Option("queue_accept", Say("I am back"))
@@ -52,7 +53,7 @@ class Spot:
     expected: datetime | None
     exact: Exactness
     now: datetime
-    nearby: Say | None = None
+    nearby: Way | None = None  # what works elsewhere
 
     def moment(self) -> Moment:
         """When the hold or snooze ends."""
@@ -202,10 +203,22 @@ def _lost(spot: Spot) -> Reply:
     )
 
 
+def _none_left(spot: Spot) -> Reply:
+    return _sorry(
+        spot,
+        Say(
+            "No socket ({connector}) at {station} works at the moment; we know and see to it. You "
+            "keep your place in line and I write when it is your turn.",
+            spot.values(),
+        ),
+    )
+
+
 def _sorry(spot: Spot, text: Say) -> Reply:
-    if spot.nearby is not None:
-        text = Say("{text} {hint}", {"text": text, "hint": spot.nearby})
-    return Choose(text, [LEAVE, FIND])
+    if spot.nearby is None:
+        return Choose(text, [LEAVE, FIND])
+    text = Say("{text} {hint}", {"text": text, "hint": spot.nearby.sentence})
+    return Choose(text, [spot.nearby.nearest_button, LEAVE, FIND])
 
 
 def _not_waiting(spot: Spot) -> Reply:
@@ -227,5 +240,5 @@ _WORDS: Final[Mapping[str, Callable[[Spot], Reply]]] = {
     "place": place, "offer": _offer, "coming": _coming, "snoozed": _snoozed, "missed": _missed,
     "dropped": _dropped, "awake": _awake, "left": _left, "elsewhere": _elsewhere,
     "removed": _removed, "blocked": _blocked, "lost": _lost, "not_waiting": _not_waiting,
-    "no_offer": _no_offer,
+    "no_offer": _no_offer, "none_left": _none_left,
 }  # fmt: skip

@@ -31,6 +31,7 @@ from bot.store.desk import (
     Viewer,
 )
 from bot.store.devices import Command, PileEvent
+from bot.store.diversion import Diversion
 from bot.store.feedback import Feedback, FeedbackWish
 from bot.store.figures import StaffHour, StationHour
 from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, LegalEntity, ReceiptWatch
@@ -83,14 +84,14 @@ __all__ = [
     "Booking", "BookingCell", "BookingChange", "BookingRules", "Buyer", "CannedReply", "Case",
     "CaseCause", "CaseEntry", "CaseLink", "CaseRoute", "CauseAction", "ChargingSession", "Clock",
     "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent", "ContentTemplate", "Conversation",
-    "ConversationLabel", "ConversationMark", "Coupon", "CouponTemplate", "CreditNote", "Evse",
-    "EvseDay", "EvseRisk", "EvseSample", "FaultSeen", "Feedback", "FeedbackWish", "Firmware",
-    "FirmwareUpdate", "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox", "Incident",
-    "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry", "LaterStart",
-    "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport",
-    "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileAlarm",
-    "PileEvent", "PileLog", "PileSetup", "PileVariable", "Plan", "PlanOffer", "PlanUse",
-    "PolicyChange", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent",
+    "ConversationLabel", "ConversationMark", "Coupon", "CouponTemplate", "CreditNote", "Diversion",
+    "Evse", "EvseDay", "EvseRisk", "EvseSample", "FaultSeen", "Feedback", "FeedbackWish",
+    "Firmware", "FirmwareUpdate", "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox",
+    "Incident", "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry",
+    "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck",
+    "MonthReport", "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout",
+    "Pile", "PileAlarm", "PileEvent", "PileLog", "PileSetup", "PileVariable", "Plan", "PlanOffer",
+    "PlanUse", "PolicyChange", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent",
     "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider",
     "RiderAddress", "RiskModel", "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm",
     "SensorLimit", "Series", "SitePartner", "SocketTest", "Staff", "StaffAction", "StaffHour",
