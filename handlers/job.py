@@ -11,7 +11,7 @@ from bot.dialog.kinds import CHOICE, Words
 from bot.dialog.turn import Turn
 from bot.errors import Refused
 from bot.replies import Choose, Option, Replies, Reply, Say, Value
-from bot.services import job_talk, jobs, technicians
+from bot.services import job_ends, job_talk, jobs, technicians
 from bot.services.audit import Actor
 from bot.services.stations import distance_m
 from bot.store.jobs import Job
@@ -176,6 +176,8 @@ def _done(turn: Turn, number: str, *, cause: str, fix: str, found_wear: bool | N
     except jobs.NotPossible:
         return _card(turn, staff, jobs.locked(turn.work, found.id))
     pile = turn.work.session.get_one(Pile, found.pile_id)
+    if (kept := job_ends.kept_out(turn.work, found, pile)) is not None:
+        return Say("Thank you. Job {job} is done. {kept}", {"job": found.id, "kept": kept})
     return Say(
         "Thank you. Job {job} is done; pile {pile} is offered to riders again.",
         {"job": found.id, "pile": pile.number},

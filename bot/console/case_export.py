@@ -62,9 +62,7 @@ def file_of(work: UnitOfWork, case: Case, photos: dict[int, str]) -> dict[str, A
             }
             for each in cases.entries(work, case.id)
         ],
-        "clocks": [
-            clocks.told(each) for each in clocks.of_case(work, case.id)
-        ],
+        "clocks": [clocks.told(each) for each in cases.all_clocks(work, case)],
         "links": [{"kind": each.kind, "ref": each.ref} for each in cases.links(work, case.id)],
         "messages": _messages(work, case, names),
     }  # fmt: skip

@@ -319,7 +319,7 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
     station = cases.station_of(work, case)
     tz = station.tz if station is not None else "UTC"
     made = []
-    for clock in clocks.of_case(work, case.id):
+    for clock in cases.all_clocks(work, case):
         made.append(
             Timer(
                 ring=ring(clock, work.now), state=clock.state, outcome=clock.outcome,

@@ -20,7 +20,7 @@ _DAYS_AHEAD: Final = 400  # a desk that opens on none of these never opens
 
 Counting = Literal["calendar", "office"]
 # What a breach calls for, besides a line in the case: see bot/services/clock_breach.py.
-ACTIONS: Final = ("page", "escalate", "coupon", "decide", "ask_again")
+ACTIONS: Final = ("page", "head", "escalate", "coupon", "decide", "ask_again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,13 @@ KINDS: Final[Mapping[str, Kind]] = {
         "decision",
         "The doubted bill is decided",
     ),
-    "on_site": Kind("On site", Policy(DAY), True, "arrival", "Somebody is at the pile"),
+    "on_site": Kind(
+        "On site",
+        Policy(DAY, actions=("head", "escalate")),
+        True,
+        "arrival",
+        "Somebody is at the pile",
+    ),
     "call_back": Kind(
         "Call-back",
         Policy(2 * DAY, actions=("ask_again",)),

@@ -29,6 +29,13 @@ _FROM: Final[Mapping[str, tuple[str, ...]]] = {
     "done": ("arrived",), "cancelled": LIVE, "open": TAKEN,
 }  # fmt: skip
 
+# Who says that somebody has to go there. A rider's own word sends somebody to look, and no more.
+SOURCES: Final[Mapping[str, str]] = {
+    "staff": "The desk", "pile": "The pile", "system": "By itself", "rider": "A rider's word",
+}  # fmt: skip
+SENT_FOR: Final = frozenset({"broken", "cant_stop", "wont_charge"})  # codes of reports
+REPORTS_A_DAY: Final = 3  # so many jobs a day come of one person's reports, before anybody looks
+
 NEAR_M: Final = 500  # a check-in by location counts this near: positions among houses are rough
 FLAPS: Final = 3  # so often within a day a fault calls somebody out also when it goes away
 
@@ -65,6 +72,11 @@ def next_worker(workers: Collection[Worker], passed: Collection[int]) -> int | N
         return (not each.present, each.load, last, each.staff_id)
 
     return min(free, key=order).staff_id
+
+
+def is_confirmed(source: str) -> bool:
+    """Whether a job is more than a rider's word: only such a one marks the pile as in repair."""
+    return source != "rider"
 
 
 def calls_out(*, still_faulted: bool, times_today: int) -> bool:

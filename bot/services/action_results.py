@@ -82,6 +82,7 @@ def _serves(work: UnitOfWork, action: StaffAction, pile: Pile) -> None:
     """The pile has said yes: from now on it, or one socket, is offered or is not."""
     if action.kind in _SERVICE:
         pile.in_service = _SERVICE[action.kind]
+        pile.out_action_id = None if pile.in_service else action.id
         evse = None
     else:
         evse = work.session.get_one(Evse, int(action.body["evse_id"]))

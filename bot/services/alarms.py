@@ -120,12 +120,12 @@ def look_at(
     work: UnitOfWork, pile_id: str, number: int | None, code: str, at: str, *, after: timedelta
 ) -> None:
     """Look whether somebody has to go there (bot/services/faults.py) once the fault has had time
-    to go away; at most one look a socket is waiting."""
+    to go away; at most one look a socket is waiting, and nothing told meanwhile puts it off."""
     inbox.put(
         work, source="timer", source_id=f"fault:{pile_id}:{number or 0}",
         stream=f"pile:{pile_id}", kind="fault.timer",
         body={"pile_id": pile_id, "evse_number": number, "code": code, "at": at},
-        available_at=work.now + after, coalesce=True,
+        available_at=work.now + after, coalesce=True, keep_time=True,
     )  # fmt: skip
 
 

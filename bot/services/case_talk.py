@@ -46,6 +46,13 @@ STATUSES: Final[Mapping[str, Say]] = {
     "done": Say("done, waiting for your word"),
     "closed": Say("closed"),
 }
+# What a job that is done means for the rider, by its kind.
+RESULTS: Final[Mapping[str, Say]] = {
+    "repair": Say("Pile {pile} was repaired."),
+    "preventive": Say("Pile {pile} was checked, and worn parts were seen to."),
+    "site_care": Say("The place at pile {pile} was put in order."),
+    "visit": Say("The planned maintenance of pile {pile} is done."),
+}
 # What is promised, as the end of "…": the clock's time stands behind it.
 _ENDS: Final[Mapping[str, Say]] = {
     "urgent": Say("A person contacts you"),
@@ -135,12 +142,20 @@ def _result(work: UnitOfWork, case: Case) -> Say | None:
         return None
     said = Say(
         "Cause: {cause} Done: {fix} {result}",
-        {"cause": _words(case.cause), "fix": _words(case.fix), "result": _words(case.result)},
+        {"cause": _words(case.cause), "fix": _words(case.fix), "result": _outcome(work, case)},
     )
     money = given_back(work, case)
     if money is None:
         return said
     return Say("{result} Given back: {amount}.", {"result": said, "amount": money})
+
+
+def _outcome(work: UnitOfWork, case: Case) -> Say | Written:
+    """The result by its code in the rider's language, else as it was written."""
+    pile = work.session.get(Pile, case.pile_id) if case.pile_id else None
+    if pile is not None and case.result_code in RESULTS:
+        return Say(RESULTS[case.result_code].text, {"pile": pile.number})
+    return _words(case.result)
 
 
 def _words(text: str) -> Say | Written:

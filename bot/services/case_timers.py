@@ -10,6 +10,7 @@ from sqlalchemy import select
 from bot.domain import cases as rules
 from bot.services import case_answers, case_supervisors, case_talk, cases, clocks, desk
 from bot.settings import Settings
+from bot.store import inbox
 from bot.store.cases import Case, CaseRoute
 from bot.store.database import UnitOfWork
 
@@ -69,6 +70,16 @@ def route(work: UnitOfWork, case: Case) -> None:
             case.status = "assigned"
     for clock in clocks.of_subject(work, cases.subject(case.id)):
         clock.team = case.team
+    _ask_for_technician(work, case)
+
+
+def _ask_for_technician(work: UnitOfWork, case: Case) -> None:
+    """A fault at a pile that is known: bot/services/case_jobs.py, once for a case and pile."""
+    if case.pile_id is not None and rules.TOPICS[case.code].kind == "fault":
+        inbox.put(
+            work, source="case", source_id=f"{case.id}:job:{case.pile_id}",
+            stream=f"pile:{case.pile_id}", kind="job.wanted", body={"case_id": case.id},
+        )  # fmt: skip
 
 
 def _update(work: UnitOfWork, settings: Settings, case: Case) -> None:

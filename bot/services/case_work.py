@@ -185,10 +185,10 @@ def complete(
 
 def solve(
     work: UnitOfWork, settings: Settings, actor: Actor | None, case_id: int, *, cause: str,
-    fix: str, result: str,
+    fix: str, result: str, result_code: str = "",
 ) -> Case:  # fmt: skip
-    """Done: cause, what was done, and what the rider is told; by no `actor`: by a rule. Raises
-    NotPossible."""
+    """Done: cause, what was done, and what the rider is told, in their language where
+    `result_code` is one of case_talk.RESULTS; by no `actor`: by a rule. Raises NotPossible."""
     case = locked(work, case_id)
     cause, fix, result = (text.strip()[:TEXT_MAX] for text in (cause, fix, result))
     if lacking := rules.lacks_result(cause, fix, result):
@@ -201,7 +201,7 @@ def solve(
     if case.kind == "billing" and (asked := case_money.undecided(work, case.id)):
         raise NotPossible(f"Decide {request_code(asked[0].id)} first: it is about this bill.")
     before, case.status = case.status, "done"
-    case.cause, case.fix, case.result = cause, fix, result
+    case.cause, case.fix, case.result, case.result_code = cause, fix, result, result_code
     case.solved_at = case.updated_at = work.now
     case.front_line = case.rounds == 0 and case.team == "support"
     case.rounds += 1

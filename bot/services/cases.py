@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain import cases as rules
@@ -406,8 +406,19 @@ def next_deadline(work: UnitOfWork, case: Case) -> Clock | None:
     """The promise of a case that ends next, else None; paused ones last."""
     rows = (
         select(Clock)
-        .where(Clock.case_id == case.id, Clock.state != "stopped")
+        .where(_is_clock_of(work, case), Clock.state != "stopped")
         .where(Clock.name.in_(_PROMISED))
         .order_by(Clock.due_at.is_(None), Clock.due_at)
     )
     return work.session.scalars(rows).first()
+
+
+def all_clocks(work: UnitOfWork, case: Case) -> Sequence[Clock]:
+    """The clocks of a case and of whoever was sent for it, oldest first."""
+    rows = select(Clock).where(_is_clock_of(work, case)).order_by(Clock.id)
+    return work.session.scalars(rows).all()
+
+
+def _is_clock_of(work: UnitOfWork, case: Case) -> ColumnElement[bool]:
+    jobs = [f"job:{each.ref}" for each in links(work, case.id) if each.kind == "job"]
+    return or_(Clock.case_id == case.id, Clock.subject.in_(jobs))

@@ -13,11 +13,22 @@ import structlog
 
 from bot.domain import clocks as rules
 from bot.domain.clocks import KINDS
-from bot.services import case_talk, cases, clocks, compensation, marks, paging
+from bot.services import (
+    case_talk,
+    cases,
+    clocks,
+    compensation,
+    job_cases,
+    jobs,
+    marks,
+    paging,
+)
 from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock, ClockEvent
 from bot.store.database import UnitOfWork
+from bot.store.jobs import Job
+from bot.store.stations import Pile
 
 log = structlog.get_logger()
 
@@ -94,6 +105,19 @@ def _escalate(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
             return  # who is in danger is told nothing else
 
         tell_rider(work, clock.rider_id, case_talk.late(clock), key=f"clock:{clock.id}:late")
+    _others(work, clock)
+
+
+def _others(work: UnitOfWork, clock: Clock) -> None:
+    """Whoever else has a case that somebody was sent for: the promise was theirs as well."""
+    job = _job(work, clock)
+    for case in job_cases.of_job(work, job) if job is not None else ():
+        if case.id == clock.case_id:
+            continue
+        cases.missed_deadline(work, case, KINDS[clock.name].title)
+        told = case.rider_id is not None and case.kind != "incident" and clock.state != "stopped"
+        if told and KINDS[clock.name].promised:
+            case_talk.tell(work, case, case_talk.late(clock), key=f"clock:{clock.id}:late")
 
 
 def _page(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
@@ -109,6 +133,28 @@ def _page(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
         path=f"/tickets/{case.id}",
     )  # fmt: skip
     cases.entry(work, case, "clock", "Supervisors were paged", key=f"{key}:paged")
+
+
+def _head(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
+    """Nobody has come: the head of the region, who is a manager, learns it now."""
+    job = _job(work, clock)
+    if clock.state == "stopped":
+        return
+    place, path = f"case {clock.case_id}", f"/tickets/{clock.case_id}"
+    if job is not None:
+        pile = work.session.get_one(Pile, job.pile_id)
+        place, path = f"pile {pile.number}, {pile.station.name}", f"/jobs/{job.id}"
+        jobs.entry(work, job, "note", f"Nobody came within {_seconds(clock)}: managers are told")
+    paging.page_once(
+        work, settings, key=f"clock:{clock.id}", path=path, managers_only=True,
+        text=f"NOBODY CAME: {place}, promised within {_seconds(clock)}.",
+    )  # fmt: skip
+
+
+def _job(work: UnitOfWork, clock: Clock) -> Job | None:
+    """The job that a clock is about."""
+    kind, _, number = clock.subject.partition(":")
+    return work.session.get(Job, int(number)) if kind == "job" else None
 
 
 def _coupon(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
@@ -133,7 +179,7 @@ def _ask_again(work: UnitOfWork, settings: Settings, clock: Clock) -> None:
 
 
 _ACTIONS: Final[Mapping[str, Callable[[UnitOfWork, Settings, Clock], None]]] = {
-    "escalate": _escalate, "page": _page, "coupon": _coupon, "decide": _decide,
+    "escalate": _escalate, "page": _page, "head": _head, "coupon": _coupon, "decide": _decide,
     "ask_again": _ask_again,
 }  # fmt: skip
 assert set(_ACTIONS) == set(rules.ACTIONS)

@@ -222,12 +222,6 @@ def of_subject(work: UnitOfWork, subject: str) -> list[Clock]:
     return list(work.session.scalars(rows))
 
 
-def of_case(work: UnitOfWork, case_id: int) -> list[Clock]:
-    """Every clock of a case, those of what is linked to it too, oldest first."""
-    rows = select(Clock).where(Clock.case_id == case_id).order_by(Clock.id)
-    return list(work.session.scalars(rows))
-
-
 def running(work: UnitOfWork, name: str) -> list[Clock]:
     """The clocks of a name that are not stopped, the next to end first."""
     rows = select(Clock).where(Clock.name == name, Clock.state != "stopped")

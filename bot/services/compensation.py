@@ -23,7 +23,8 @@ from bot.services.outbound import tell_rider
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
 from bot.store.database import UnitOfWork
-from bot.store.offers import RefundRequest
+from bot.store.jobs import Job
+from bot.store.offers import Coupon, RefundRequest
 
 LATE_TEMPLATE: Final = "late"
 PHOTO_TEMPLATE: Final = "fault_photo"
@@ -49,16 +50,22 @@ def for_breach(work: UnitOfWork, clock: Clock, case: Case | None) -> None:
         tell_rider(work, clock.rider_id, said, key=f"clock:{clock.id}:late")
 
 
-def for_photo(work: UnitOfWork, case: Case) -> bool:
-    """The first photo that showed us a fault earns a coupon, once for the fault."""
+def for_photo(work: UnitOfWork, case: Case, job: Job) -> str:
+    """The first photo that showed us a fault, which is the one that `job` repairs, earns a coupon;
+    what became of that, for the case's file."""
     if case.rider_id is None:
-        return False
+        return "No coupon: there is no rider to give it to"
+    cause, country = f"fault-photo:job:{job.id}", _country(work, case)
+    if work.session.scalars(select(Coupon.id).where(Coupon.cause == cause)).first() is not None:
+        return "No coupon: this fault was shown by a photo before"
+    why = Say("Your photo helped: a technician is asked to repair the pile. Thank you.")
+    if job.state == "done":
+        why = Say("Your photo helped: the pile is repaired by now. Thank you.")
     coupon = coupons.issue(
-        work, case.rider_id, PHOTO_TEMPLATE, cause=f"fault-photo:case:{case.id}",
-        key=f"case:{case.id}:photo", country=_country(work, case),
-        why=Say("Your photo helped: the pile is taken out of service and repaired. Thank you."),
+        work, case.rider_id, PHOTO_TEMPLATE, cause=cause, key=f"case:{case.id}:photo",
+        country=country, why=why,
     )  # fmt: skip
-    return coupon is not None
+    return "Coupon for the photo" if coupon else none_given(work, PHOTO_TEMPLATE, country)
 
 
 def none_given(work: UnitOfWork, name: str, country: str | None) -> str:

@@ -3,37 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from bot.domain import jobs as rules
+from bot.domain import faults as rules
+from bot.domain import jobs as job_rules
+from bot.domain.faults import Teller
 from bot.services import alarms, cases, charging_facts, fault_words, jobs, prediction, safety, wear
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
-from bot.store.devices import PileEvent
 from bot.store.stations import Evse, Pile
 
 
 def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "pile.status": charges hear of it, and a fault is looked into a minute later."""
     charging_facts.on_pile_status(work, settings, body)
+    pile_id, number = body["pile_id"], body["evse_number"]
     if body["status"] == FAULTED:
-        wear.tripped(work, body["pile_id"], body["evse_number"])
+        _count(work, pile_id, number, "status")
         code = str(body.get("code") or FAULTED)
-        noticed(work, settings, body["pile_id"], body["evse_number"], code, str(body["at"]))
+        noticed(work, settings, pile_id, number, code, str(body["at"]))
+    else:
+        _taken_back(work, pile_id, number, "status")
 
 
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "pile.alarm": the same for what a pile calls an alarm."""
     safety.on_alarm(work, settings, body)
-    if not body.get("cleared"):
-        code, number = str(body.get("code") or FAULTED), body.get("evse_number")
-        wear.tripped(work, body["pile_id"], number)
-        noticed(work, settings, body["pile_id"], number, code, str(body["at"]))
+    pile_id, number = body["pile_id"], body.get("evse_number")
+    if body.get("cleared"):
+        _taken_back(work, pile_id, number, "alarm")
+        return
+    _count(work, pile_id, number, "alarm")
+    code = str(body.get("code") or FAULTED)
+    noticed(work, settings, pile_id, number, code, str(body["at"]))
+
+
+def _count(work: UnitOfWork, pile_id: str, number: int | None, teller: Teller) -> None:
+    """A fault is one, whether it is told by a status, an alarm, or both, and however often."""
+    for evse in _evses(work, pile_id, number):
+        known, new = rules.told(rules.load(evse.faults), teller, work.now)
+        evse.faults = rules.dump(known)
+        if new:
+            wear.count(work, evse.id, trips=1)
+
+
+def _taken_back(work: UnitOfWork, pile_id: str, number: int | None, teller: Teller) -> None:
+    for evse in _evses(work, pile_id, number):
+        if evse.faults.get("standing"):
+            evse.faults = rules.dump(rules.taken_back(rules.load(evse.faults), teller))
+
+
+def _evses(work: UnitOfWork, pile_id: str, number: int | None) -> Sequence[Evse]:
+    """The sockets of a pile, or the one with a number."""
+    query = select(Evse).where(Evse.pile_id == pile_id).order_by(Evse.id)
+    if number is not None:
+        query = query.where(Evse.number == number)
+    return work.session.scalars(query).all()
 
 
 def noticed(
@@ -53,13 +83,13 @@ def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     evses = [each for each in pile.evses if number in (None, each.number)]
     code = _best(str(body["code"]), evses)
     evse = evses[0] if number is not None and evses else None
-    times = _times_today(work, pile.id)
+    times = max((rules.load(each.faults).lately(work.now) for each in evses), default=0)
     stays = any(each.status == FAULTED or each.fault_code for each in evses)
-    if not rules.calls_out(still_faulted=stays, times_today=times):
+    if not job_rules.calls_out(still_faulted=stays, times_today=times):
         return
     case = _case(work, pile, evse, code, str(body["at"]))
     job = jobs.open_job(
-        work, kind="repair", pile=pile, evse=evse, case=case, fault_code=code,
+        work, kind="repair", source="pile", pile=pile, evse=evse, case=case, fault_code=code,
         text=_told(code, times), key=f"fault:{pile.id}:{number or 0}:{body['at']}",
     )  # fmt: skip
     prediction.fault_confirmed(work, pile=pile, evse=evse, code=code, job=job)
@@ -74,19 +104,8 @@ def _best(code: str, evses: Sequence[Evse]) -> str:
 
 
 def _told(code: str, times: int) -> str:
-    often = f" It came {times} times within a day." if times >= rules.FLAPS else ""
+    often = f" It came {times} times within a day." if times >= job_rules.FLAPS else ""
     return f"The pile reports {code}.{often}"
-
-
-def _times_today(work: UnitOfWork, pile_id: str) -> int:
-    """How often the pile said that it is faulted, within a day."""
-    since: datetime = work.now - timedelta(days=1)
-    status = PileEvent.body["connectorStatus"].as_string()
-    counted = select(func.count()).where(
-        PileEvent.pile_id == pile_id, PileEvent.received_at >= since,
-        PileEvent.action == "StatusNotification", status == FAULTED,
-    )  # fmt: skip
-    return int(work.session.scalar(counted) or 0)
 
 
 def _case(work: UnitOfWork, pile: Pile, evse: Evse | None, code: str, at: str) -> Case:

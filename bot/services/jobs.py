@@ -1,12 +1,12 @@
 """Jobs for technicians: offered one after another, taken once, done with cause, fix and parts.
 
-Whoever presses first decides: each step is one conditional UPDATE. The case behind a job hears of
-every step, and so does its rider.
+Whoever presses first decides: each step is one conditional UPDATE. The cases behind a job hear of
+every step (bot/services/job_cases.py), and so do their riders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,19 +14,7 @@ from sqlalchemy import func, select, update
 
 from bot.domain import jobs as rules
 from bot.errors import PilebotError
-from bot.replies import Moment, Say
-from bot.services import (
-    alarms,
-    audit,
-    case_talk,
-    case_work,
-    cases,
-    clocks,
-    job_talk,
-    piles,
-    site_news,
-    technicians,
-)
+from bot.services import alarms, audit, cases, clocks, job_cases, job_ends, job_talk, technicians
 from bot.services.audit import Actor
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
@@ -41,7 +29,6 @@ from bot.store.upsert import insert
 
 TEXT_MAX: Final = 1000
 PARTS_MAX: Final = 20
-COMMAND_TTL_S: Final = 600
 AGAIN: Final = timedelta(minutes=10)  # when nobody was there to be asked
 
 
@@ -59,6 +46,7 @@ def open_job(
     fault_code: str = "",
     text: str,
     key: str,
+    source: str = "staff",
     planned_at: datetime | None = None,
     dispatch_at: datetime | None = None,
 ) -> Job:
@@ -69,39 +57,55 @@ def open_job(
     known = work.session.scalars(select(Job).where(Job.key == key[:160])).first()
     if known is not None:
         return known
-    open_key = f"{kind}:{pile.id}"
-    made = work.session.scalars(
-        insert(work, Job)
-        .values(
-            key=key[:160], open_key=open_key, kind=kind, state="open", pile_id=pile.id,
-            evse_id=evse.id if evse else None, case_id=case.id if case else None,
-            fault_code=fault_code[:60], text=text.strip()[:TEXT_MAX], created_at=work.now,
-            planned_at=planned_at, offers=0, passed=[], round=0, cause="", fix="", parts=[],
-        )
-        .on_conflict_do_nothing(index_elements=["open_key"])
-        .returning(Job)
-    ).first()  # fmt: skip
-    if made is None:
-        same = work.session.scalars(select(Job).where(Job.open_key == open_key)).one()
-        entry(work, same, "note", text.strip()[:TEXT_MAX])
-        if fault_code and same.fault_code in ("", FAULTED):
-            same.fault_code = fault_code[:60]
-            touched(work, f"job:{same.id}")
-        same.case_id = same.case_id or (case.id if case else None)
-        return same
-    entry(work, made, "opened", made.text)
-    touched(work, f"pile:{pile.id}", f"job:{made.id}")
-    if case is not None:
-        cases.link(work, case, "job", str(made.id), quiet=True)
-        cases.entry(work, case, "linked", f"Job {made.id}: {rules.KINDS[kind]}")
-    _set_timer(work, made, "dispatch", dispatch_at or work.now)
-    return made
+    row: dict[str, Any] = {
+        "key": key[:160], "open_key": f"{kind}:{pile.id}", "kind": kind, "source": source,
+        "state": "open", "pile_id": pile.id, "evse_id": evse.id if evse else None,
+        "case_id": case.id if case else None, "fault_code": fault_code[:60],
+        "text": text.strip()[:TEXT_MAX], "created_at": work.now, "planned_at": planned_at,
+        "offers": 0, "passed": [], "round": 0, "cause": "", "fix": "", "parts": [],
+    }  # fmt: skip
+    while True:
+        made = work.session.scalars(
+            insert(work, Job)
+            .values(row)
+            .on_conflict_do_nothing(index_elements=["open_key"])
+            .returning(Job)
+        ).first()
+        if made is not None:
+            entry(work, made, "opened", made.text)
+            touched(work, f"pile:{pile.id}", f"job:{made.id}")
+            job_cases.opened(work, made, case)
+            _set_timer(work, made, "dispatch", dispatch_at or work.now)
+            return made
+        same = select(Job).where(Job.open_key == row["open_key"]).with_for_update()
+        lives = work.session.scalars(same.execution_options(populate_existing=True)).first()
+        if lives is not None:  # else it came to its end at this very moment
+            return _join(work, lives, row, case)
+
+
+def _join(work: UnitOfWork, job: Job, row: Mapping[str, Any], case: Case | None) -> Job:
+    """Another reason to go there: the job knows what it did not, and covers what it did not."""
+    entry(work, job, "note", row["text"])
+    if row["fault_code"] and job.fault_code in ("", FAULTED):
+        job.fault_code = row["fault_code"]
+    if rules.is_confirmed(row["source"]) and not rules.is_confirmed(job.source):
+        job.source = row["source"]
+    unsure = row["evse_id"] is None and row["source"] == "rider"
+    if job.evse_id is not None and row["evse_id"] != job.evse_id and not unsure:
+        job.evse_id = None
+        entry(work, job, "note", "It is about the whole pile now")
+    touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    job_cases.joined(work, job, case)
+    return job
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Inbox kind "job.timer"."""
     job = locked(work, int(body["job_id"]))
-    if job.state != "open":
+    if job.state != "open" or (job.offered_to is not None and not _offer_is_over(job, work.now)):
+        return  # or somebody has been asked meanwhile, and has their time
+    if job.source == "rider" and job.case_id is not None and not job_cases.of_job(work, job):
+        cancel(work, None, job.id, "What was reported is settled.")
         return
     if body["name"] == "dispatch" or _offer_is_over(job, work.now):
         if job.offered_to is not None:
@@ -139,8 +143,7 @@ def offer_next(work: UnitOfWork, settings: Settings, job: Job) -> None:
 
 def _nobody(work: UnitOfWork, job: Job, why: str) -> None:
     entry(work, job, "nobody", why)
-    case = work.session.get(Case, job.case_id) if job.case_id else None
-    if case is not None:
+    for case in job_cases.of_job(work, job):
         cases.raise_level(work, case, why)
 
 
@@ -153,22 +156,9 @@ def accept(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int) -> J
         work, job_id, "accepted", technician_id=actor.staff_id, accepted_at=work.now,
         offered_to=None, offered_until=None,
     )  # fmt: skip
+    job_cases.accepted(work, settings, actor, job)
     _note(work, actor, job, "accepted", f"Accepted by {actor.name}")
-    case = work.session.get(Case, job.case_id) if job.case_id else None
-    if case is not None and case.status != "closed":
-        case_work.assign(
-            work, settings, actor, case.id, owner_id=actor.staff_id, team=_team(work, case)
-        )
-        clocks.stop(
-            work, "fault_response", cases.subject(case.id), event=f"accepted by {actor.name}"[:80]
-        )
-        cases.start_clock(work, case, "on_site", at=work.now)
     return job
-
-
-def _team(work: UnitOfWork, case: Case) -> str:
-    """Technical, unless facts are lacking for that: then it stays where it is."""
-    return case.team if cases.missing(work, case) else "technical"
 
 
 def let_pass(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int) -> Job:
@@ -205,10 +195,7 @@ def arrive(work: UnitOfWork, actor: Actor, job_id: int, *, distance_m: int | Non
     job = _mine(work, actor, job_id, "arrived", arrived_at=work.now, arrived_m=distance_m)
     told = "without a location" if distance_m is None else f"{distance_m} m from the station"
     _note(work, actor, job, "arrived", f"Arrived, {told}")
-    event = f"{actor.name} arrived"[:80]
-    if job.case_id is not None:
-        clocks.stop(work, "on_site", cases.subject(job.case_id), event=event)
-    clocks.stop(work, "preventive", subject(job.id), event=event)
+    job_cases.arrived(work, actor, job)
     return job
 
 
@@ -258,17 +245,12 @@ def done(
     _note(work, actor, job, "done", f"Cause: {cause} Done: {fix}")
     pile = work.session.get_one(Pile, job.pile_id)
     if job.kind == "repair" or found_wear:
-        _works_again(work, actor, job, pile)
+        job_ends.works_again(work, actor, job, pile)
         alarms.look_again(work, pile, after=timedelta(seconds=settings.fault_settle_s))
+    if (kept := job_ends.kept_out(work, job, pile)) is not None:
+        entry(work, job, "note", job_ends.in_english(kept))
+    job_cases.solved(work, settings, actor, job, cause=cause, fix=fix)
     _tell_calendar(work, job)
-    case = work.session.get(Case, job.case_id) if job.case_id else None
-    if case is not None and case.status in ("new", "assigned", "waiting_rider", "waiting_site"):
-        case_work.solve(
-            work, settings, actor, case.id, cause=cause, fix=fix,
-            result=f"Pile {pile.number} was repaired.",
-        )  # fmt: skip
-        if case.rider_id is not None:
-            case_talk.tell(work, case, job_talk.ask_stars(job, actor.name), key=f"job:{job.id}:ask")
     return job
 
 
@@ -281,39 +263,12 @@ def _tell_calendar(work: UnitOfWork, job: Job) -> None:
         )  # fmt: skip
 
 
-def _works_again(work: UnitOfWork, actor: Actor, job: Job, pile: Pile) -> None:
-    """What was repaired is offered again: no failed start of before counts any more."""
-    for evse in pile.evses:
-        if job.evse_id in (None, evse.id):
-            evse.failed_starts = 0
-            _socket_back(work, job, evse)
-    alarms.looked_at(work, pile, work.session.get(Evse, job.evse_id) if job.evse_id else None)
-    site_news.changed(work, pile.station_id)
-    if pile.in_service:
-        return
-    pile.in_service = True
-    audit.record(work, actor, "pile.in_service", f"pile:{pile.id}", reason=f"Job {job.id} done")
-    piles.command(
-        work, key=f"job:{job.id}:in", pile_id=pile.id, kind="change_availability",
-        body={"status": "Operative"}, ttl_s=COMMAND_TTL_S,
-    )  # fmt: skip
-
-
-def _socket_back(work: UnitOfWork, job: Job, evse: Evse) -> None:
-    """A socket that was taken out by itself is offered again, too."""
-    if evse.in_service:
-        return
-    evse.in_service = True
-    piles.command(
-        work, key=f"job:{job.id}:in:{evse.number}", pile_id=evse.pile_id, evse_number=evse.number,
-        kind="change_availability", body={"status": "Operative"}, ttl_s=COMMAND_TTL_S,
-    )  # fmt: skip
-
-
 def give_back(work: UnitOfWork, settings: Settings, actor: Actor, job_id: int) -> Job:
     """They cannot do it after all: the next one is asked at once."""
     job = _mine(work, actor, job_id, "open", technician_id=None, accepted_at=None, on_way_at=None)
     job.passed = [*job.passed, actor.staff_id]
+    job_cases.given_back(work, actor, job)
+    job.arrived_at = job.arrived_m = None
     _note(work, actor, job, "given_back", f"{actor.name} gave it back")
     offer_next(work, settings, job)
     return job
@@ -345,7 +300,7 @@ def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
     job = _move(work, job_id, "cancelled", open_key=None, offered_to=None, offered_until=None)
     entry(work, job, "cancelled", why[:TEXT_MAX], actor.staff_id if actor else None)
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
-    clocks.drop(work, subject(job.id), event="the job was cancelled")
+    clocks.drop(work, job_cases.subject(job.id), event="the job was cancelled")
     _tell_calendar(work, job)
     if actor is not None:
         audit.record(work, actor, "job.cancelled", f"job:{job.id}", reason=why)
@@ -357,10 +312,13 @@ def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
 
 def rate(work: UnitOfWork, job_id: int, rider_id: int, stars: int) -> bool:
     """The rider's stars for a visit, once; False when it is not theirs to rate."""
-    case_of = select(Case.id).where(Case.rider_id == rider_id)
+    job = work.session.get(Job, job_id)
+    if job is None:
+        return False
+    case_of = select(Case.id).where(Case.rider_id == rider_id, job_cases.is_of(job))
     rated = work.session.scalars(
         update(Job)
-        .where(Job.id == job_id, Job.state == "done", Job.stars.is_(None), Job.case_id.in_(case_of))
+        .where(Job.id == job_id, Job.state == "done", Job.stars.is_(None), case_of.exists())
         .values(stars=min(5, max(1, stars)))
         .returning(Job.id)
     ).first()
@@ -389,6 +347,14 @@ def live_of_pile(work: UnitOfWork, pile_id: str) -> list[Job]:
     return list(work.session.scalars(rows.order_by(Job.id)))
 
 
+def in_repair(work: UnitOfWork, pile_ids: Collection[str]) -> set[str]:
+    """Those of some piles at which somebody repairs or will; a rider's word alone marks none."""
+    rows = select(Job.pile_id, Job.source).where(
+        Job.pile_id.in_(pile_ids), Job.kind == "repair", Job.state.in_(rules.LIVE)
+    )
+    return {each for each, source in work.session.execute(rows) if rules.is_confirmed(source)}
+
+
 def entries(work: UnitOfWork, job_id: int) -> list[JobEntry]:
     """A job's file, oldest first."""
     rows = select(JobEntry).where(JobEntry.job_id == job_id).order_by(JobEntry.id)
@@ -409,11 +375,6 @@ def last_visit(work: UnitOfWork, pile_id: str) -> datetime | None:
     return work.session.scalar(
         select(func.max(Job.done_at)).where(Job.pile_id == pile_id, Job.state == "done")
     )
-
-
-def subject(job_id: int) -> str:
-    """How clocks name a job."""
-    return f"job:{job_id}"
 
 
 def entry(
@@ -487,19 +448,5 @@ def _note(work: UnitOfWork, actor: Actor, job: Job, kind: str, text: str) -> Non
     entry(work, job, kind, text, actor.staff_id)
     audit.record(work, actor, f"job.{kind}", f"job:{job.id}", after={"state": job.state})
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
-    case = work.session.get(Case, job.case_id) if job.case_id else None
-    if case is not None and kind in ("accepted", "on_way", "arrived"):
-        cases.entry(work, case, "note", f"Job {job.id}: {text}", actor=actor)
-        case_talk.tell(work, case, _progress(work, job, kind), key=f"job:{job.id}:{kind}")
-
-
-def _progress(work: UnitOfWork, job: Job, kind: str) -> Say:
-    pile = work.session.get_one(Pile, job.pile_id)
-    values: dict[str, Any] = {
-        "pile": pile.number, "at": Moment(work.now, pile.station.tz), "case": job.case_id or 0,
-    }  # fmt: skip
-    if kind == "accepted":
-        return Say("Case {case}: a technician has taken on pile {pile} (as of {at}).", values)
-    if kind == "on_way":
-        return Say("Case {case}: the technician is on the way to pile {pile} (as of {at}).", values)
-    return Say("Case {case}: the technician is at pile {pile} now (as of {at}).", values)
+    if kind in ("accepted", "on_way", "arrived"):
+        job_cases.stepped(work, actor, job, kind, text)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, select
 
+from bot.domain.jobs import LIVE
 from bot.domain.outage import CITY, WINDOW, Down, Found, together
 from bot.replies import Choose, Moment, Say, Value
 from bot.services import cases, diversion, nearest, outage_riders, paging
@@ -22,6 +23,7 @@ from bot.store import inbox
 from bot.store.cases import Case, Outage, OutageRider
 from bot.store.changes import touched
 from bot.store.database import UnitOfWork
+from bot.store.jobs import Job
 from bot.store.queues import Inbox
 from bot.store.stations import Evse, Pile, Station
 from bot.store.upsert import insert
@@ -141,6 +143,10 @@ def _tie_cases(work: UnitOfWork, case: Case, pile_ids: Sequence[str]) -> None:
             if each.id != case.id and cases.link(work, case, "case", str(each.id), quiet=True):
                 cases.link(work, each, "case", str(case.id), quiet=True)
                 cases.entry(work, each, "linked", f"Part of the outage of case {case.id}")
+    sent = select(Job).where(Job.pile_id.in_(pile_ids), Job.state.in_(LIVE)).order_by(Job.id)
+    for job in work.session.scalars(sent):  # who comes to one of its piles comes to it
+        if cases.link(work, case, "job", str(job.id), quiet=True):
+            cases.entry(work, case, "linked", f"Job {job.id}")
 
 
 def _broadcast(

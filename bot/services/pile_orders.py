@@ -64,7 +64,7 @@ def _take_out(work: UnitOfWork, action: StaffAction, plan: Plan) -> None:
     """What goes out of service is offered to nobody from this moment, whatever the pile says."""
     assert plan.pile is not None
     if action.kind == "out_of_service":
-        plan.pile.in_service = False
+        plan.pile.in_service, plan.pile.out_action_id = False, action.id
     elif action.kind == "socket_out":
         assert plan.evse is not None
         plan.evse.in_service = False

@@ -178,7 +178,7 @@ def lock_out(work: UnitOfWork, settings: Settings, pile: Pile, *, key: str) -> N
 
 def put_back(work: UnitOfWork, pile: Pile) -> None:
     """A person has looked at it: the pile is offered again and told to go operative."""
-    pile.in_service = True
+    pile.in_service, pile.out_action_id = True, None
     alarms.looked_at(work, pile)
     site_news.changed(work, pile.station_id)
     piles.command(

@@ -264,7 +264,8 @@ def _ask_technician(work: UnitOfWork, visit: Visit) -> None:
     moved = int(visit.changed_at.timestamp()) if visit.changed_at else 0
     at = visit.starts_at.astimezone(ZoneInfo(pile.station.tz))
     job = jobs.open_job(
-        work, kind="visit", pile=pile, text=f"{visit.what}. Planned for {at:%a %-d %b %H:%M}.",
+        work, kind="visit", source="system", pile=pile,
+        text=f"{visit.what}. Planned for {at:%a %-d %b %H:%M}.",
         key=f"visit:{visit.id}:{moved}", planned_at=visit.starts_at,
     )  # fmt: skip
     visit.job_id = job.id

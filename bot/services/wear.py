@@ -35,12 +35,6 @@ def count(work: UnitOfWork, evse_id: int, **by: int) -> None:
     )
 
 
-def tripped(work: UnitOfWork, pile_id: str, number: int | None) -> None:
-    """A pile says that a socket is faulted, or raises an alarm; without a number all of them."""
-    for evse_id in evses_of(work, pile_id, number):
-        count(work, evse_id, trips=1)
-
-
 def evses_of(work: UnitOfWork, pile_id: str, number: int | None) -> list[int]:
     """The sockets of a pile, or the one with a number."""
     query = select(Evse.id).where(Evse.pile_id == pile_id).order_by(Evse.id)

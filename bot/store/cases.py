@@ -50,6 +50,7 @@ class Case(Base):
     cause: Mapped[str] = mapped_column(Text, default="")
     fix: Mapped[str] = mapped_column(Text, default="")
     result: Mapped[str] = mapped_column(Text, default="")  # told to the rider
+    result_code: Mapped[str] = mapped_column(String(16), default="")  # told in their language
     front_line: Mapped[bool] = mapped_column(default=False)  # solved by the first who had it
     solved_at: Mapped[datetime | None]
     rounds: Mapped[int] = mapped_column(default=0)  # how often it was solved

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, or_, select, update
+from sqlalchemy import and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from bot.store.database import UnitOfWork
@@ -26,11 +26,13 @@ def put(
     body: dict[str, Any],
     available_at: datetime | None = None,
     coalesce: bool = False,
+    keep_time: bool = False,
 ) -> bool:
     """Record one fact; False when (source, source_id) is already known.
 
     With `coalesce` a known row takes the new body and opens again: for readings of which only
-    the latest matters. With `available_at` ahead the row is a timer.
+    the latest matters. With `available_at` ahead the row is a timer; with `keep_time` one that
+    is yet to come keeps its time, so that news never put it off.
     """
     row = {
         "source": source, "source_id": source_id, "stream": stream, "kind": kind, "body": body,
@@ -46,7 +48,7 @@ def put(
             "version": Inbox.version + 1,
             # News do not wipe out the tries of a row that keeps failing.
             "attempts": case((Inbox.state == "open", Inbox.attempts), else_=0),
-            "available_at": row["available_at"],
+            "available_at": _kept_time(work.now, row) if keep_time else row["available_at"],
             "done_at": None,
         }
         statement = new.on_conflict_do_update(index_elements=key, set_=changes)
@@ -56,6 +58,11 @@ def put(
     if not known and (available_at is None or available_at <= work.now):
         work.wake_streams.add(stream)
     return not known
+
+
+def _kept_time(now: datetime, row: dict[str, Any]) -> Any:
+    waits = and_(Inbox.state == "open", Inbox.available_at > now)
+    return case((waits, Inbox.available_at), else_=row["available_at"])
 
 
 def cancel(work: UnitOfWork, *, source: str, source_id: str) -> None:

@@ -15,7 +15,8 @@ class Job(Base):
     """One errand of a technician. `kind` and `state` are bot/domain/jobs.py's.
 
     `open_key` is unique while the job lives: a pile has one repair at a time. `passed` are the
-    staff ids that let the offer pass, `round` counts how often everybody did.
+    staff ids that let the offer pass, `round` counts how often everybody did. `source` is
+    bot/domain/jobs.py's: a rider's word that nobody has looked at takes no pile out of service.
     """
 
     __tablename__ = "job"
@@ -24,6 +25,7 @@ class Job(Base):
     key: Mapped[str] = mapped_column(String(160), unique=True)
     open_key: Mapped[str | None] = mapped_column(String(120), unique=True)
     kind: Mapped[str] = mapped_column(String(12))
+    source: Mapped[str] = mapped_column(String(8), default="staff")
     state: Mapped[str] = mapped_column(String(12), default="open", index=True)
     pile_id: Mapped[str] = mapped_column(ForeignKey("pile.id"), index=True)
     evse_id: Mapped[int | None] = mapped_column(ForeignKey("evse.id"))

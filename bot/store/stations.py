@@ -55,6 +55,7 @@ class Pile(Base):
     model: Mapped[str] = mapped_column(String(60), default="")
     secret_hash: Mapped[str] = mapped_column(String(120), default="")  # MQTT password
     in_service: Mapped[bool] = mapped_column(default=True)  # staff may take it out
+    out_action_id: Mapped[int | None] = mapped_column(BigId)  # the order of staff that keeps it out
     online: Mapped[bool] = mapped_column(default=False)
     seen_at: Mapped[datetime | None]
     conn: Mapped[str] = mapped_column(String(40), default="")  # id of the MQTT connection
@@ -82,6 +83,7 @@ class Evse(Base):
     status: Mapped[str] = mapped_column(String(16), default="")
     status_at: Mapped[datetime | None]  # the device's time
     fault_code: Mapped[str | None] = mapped_column(String(60))
+    faults: Mapped[dict[str, Any]] = mapped_column(default=dict)  # bot/domain/faults.py's
     failed_starts: Mapped[int] = mapped_column(default=0)  # in a row: two make it suspect
     last_good_at: Mapped[datetime | None]  # last charge that delivered energy
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from bot.errors import Refused
 from bot.services import alarms, booking_trouble, charging_facts, safety
 from bot.services.audit import Actor
-from bot.services.jobs import _works_again
+from bot.services.job_ends import works_again
 from bot.store.bookings import Booking
 from bot.store.jobs import Job
 from bot.store.stations import Evse, Pile
@@ -94,7 +94,7 @@ def test_a_repaired_socket_brings_its_booking_back(world: World) -> None:
     with world.work() as work:
         pile = work.session.scalars(select(Pile)).one()
         job = Job(pile_id=pile.id, evse_id=1, kind="repair", state="done", created_at=work.now)
-        _works_again(work, Actor(1, "technician", "Teo"), job, pile)
+        works_again(work, Actor(1, "technician", "Teo"), job, pile)
     world.drain()
     assert world.facts(booking).blocked == "" and world.said("is free for you now")
     with world.work() as work:

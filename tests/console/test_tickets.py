@@ -95,7 +95,9 @@ def test_a_corrected_class_is_another_kind_of_case(world: World, desk: Desk) -> 
         with world.store.read() as work:
             running = set(
                 work.session.scalars(
-                    select(Clock.name).where(Clock.case_id == number, Clock.state == "running")
+                    select(Clock.name).where(
+                        Clock.subject == f"case:{number}", Clock.state == "running"
+                    )
                 )
             )
         assert {name for name in running if name[0] != "p"} == promised

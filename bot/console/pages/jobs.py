@@ -14,7 +14,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.uploads import IMAGES, NotAPicture, kept_photo
 from bot.domain.jobs import KINDS, LIVE, STATES
-from bot.services import fault_words, jobs, technicians
+from bot.services import fault_words, job_ends, jobs, technicians
 from bot.services.audit import Actor
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
@@ -109,10 +109,12 @@ def _add_steps(routes: Routes, console: Console) -> None:
         wear = {"yes": True, "no": False}.get(request.form.get("wear", ""))
 
         def act(work: UnitOfWork) -> str:
-            jobs.done(
+            job = jobs.done(
                 work, console.settings, _me(console), job_id, cause=cause, fix=fix, found_wear=wear
             )
-            return "Done. The pile is offered to riders again."
+            kept = job_ends.kept_out(work, job, work.session.get_one(Pile, job.pile_id))
+            offered = "The pile is offered to riders again."
+            return f"Done. {job_ends.in_english(kept) if kept else offered}"
 
         return _do(console, job_id, act)
 
@@ -165,7 +167,9 @@ def _add_desk_actions(routes: Routes, console: Console) -> None:
                 flash("Say which pile it is about and what is to be done there.", "bad")
                 back = inside(form.get("back", ""), request.host)
                 return redirect(back or url_for("console.jobs_page"), 303)
-            number = jobs.open_job(work, kind=kind, pile=pile, case=case, text=text, key=key).id
+            number = jobs.open_job(
+                work, kind=kind, pile=pile, case=case, text=text, key=f"{key}:{pile.id}"
+            ).id
         flash("A technician is asked.", "good")
         return redirect(url_for("console.jobs_one", job_id=number), 303)
 

@@ -25,6 +25,7 @@ from bot.services import (
     case_work,
     cases,
     causes,
+    job_cases,
     reach,
     safety,
 )
@@ -270,6 +271,7 @@ def _values(console: Console, work: UnitOfWork, case_id: int) -> dict[str, Any]:
         "door": case_answers.door(console.settings, case),
         "partner": case_readers.partner_of(work, case), "readers": case_readers.readers(work, case),
         "station": cases.station_of(work, case),
+        "send_to": job_cases.places(work, case),
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from bot.demo.evening.claims import Claim
 from bot.domain.clocks import KINDS
-from bot.store.cases import Case, CaseEntry, Clock, ClockEvent, ClockPolicy
+from bot.store.cases import Case, CaseEntry, CaseLink, Clock, ClockEvent, ClockPolicy
 from bot.store.charging import Bill, ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.jobs import Job
@@ -72,13 +72,10 @@ def _start_of(work: UnitOfWork, clock: Clock) -> datetime | None:
     kind, _, number = clock.subject.partition(":")
     if kind == "session":
         return _stop_known(work, int(number))
+    if kind == "job":  # somebody on the spot is promised from the moment a job is made
+        return work.session.get_one(Job, int(number)).created_at
     case = work.session.get_one(Case, int(number))
-    if clock.name == "call_back":
-        return case.solved_at
-    if clock.name == "on_site" and case.code != "outage":
-        job = _job_of(work, case.id)
-        return job.accepted_at if job is not None else None
-    return case.created_at
+    return case.solved_at if clock.name == "call_back" else case.created_at
 
 
 def _stop_known(work: UnitOfWork, session_id: int) -> datetime | None:
@@ -97,8 +94,17 @@ def _stop_known(work: UnitOfWork, session_id: int) -> datetime | None:
     return min(came, default=bill.created_at)
 
 
-def _job_of(work: UnitOfWork, case_id: int) -> Job | None:
-    return work.session.scalars(select(Job).where(Job.case_id == case_id)).first()
+def _jobs_of(work: UnitOfWork, case_id: int) -> Sequence[Job]:
+    """Whoever was sent for a case; one job is often for several."""
+    tied = select(CaseLink.ref).where(CaseLink.case_id == case_id, CaseLink.kind == "job")
+    ids = [int(ref) for ref in work.session.scalars(tied)]
+    return work.session.scalars(select(Job).where(Job.id.in_(ids)).order_by(Job.id)).all()
+
+
+def _near(moments: Iterable[datetime | None], at: datetime) -> datetime | None:
+    """The moment that comes closest."""
+    known = [each for each in moments if each is not None]
+    return min(known, key=lambda each: abs(each - at), default=None)
 
 
 def _policy(work: UnitOfWork, clock: Clock) -> list[str]:
@@ -157,11 +163,19 @@ def _end_of(work: UnitOfWork, clock: Clock, stopped_at: datetime) -> datetime | 
     kind, _, number = clock.subject.partition(":")
     if kind == "session":
         return stopped_at if _receipt_left(work, int(number), stopped_at) else None
-    job = _job_of(work, int(number))
-    if clock.name == "on_site" and job is not None:
-        return job.arrived_at
+    if kind == "job":
+        return work.session.get_one(Job, int(number)).arrived_at
+    sent = _jobs_of(work, int(number))
+    if clock.name == "on_site":
+        return _near((each.arrived_at for each in sent), stopped_at)
     if clock.name == "fault_response" and clock.stop_event.startswith("accepted"):
-        return job.accepted_at if job is not None else None
+        return _near((each.accepted_at for each in sent), stopped_at)
+    if clock.name == "fault_response" and clock.stop_event.startswith("job "):
+        tied = select(CaseLink.at).where(
+            CaseLink.case_id == int(number), CaseLink.kind == "job",
+            CaseLink.ref == clock.stop_event.split()[1],
+        )  # fmt: skip
+        return work.session.scalars(tied).first()
     words = ("contact", "solved", "closed")
     ends = select(CaseEntry.at).where(CaseEntry.case_id == int(number), CaseEntry.kind.in_(words))
     near = [at for at in work.session.scalars(ends) if _same(at, stopped_at)]
