@@ -186,7 +186,7 @@ def ask_bay(turn: Turn, slots: Mapping[str, Any]) -> Replies | None:
 def _bay_row(evse: Evse, metres: int | None) -> Option:
     values: dict[str, Value] = {
         "station": evse.pile.station.name,
-        "power": Amount(evse.max_power_w, "w"),
+        "power": Amount(evse.allowed_w, "w"),
     }
     detail = Say("{station}, {power}", values)
     if metres is not None:

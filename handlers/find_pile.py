@@ -227,7 +227,7 @@ def _socket_rows(view: StationView) -> list[Option]:
                 "{kind}, {power}, {state}",
                 {
                     "kind": _kind(each),
-                    "power": Amount(each.evse.max_power_w, "w"),
+                    "power": Amount(each.evse.allowed_w, "w"),
                     "state": state_of(each),
                 },
             ),
@@ -249,7 +249,7 @@ def _pile_rows(view: StationView) -> list[Option]:
                 "{kind}, {power}, {free} of {total} free",
                 {
                     "kind": _kind(free[0]),
-                    "power": Amount(max(each.evse.max_power_w for each in free), "w"),
+                    "power": Amount(max(each.evse.allowed_w for each in free), "w"),
                     "free": len(free),
                     "total": len(free[0].pile.evses),
                 },
@@ -338,7 +338,7 @@ def _prices(turn: Turn, view: StationView) -> list[Say]:
 
 
 def _powers(view: StationView) -> Say | Amount:
-    powers = sorted({each.evse.max_power_w for each in view.evses})
+    powers = sorted({each.evse.allowed_w for each in view.evses})
     low, high = Amount(powers[0], "w"), Amount(powers[-1], "w")
     return low if low == high else Say("{low} to {high}", {"low": low, "high": high})
 

@@ -82,7 +82,7 @@ def ask_evse(turn: Turn, slots: Mapping[str, Any]) -> Replies:
                     "{code}, {power}, {state}",
                     {
                         "code": view.evse.code,
-                        "power": Amount(view.evse.max_power_w, "w"),
+                        "power": Amount(view.evse.allowed_w, "w"),
                         "state": STATES.get(view.state, Say("kept for you")),
                     },
                 ),

@@ -96,7 +96,7 @@ def show_plan(turn: Turn, slots: Mapping[str, Any]) -> Replies:
             {
                 "evse": evse.code,
                 "station": offer.station_name,
-                "prices": stack(price_lines(offer.tariff, at, evse.max_power_w)),
+                "prices": stack(price_lines(offer.tariff, at, evse.allowed_w)),
                 "time": Moment(at, offer.tariff.tz, "date_time"),
                 "minutes": later.PLUG_IN // timedelta(minutes=1),
                 "paying": offer.paying,

@@ -228,7 +228,7 @@ def _socket(
     return Socket(
         code=evse.code, state=state, badge=SHOWN[state],
         connector=CONNECTORS.get(evse.connector_type, evse.connector_type),
-        max_kw=_kw(evse.max_power_w), status_at=evse.status_at,
+        max_kw=_kw(evse.allowed_w), status_at=evse.status_at,
         fault=fault_words.in_english(pile.model, evse.fault_code or ""),
         energy=_kwh(progress.energy_wh) if progress else "",
         power=_kw(progress.power_w) if progress and progress.power_w else "",

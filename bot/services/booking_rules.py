@@ -55,7 +55,7 @@ def market_rules(settings: Settings, country: str) -> Rules:
 def terms_for(rules: Rules, evse: Evse, tariff: Tariff, at: datetime) -> Terms:
     """What a yes to a booking that starts at a moment pins."""
     fee = rules.fee(tariff.currency)
-    hold = hold_for(tariff, power_w=evse.max_power_w, at=at)
+    hold = hold_for(tariff, power_w=evse.allowed_w, at=at)
     return Terms(
         currency=tariff.currency,
         deposit_minor=deposit_for(hold, fee).amount_minor,

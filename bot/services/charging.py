@@ -166,7 +166,7 @@ def _terms(settings: Settings, agreed: Agreed, hold_minor: int, evse: Evse, at: 
         tariff=agreed.tariff,
         hold_minor=hold_minor,
         stop_minor=stop_threshold(
-            agreed.tariff, hold_minor=hold_minor, power_w=evse.max_power_w, at=at
+            agreed.tariff, hold_minor=hold_minor, power_w=evse.allowed_w, at=at
         ),
         smallest_minor=smallest_charge(agreed.tariff.currency),
         limits=Limits(

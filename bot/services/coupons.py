@@ -278,7 +278,7 @@ def choose(
     fit = [as_rule(row) for row in rows if why_not(work, row, evse) is None]
     if not fit:
         return ()
-    power = evse.max_power_w
+    power = evse.allowed_w
     usages = [planned(wh, power, work.now) for wh in (likely_wh, planned_wh(power))]
 
     def costs(discounts: Sequence[Discount]) -> tuple[int, ...]:

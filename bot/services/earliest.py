@@ -152,7 +152,7 @@ def _socket(
         return SocketNow(evse.id, None, kept_until=fence.until)
     if each.state is Availability.PLUGGED:  # a vehicle is in that nobody charges
         since = evse.status_at or work.now
-        plugged = Running(since, evse.max_power_w, flow="ev", flow_at=since)
+        plugged = Running(since, evse.allowed_w, flow="ev", flow_at=since)
         return SocketNow(evse.id, plugged, booked=booked)
     return SocketNow(evse.id, None)
 
@@ -161,7 +161,7 @@ def _running(session: ChargingSession, evse: Evse) -> Running:
     flow_at = session.facts.get("flow_at")
     return Running(
         began=session.created_at,
-        max_power_w=evse.max_power_w,
+        max_power_w=evse.allowed_w,
         energy_wh=(session.meter_wh or 0) - (session.meter_start_wh or 0),
         power_w=session.power_w,
         flow=str(session.facts.get("flow") or ""),

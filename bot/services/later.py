@@ -46,7 +46,7 @@ def cheaper(work: UnitOfWork, evse: Evse, rider: Rider, offer: Offer) -> Cheaper
     if kind not in USUAL_WH or somebody_waits(work, evse.id):
         return None
     return cheaper_start(
-        offer.tariff, at=work.now, power_w=evse.max_power_w,
+        offer.tariff, at=work.now, power_w=evse.allowed_w,
         energy_wh=_planned_wh(work, rider.id, kind),
     )  # fmt: skip
 

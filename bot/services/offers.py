@@ -182,7 +182,7 @@ def make_offer(
             {"evse": evse.code, "hint": _hint(work, settings, evse)},
         ) from error
     lines: tuple[Say, ...] = ()
-    carry, power_w = NO_CARRY, evse.max_power_w
+    carry, power_w = NO_CARRY, evse.allowed_w
     if (same := earlier(work, rider.id, evse)) is not None:
         tariff, carry = same.tariff, same.carry
         moment = Moment(same.ended_at, tariff.tz)
@@ -277,7 +277,7 @@ def _booked_later(
 
 def _example_energies(evse: Evse) -> tuple[int, int]:
     """Wh that a vehicle at such a socket may take: an e-bike's battery holds half a kWh."""
-    return (250, 500) if evse.max_power_w < E_BIKE_BELOW_W else (5000, 10000)
+    return (250, 500) if evse.allowed_w < E_BIKE_BELOW_W else (5000, 10000)
 
 
 def read_offer(body: Mapping[str, Any], evse: Evse, now: datetime) -> Agreed:

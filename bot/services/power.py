@@ -32,7 +32,8 @@ Charge = tuple[ChargingSession, Evse, Pile]
 
 def share_out(work: UnitOfWork, station: Station) -> None:
     """Work out everybody's share anew and tell piles what may be told now. The caller holds the
-    station's row. Without a cap everybody is given back what was taken."""
+    station's row. Without a cap of the site everybody
+    may draw what their socket may."""
     charges = _charges(work, station.id)
     rows = _rows(work, station, charges)
     if not rows:
@@ -83,13 +84,14 @@ def _rows(work: UnitOfWork, station: Station, charges: Sequence[Charge]) -> dict
     )
     known = select(PowerShare).where(PowerShare.station_id == station.id)
     rows = {row.session_id: row for row in work.session.scalars(known)}
-    if station.power_cap_w is None and not rows:
+    capped = station.power_cap_w is not None or any(evse.power_cap_w for _, evse, _ in charges)
+    if not capped and not rows:
         return {}
     for session, evse, _ in charges:
         if session.id not in rows:
             rows[session.id] = PowerShare(
                 session_id=session.id, station_id=station.id, evse_id=evse.id,
-                limit_w=evse.max_power_w, tries=0, refused=False, told=False, updated_at=work.now,
+                limit_w=evse.allowed_w, tries=0, refused=False, told=False, updated_at=work.now,
             )  # fmt: skip
             work.session.add(rows[session.id])
     work.session.flush()
@@ -101,7 +103,7 @@ def _draws(charges: Sequence[Charge], rows: Mapping[int, PowerShare]) -> list[Dr
         draw_for(
             session.id,
             pile.kind,
-            evse.max_power_w,
+            evse.max_power_w if rows[session.id].refused else evse.allowed_w,
             idle=session.state == "suspended" and session.facts.get("flow") == "ev",
             fixed=rows[session.id].refused,
         )
@@ -209,7 +211,7 @@ def _tell_slowed(
     work: UnitOfWork, station: Station, session: ChargingSession, evse: Evse, row: PowerShare
 ) -> None:
     """Once a charge: why it is slower than the socket could be."""
-    slowed = row.limit_w * 100 < evse.max_power_w * SLOWED_PERCENT
+    slowed = row.limit_w * 100 < evse.allowed_w * SLOWED_PERCENT
     if row.told or not slowed or session.state not in ("starting", "charging"):
         return
     if session.state == "starting" and (row.limit_w or not session.facts.get("running")):

@@ -11,7 +11,7 @@ from bot.services import audit, site_news
 from bot.services.audit import Actor
 from bot.store.changes import touched
 from bot.store.database import UnitOfWork
-from bot.store.stations import Station
+from bot.store.stations import Evse, Station
 
 # What may be changed, and how long it may be; place, money and time zone come by inventory.
 LONGEST: Final = {
@@ -31,13 +31,7 @@ def set_power_cap(work: UnitOfWork, actor: Actor, station_id: int, kilowatts: st
     station = work.session.get(Station, station_id, with_for_update=True)
     if station is None:
         raise NotPossible("There is no such station.")
-    given = kilowatts.strip().replace(",", ".")
-    try:
-        watts = int(Decimal(given) * 1000) if given else None
-    except ArithmeticError as error:
-        raise NotPossible("Please give the cap in kW, as 43.5, or nothing for no cap.") from error
-    if watts is not None and not 0 < watts <= MOST_W:
-        raise NotPossible("A cap lies between 0 and 10000 kW.")
+    watts = _watts(kilowatts)
     before = station.power_cap_w
     if before == watts:
         return False
@@ -49,6 +43,40 @@ def set_power_cap(work: UnitOfWork, actor: Actor, station_id: int, kilowatts: st
     touched(work, f"station:{station_id}")
     site_news.changed(work, station_id)
     return True
+
+
+def set_socket_cap(work: UnitOfWork, actor: Actor, evse_id: int, kilowatts: str) -> bool:
+    """The most a socket may draw, in kW; "" for all that it can do. Whether it differs. A charge
+    that runs is told. Raises NotPossible."""
+    evse = work.session.get(Evse, evse_id)
+    if evse is None:
+        raise NotPossible("There is no such socket.")
+    station = work.session.get_one(Station, evse.pile.station_id, with_for_update=True)
+    watts = _watts(kilowatts)
+    if watts is not None and watts >= evse.max_power_w:
+        watts = None
+    before = evse.power_cap_w
+    if before == watts:
+        return False
+    evse.power_cap_w = watts
+    audit.record(
+        work, actor, "socket_cap", f"evse:{evse.id}", before={"watts": before},
+        after={"watts": watts},
+    )  # fmt: skip
+    touched(work, f"pile:{evse.pile_id}")
+    site_news.changed(work, station.id)
+    return True
+
+
+def _watts(kilowatts: str) -> int | None:
+    given = kilowatts.strip().replace(",", ".")
+    try:
+        watts = int(Decimal(given) * 1000) if given else None
+    except (ArithmeticError, ValueError) as error:
+        raise NotPossible("Please give the cap in kW, as 43.5, or nothing for no cap.") from error
+    if watts is not None and not 0 < watts <= MOST_W:
+        raise NotPossible("A cap lies between 0 and 10000 kW.")
+    return watts
 
 
 def change(work: UnitOfWork, actor: Actor, station_id: int, values: Mapping[str, str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text
@@ -73,3 +73,23 @@ class StaleStatus(Base):
     at: Mapped[datetime]
     told_at: Mapped[datetime | None]
     over_at: Mapped[datetime | None]
+
+
+class Certificate(Base):
+    """A paper that ends: of a station, or of one of its piles. `ended_at`: another took its place,
+    or it was entered by mistake; it counts no more."""
+
+    __tablename__ = "certificate"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    station_id: Mapped[int] = mapped_column(ForeignKey("station.id"), index=True)
+    pile_id: Mapped[str | None] = mapped_column(ForeignKey("pile.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    reference: Mapped[str] = mapped_column(String(120), default="")  # its number, who made it
+    expires_on: Mapped[date]  # the last day it counts, by the station's clock
+    media_id: Mapped[int | None] = mapped_column(ForeignKey("media.id"))
+    added_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    added_at: Mapped[datetime]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    ended_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(Text, default="")  # why it ended

@@ -78,6 +78,7 @@ class Evse(Base):
     code: Mapped[str] = mapped_column(String(16), unique=True)  # "1023-27", check digit last
     connector_type: Mapped[str] = mapped_column(String(24))  # OCPI standard, or "schuko"
     max_power_w: Mapped[int]
+    power_cap_w: Mapped[int | None]  # what the wiring here allows; None: all that it can do
     tariff_id: Mapped[int] = mapped_column(ForeignKey("tariff.id"))
     in_service: Mapped[bool] = mapped_column(default=True)  # staff may take one socket out
     status: Mapped[str] = mapped_column(String(16), default="")
@@ -88,6 +89,12 @@ class Evse(Base):
     last_good_at: Mapped[datetime | None]  # last charge that delivered energy
 
     pile: Mapped[Pile] = relationship(back_populates="evses")
+
+    @property
+    def allowed_w(self) -> int:
+        """The most it may draw."""
+        return min(self.max_power_w, self.power_cap_w or self.max_power_w)
+
     __table_args__ = (UniqueConstraint("pile_id", "number"),)
 
 

@@ -38,7 +38,7 @@ from bot.store.invoices import Buyer, Invoice, InvoicedOrder, InvoiceFile, Legal
 from bot.store.jobs import Job, JobEntry
 from bot.store.knowledge import AnswerGiven, Article, ArticleVersion, Question
 from bot.store.limits import RateWindow
-from bot.store.maintenance import StaleStatus, Visit, VisitPlan
+from bot.store.maintenance import Certificate, StaleStatus, Visit, VisitPlan
 from bot.store.messaging import ContentTemplate
 from bot.store.offers import (
     Coupon,
@@ -82,20 +82,21 @@ from bot.store.wallet import AutoTopUp, Payout, TopUp, Wallet, WalletEntry, Wall
 __all__ = [
     "AnswerGiven", "Article", "ArticleVersion", "Audit", "AutoTopUp", "Base", "Bill", "BlockedBay",
     "Booking", "BookingCell", "BookingChange", "BookingRules", "Buyer", "CannedReply", "Case",
-    "CaseCause", "CaseEntry", "CaseLink", "CaseRoute", "CauseAction", "ChargingSession", "Clock",
-    "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent", "ContentTemplate", "Conversation",
-    "ConversationLabel", "ConversationMark", "Coupon", "CouponTemplate", "CreditNote", "Diversion",
-    "Evse", "EvseDay", "EvseRisk", "EvseSample", "FaultSeen", "Feedback", "FeedbackWish",
-    "Firmware", "FirmwareUpdate", "FreeEstimate", "Habit", "Hold", "HourForecast", "Inbox",
-    "Incident", "IncidentEntry", "Invoice", "InvoiceFile", "InvoicedOrder", "Job", "JobEntry",
-    "LaterStart", "LedgerEntry", "LegalEntity", "LoginThrottle", "Media", "Message", "MeterCheck",
-    "MonthReport", "OpeningHours", "Outage", "OutageRider", "Outbox", "PartnerKey", "Payout",
-    "Pile", "PileAlarm", "PileEvent", "PileLog", "PileSetup", "PileVariable", "Plan", "PlanOffer",
-    "PlanUse", "PolicyChange", "PowerShare", "Prediction", "QualityRun", "Question", "QueueEvent",
-    "RateWindow", "ReceiptWatch", "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider",
-    "RiderAddress", "RiskModel", "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm",
-    "SensorLimit", "Series", "SitePartner", "SocketTest", "Staff", "StaffAction", "StaffHour",
-    "StaffSession", "StaffShift", "StaleStatus", "Station", "StationHour", "Tariff",
-    "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Visit", "VisitPlan",
-    "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
+    "CaseCause", "CaseEntry", "CaseLink", "CaseRoute", "CauseAction", "Certificate",
+    "ChargingSession", "Clock", "ClockEvent", "ClockPolicy", "Command", "ConsoleEvent",
+    "ContentTemplate", "Conversation", "ConversationLabel", "ConversationMark", "Coupon",
+    "CouponTemplate", "CreditNote", "Diversion", "Evse", "EvseDay", "EvseRisk", "EvseSample",
+    "FaultSeen", "Feedback", "FeedbackWish", "Firmware", "FirmwareUpdate", "FreeEstimate", "Habit",
+    "Hold", "HourForecast", "Inbox", "Incident", "IncidentEntry", "Invoice", "InvoiceFile",
+    "InvoicedOrder", "Job", "JobEntry", "LaterStart", "LedgerEntry", "LegalEntity",
+    "LoginThrottle", "Media", "Message", "MeterCheck", "MonthReport", "OpeningHours", "Outage",
+    "OutageRider", "Outbox", "PartnerKey", "Payout", "Pile", "PileAlarm", "PileEvent", "PileLog",
+    "PileSetup", "PileVariable", "Plan", "PlanOffer", "PlanUse", "PolicyChange", "PowerShare",
+    "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow", "ReceiptWatch",
+    "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress", "RiskModel",
+    "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit", "Series",
+    "SitePartner", "SocketTest", "Staff", "StaffAction", "StaffHour", "StaffSession", "StaffShift",
+    "StaleStatus", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp",
+    "Understood", "Viewer", "Visit", "VisitPlan", "Waiter", "Wallet", "WalletEntry",
+    "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

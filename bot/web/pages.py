@@ -150,7 +150,7 @@ def _seen(site: Site, work: UnitOfWork, evse: Evse) -> Seen:
         number=evse.number,
         station=station,
         connector=CONNECTORS.get(evse.connector_type, evse.connector_type),
-        power=say(lang, Say("{power}", {"power": Amount(evse.max_power_w, "w")})),
+        power=say(lang, Say("{power}", {"power": Amount(evse.allowed_w, "w")})),
         state=say(lang, word),
         look=look,
         usable=view.state.usable,

@@ -73,10 +73,12 @@ WHO: Final[dict[str, str]] = {
     "agent technician manager admin": """
         incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo jobs_technicians
         predictions_page visits_page visits_one
+        certificates_page certificates_count certificates_paper
     """,
     "technician finance manager": "meters_page",
     "technician manager": """
         setup_new setup_add setup_page setup_test setup_secret setup_live
+        certificates_add certificates_end
         visits_plan visits_move visits_cancel visits_undo visits_make_plan visits_end_plan
         meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
@@ -118,7 +120,7 @@ WHO: Final[dict[str, str]] = {
         invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change jobs_assign jobs_cancel
         firmware_begin firmware_add firmware_withdraw firmware_start firmware_confirm firmware_stop
-        takeover_force incidents_close stations_edit stations_save stations_cap
+        takeover_force incidents_close stations_edit stations_save stations_cap piles_cap
         ticket_partner_form ticket_partner_save
         coupons_new coupons_one coupons_save coupons_end tariffs_edit tariffs_propose
         tariffs_withdraw tariffs_check tariff_exchange_import_form tariff_exchange_import

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.services import charging_facts, site
 from bot.store.database import make_engine
-from bot.store.stations import Station
+from bot.store.stations import Evse, Station
 from bot.store.tables import Base
 from bot.store.waiting import PowerShare
 from devices.simulator.evse import Evse as SimulatedEvse
@@ -174,3 +174,31 @@ def test_without_energy_though_power_is_given_again_it_ends(world: World) -> Non
     for _ in range(20):
         world.passes(60)
     assert not world.session(only).open
+
+
+def test_a_socket_draws_no_more_than_its_wiring_allows(world: World) -> None:
+    with world.work() as work:
+        work.session.get_one(Evse, 1).power_cap_w = 7_000
+    first = begin(world, 1)
+    assert limits(world) == [(1, 7_000)]
+    world.answers("set_profile", "accepted")
+    world.charges(first)
+    look(world)
+    assert limits(world) == [(1, 7_000)]  # told once
+    assert not any("share the power" in each for each in world.heard())  # it is as it always is
+    with world.work() as work:
+        work.session.get_one(Evse, 1).power_cap_w = None
+    look(world)
+    assert limits(world)[-1] == (1, 11_000)
+
+
+def test_a_sites_cap_and_a_sockets_hold_together(world: World) -> None:
+    with world.work() as work:
+        work.session.get_one(Evse, 1).power_cap_w = 5_000
+    cap(world, 12_000)
+    first, second = begin(world, 1), begin(world, 2)
+    for _ in range(3):
+        for each in world.commands("set_profile"):
+            _accepts(world, each.id)
+        look(world)
+    assert shares(world) == {first: (5_000, 5_000), second: (7_000, 7_000)}

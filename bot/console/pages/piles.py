@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Response, abort, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import ColumnElement, select
 
 from bot.console import map_view, pile_view, sensor_view, visit_view
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.domain.certificates import KINDS as CERTIFIED
 from bot.gateways.labels import labels_of, labels_pdf
-from bot.services import pile_care, pile_log, pile_setup, sensing, stale
+from bot.services import (
+    certificates,
+    pile_care,
+    pile_log,
+    pile_setup,
+    sensing,
+    stale,
+    station_changes,
+)
 from bot.store.stations import Pile, Station
 
 TABS: Final = {"all": "All", "care": "Needs care", "charging": "Charging", "map": "Map"}
@@ -56,6 +65,8 @@ def add_routes(routes: Routes, console: Console) -> None:
             (row,) = pile_view.rows_of(work, console.settings, [pile], console.me().actor())
             values: dict[str, Any] = {
                 "pile": pile,
+                "certificate_kinds": CERTIFIED,
+                "certificates": certificates.listed(work, pile_id=pile_id),
                 "setup": pile_setup.of(work, pile_id),
                 "row": row,
                 "station": pile.station,
@@ -72,6 +83,23 @@ def add_routes(routes: Routes, console: Console) -> None:
             }
         name = "pile_live" if console.wants_fragment() else "pile"
         return console.page(name, **values)
+
+    @routes.action("/piles/<pile_id>/cap", right="station.edit")
+    def cap(pile_id: str) -> Any:
+        given, number = request.form.get("power_cap_kw", "")[:12], request.form.get("socket", "")
+        try:
+            with console.store.begin() as work:
+                pile = work.session.get(Pile, pile_id) or abort(404)
+                evse = next((each for each in pile.evses if str(each.number) == number), None)
+                changed = station_changes.set_socket_cap(
+                    work, console.me().actor(), evse.id if evse else 0, given
+                )
+        except station_changes.NotPossible as error:
+            flash(str(error), "bad")
+        else:
+            flash("Saved. A charge that runs there is told now." if changed else
+                  "Nothing was changed.", "good")  # fmt: skip
+        return redirect(url_for("console.piles_one", pile_id=pile_id), 303)
 
     @routes.page("/piles/<pile_id>/labels.pdf", right="pile.read")
     def labels(pile_id: str) -> Any:
