@@ -17,6 +17,7 @@ from bot.domain.figures import percentile, permille
 
 GRACE: Final = timedelta(days=2)  # after its end a month may still change, then it is frozen
 TOP: Final = 10
+GROUPS: Final = ("by_class", "by_code", "by_team", "by_station", "by_pile")
 Paid = tuple[datetime, str, int]  # when, currency, minor units
 
 
@@ -38,6 +39,10 @@ class Fact:
     compensation: Sequence[Paid] = ()
     refunds: Sequence[Paid] = ()
     cause: str = ""
+    code: str = ""  # of the second level
+    pile: str = ""  # its id; "" where none is named
+    solved_at: datetime | None = None
+    front_line: bool = False  # solved by the first who had it
 
 
 @dataclass
@@ -50,13 +55,16 @@ class _Sums:
     reopened: int = 0
     kept: int = 0
     missed: int = 0
+    solved: int = 0
+    front_line: int = 0
     answers: list[int] = field(default_factory=list)
     closings: list[int] = field(default_factory=list)
     compensation: Counter[str] = field(default_factory=Counter)
     refunds: Counter[str] = field(default_factory=Counter)
 
     def told(self) -> dict[str, Any]:
-        """As JSON; medians are of the nearest rank, in seconds."""
+        """As JSON; medians are of the nearest rank, in seconds. `answers` and `closings` are what
+        they are made of, so that months can be put together."""
         return {
             "opened": self.opened, "closed": self.closed, "consent": self.consent,
             "consent_permille": permille(self.consent, self.closed), "reopened": self.reopened,
@@ -65,6 +73,9 @@ class _Sums:
             "promises": self.kept + self.missed, "missed": self.missed,
             "compensation": dict(sorted(self.compensation.items())),
             "refunds": dict(sorted(self.refunds.items())),
+            "solved": self.solved, "front_line": self.front_line,
+            "front_line_permille": permille(self.front_line, self.solved),
+            "answers": sorted(self.answers), "closings": sorted(self.closings),
         }  # fmt: skip
 
 
@@ -91,18 +102,14 @@ def is_over(month: str, zones: Iterable[str], now: datetime) -> bool:
 
 
 def figures(facts: Iterable[Fact], month: str) -> dict[str, Any]:
-    """The figures of a month: of all cases, by class, team and station, and the root causes of
-    those that were opened in it."""
+    """The figures of a month: of all cases, by each of GROUPS, and the root causes of those that
+    were opened in it, the most frequent first."""
     whole = _Sums()
-    groups: dict[str, dict[str, _Sums]] = {
-        name: defaultdict(_Sums) for name in ("by_class", "by_team", "by_station")
-    }
+    groups: dict[str, dict[str, _Sums]] = {name: defaultdict(_Sums) for name in GROUPS}
     causes: Counter[str] = Counter()
     for fact in facts:
-        parts = (
-            groups["by_class"][fact.class_], groups["by_team"][fact.team],
-            groups["by_station"][fact.station],
-        )  # fmt: skip
+        keys = (fact.class_, fact.code, fact.team, fact.station, fact.pile)
+        parts = (groups[name][key] for name, key in zip(GROUPS, keys, strict=True))
         for sums in (whole, *parts):
             _count(sums, fact, month)
         if fact.cause and month_of(fact.opened_at, fact.tz) == month:
@@ -110,7 +117,7 @@ def figures(facts: Iterable[Fact], month: str) -> dict[str, Any]:
     told: dict[str, Any] = {"month": month, "total": whole.told()}
     for name, by in groups.items():
         told[name] = {key: sums.told() for key, sums in sorted(by.items()) if sums != _Sums()}
-    told["causes"] = sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
+    told["causes"] = sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))
     return told
 
 
@@ -126,6 +133,9 @@ def _count(sums: _Sums, fact: Fact, month: str) -> None:
         sums.closed += 1
         sums.consent += fact.consent
         sums.closings.append(_seconds(fact.opened_at, fact.closed_at))
+    if fact.solved_at is not None and inside(fact.solved_at):
+        sums.solved += 1
+        sums.front_line += fact.front_line
     sums.reopened += _how_many(fact.reopened, inside)
     sums.kept += _how_many(fact.kept, inside)
     sums.missed += _how_many(fact.missed, inside)

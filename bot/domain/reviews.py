@@ -30,6 +30,15 @@ SHEET_1: Final = (
     Criterion("consent", "Closed with the rider's consent", 15),
 )
 
+# Of what staff decide about orders: refunds, corrected bills, credits, coupons, contested charges.
+ORDERS: Final = 0  # the number of their sheet; those of conversations and tickets count from 1
+SHEET_ORDERS: Final = (
+    Criterion("amount", "The amount is right: it fits the bill, the readings and the rules", 35),
+    Criterion("grounds", "The reason given is true and enough", 25),
+    Criterion("way", "Right way: limits, second person, card before wallet", 25),
+    Criterion("told", "The rider was told what and why", 15),
+)
+
 
 def total(criteria: Sequence[Criterion], scores: Mapping[str, int | None]) -> int | None:
     """The score in thousandths of the best there is, of what applies; None where nothing does.

@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.gateways.pdf_page import GREEN, GREY, INK, MARGIN, RULE, WIDTH, Page
 
-_FIRST: Final = 34.0  # width of the first column, where figures follow
+_FIRST: Final = 28.0  # width of the first column, where figures follow
 _SMALL: Final = 7.5
 
 # Title, heads, rows, and from which column on figures stand at the right.

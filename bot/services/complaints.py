@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, or_, select
 
+from bot.domain import complaint_quarters as quarters
 from bot.domain import complaints as rules
 from bot.domain.cases import TOPICS
 from bot.domain.causes import in_order
@@ -92,6 +93,18 @@ def months(work: UnitOfWork, settings: Settings) -> list[str]:
     return [*running[: 2 if frozen else 1], *frozen]
 
 
+def quarter(
+    work: UnitOfWork, settings: Settings, name: str
+) -> tuple[dict[str, Any], datetime | None]:
+    """The figures of a quarter ("2026-Q4"), its months that have begun put together, and since when
+    all three are frozen."""
+    now = rules.month_of(work.now, settings.desk_tz)
+    found = [report(work, settings, each) for each in quarters.months_of(name) if each <= now]
+    frozen = [at for _, at in found if at is not None]
+    figures = quarters.together(name, [each for each, _ in found])
+    return figures, max(frozen) if len(frozen) == quarters.LONG else None
+
+
 def compared(work: UnitOfWork, month: str) -> list[dict[str, Any]]:
     """The frozen figures of the months before, the nearest first."""
     found, each = [], month
@@ -116,9 +129,20 @@ def count(work: UnitOfWork, settings: Settings, month: str) -> dict[str, Any]:
         str(row.id): row.name for row in work.session.execute(select(Station.id, Station.name))
     }
     told["stations"] = {key: names.get(key, "") for key in told["by_station"]}
+    told["piles"] = _piles(work, told["by_pile"])
     told["all_refunds"] = _all_refunds(work, settings, month, begin, end)
     told["actions"] = _actions(work, settings, month)
     return told
+
+
+def _piles(work: UnitOfWork, ids: Iterable[str]) -> dict[str, str]:
+    """Number and station of piles, as they are called now."""
+    rows = work.session.execute(
+        select(Pile.id, Pile.number, Station.name)
+        .join(Station, Station.id == Pile.station_id)
+        .where(Pile.id.in_(list(ids)))
+    )
+    return {pile: f"{number}, {name}" for pile, number, name in rows}
 
 
 def _facts(work: UnitOfWork, settings: Settings, begin: datetime, end: datetime) -> list[Fact]:
@@ -173,7 +197,8 @@ def _fact(
         opened_at=case.created_at, answered_at=min(answered, default=None),
         closed_at=case.closed_at, consent=case.close_reason == "consent", reopened=reopened,
         kept=[at for at in kept if at], missed=[at for at in missed if at],
-        compensation=given, refunds=refunds, cause=cause,
+        compensation=given, refunds=refunds, cause=cause, code=case.code,
+        pile=case.pile_id or "", solved_at=case.solved_at, front_line=case.front_line,
     )  # fmt: skip
 
 

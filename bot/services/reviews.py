@@ -14,8 +14,9 @@ from sqlalchemy import func, or_, select, update
 from bot.domain import reviews as rules
 from bot.domain.reviews import Criterion
 from bot.errors import PilebotError
-from bot.services import audit, weeks
+from bot.services import audit, review_orders, weeks
 from bot.services.audit import Actor
+from bot.services.review_orders import BOT, TEAMS, Work
 from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.changes import touched
@@ -28,9 +29,7 @@ from bot.store.upsert import insert
 
 LIVE: Final = "review"
 KIND: Final = "reviews"
-BOT: Final = "bot"
 TEXT_MAX: Final = 2000
-_TEAMS: Final = {"technician": "technical", "finance": "finance"}  # of who resolved a chat
 
 
 class NotPossible(PilebotError):
@@ -38,30 +37,6 @@ class NotPossible(PilebotError):
 
 
 # --- drawing -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A piece of work that may be drawn."""
-
-    kind: str
-    ref: int
-    conversation_id: int | None
-    case_id: int | None
-    staff_id: int | None
-    team: str
-    topic: str
-    ended_at: datetime
-
-    @property
-    def key(self) -> str:
-        """ "case:12"."""
-        return f"{self.kind}:{self.ref}"
-
-    @property
-    def stratum(self) -> str:
-        """Each person, and the bot."""
-        return BOT if self.staff_id is None else f"staff:{self.staff_id}"
 
 
 def keep(store: Store, settings: Settings) -> None:
@@ -107,8 +82,11 @@ def draw(work: UnitOfWork, settings: Settings, week: date, *, seed: str) -> list
 
 def done_in(work: UnitOfWork, begin: datetime, end: datetime) -> list[Work]:
     """What was finished in a span: conversations that somebody resolved, cases that were closed,
-    conversations that the bot had alone."""
-    return [*_chats(work, begin, end), *_cases(work, begin, end), *_bots(work, begin, end)]
+    conversations that the bot had alone, orders that somebody decided about."""
+    return [
+        *_chats(work, begin, end), *_cases(work, begin, end), *_bots(work, begin, end),
+        *review_orders.done_in(work, begin, end),
+    ]  # fmt: skip
 
 
 def _chats(work: UnitOfWork, begin: datetime, end: datetime) -> list[Work]:
@@ -126,7 +104,7 @@ def _chats(work: UnitOfWork, begin: datetime, end: datetime) -> list[Work]:
     return [
         Work(
             "chat", mark.id, mark.conversation_id, None, mark.staff_id,
-            _TEAMS.get(role, "support"), _reason(work, mark), mark.at,
+            TEAMS.get(role, "support"), _reason(work, mark), mark.at,
         )
         for mark, role in last.values()
     ]  # fmt: skip
@@ -193,10 +171,19 @@ def sheet(work: UnitOfWork, version: int | None = None) -> tuple[int, Sequence[C
     rows = select(ScoreSheet).order_by(ScoreSheet.version.desc()).limit(1)
     if version is not None:
         rows = rows.where(ScoreSheet.version == version)
+    if version == rules.ORDERS:
+        return rules.ORDERS, rules.SHEET_ORDERS
     row = work.session.scalars(rows).first()
     if row is None:
         return 1, rules.SHEET_1
     return row.version, [Criterion(**each) for each in row.criteria]
+
+
+def sheet_of(work: UnitOfWork, row: Review) -> tuple[int, Sequence[Criterion]]:
+    """The sheet that a review was or is to be scored with."""
+    if row.kind in review_orders.KINDS:
+        return sheet(work, rules.ORDERS)
+    return sheet(work, row.sheet)
 
 
 def save_sheet(
@@ -253,7 +240,7 @@ def score(
     if row.staff_id == actor.staff_id:
         raise NotPossible("Somebody else looks at your work.")
     version, criteria = sheet(work, sheet_version)
-    if version != sheet_version:
+    if version != sheet_version or (version == rules.ORDERS) != (row.kind in review_orders.KINDS):
         raise NotPossible("There is no such sheet.")
     try:
         total = rules.total(criteria, scores)

@@ -42,11 +42,12 @@ class ScoreSheet(Base):
 
 class Review(Base):
     """A piece of work drawn for a look: a conversation that somebody resolved, one that the bot
-    had alone, or a closed case.
+    had alone, a closed case, or what staff decided about an order.
 
-    `kind`: chat | bot | case; `ref` is the id of the mark "resolved", the conversation or the
-    case. `staff_id` did the work (None: the bot). `scores`: {criterion: 0 to 4, or None where it
-    does not apply}; `total` in thousandths.
+    `kind`: chat | bot | case | order | dispute; `ref` is the id of the mark "resolved", the
+    conversation, the case, the staff action or the contested charge that was declined. `staff_id`
+    did the work (None: the bot). `scores`: {criterion: 0 to 4, or None where it does not apply};
+    `total` in thousandths. `sheet` 0 is that of orders.
     """
 
     __tablename__ = "review"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
+from bot.domain.complaint_quarters import quarter_of
 from bot.domain.complaints import after, before, month_of
 from bot.services import case_intake, case_timers, case_work, clocks, compensation, complaints
 from bot.services.audit import Actor
@@ -76,7 +77,8 @@ def test_a_month_is_counted_shown_frozen_and_printed_again(world: World, desk: D
     month = complained(world, desk)
     boss = desk.agent("finance")
     page = boss.get(f"/reports/{month}").text
-    for words in ("So far", "Fee", "Kamppi", "100.0 %", "5.00 EUR", "2.50 EUR", "Rounding",
+    for words in ("So far", "Fee", "Bill is wrong", "1023, Kamppi", "1 of 1",
+                  "100.0 %", "5.00 EUR", "2.50 EUR", "Rounding",
                   "Round once", "2.50 EUR in 1"):  # fmt: skip
         assert words in page, words
     with world.store.begin() as work:
@@ -123,8 +125,26 @@ def test_the_clock_freezes_what_is_over_and_compares_with_it(world: World, desk:
     assert "-100 %" in desk.agent("manager").get(f"/reports/{now}").text
 
 
+def test_a_quarter_and_a_month_frozen_before_piles_were_counted(world: World, desk: Desk) -> None:
+    month = complained(world, desk)
+    span, boss = quarter_of(month), desk.agent("manager")
+    with world.store.begin() as work:
+        complaints.freeze(work, world.settings, month)
+        row = work.session.scalars(select(MonthReport)).one()
+        kept = {name: value for name, value in row.figures.items() if "pile" not in name}
+        kept["total"] = {**kept["total"]}
+        del kept["total"]["closings"], kept["by_code"]
+        row.figures = kept
+    assert "2.50 EUR" in boss.get(f"/reports/{month}").text
+    page = boss.get(f"/reports/{span}").text
+    assert "quarter of" in page and "2.50 EUR" in page and "So far" in page
+    assert boss.get(f"/reports/{span}/pdf").headers["content-type"] == "application/pdf"
+    assert span in boss.get(f"/reports/{month}").text  # to be chosen
+    assert "By class" in boss.post(f"/reports/{span}/export").text
+
+
 def test_months_that_are_none_are_no_pages(desk: Desk) -> None:
     boss = desk.agent("manager")
-    for month in ("2026-13", "x", "2099-01", "2026-1"):
+    for month in ("2026-13", "x", "2099-01", "2026-1", "2026-Q5", "2099-Q1"):
         assert boss.get(f"/reports/{month}").status_code == 404
     assert boss.get("/reports", follow_redirects=True).status_code == 200

@@ -8,14 +8,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from bot.domain.reviews import SHEET_1, draw
-from bot.services import case_timers, case_work, reviews, weeks
+from bot.domain.reviews import SHEET_1, SHEET_ORDERS, draw
+from bot.services import case_timers, case_work, disputes, reviews, weeks
 from bot.services.audit import Actor
 from bot.services.reviews import NotPossible
+from bot.store.charging import ChargingSession
 from bot.store.database import Store
 from bot.store.quality import QualityRun, Review
 from bot.store.staff import Staff
 from tests.console.desk import Agent, Desk
+from tests.console.journey import charge
+from tests.console.test_offers import request_of
 from tests.test_scenarios import play
 from tests.world import World
 
@@ -69,6 +72,7 @@ def test_work_is_drawn_scored_read_and_answered(world: World, desk: Desk) -> Non
     assert [each.kind for each in (bots, case, chat)] == ["bot", "case", "chat"]
     assert (case.staff_id, chat.staff_id, bots.staff_id) == (anna.staff_id, anna.staff_id, None)
     assert (case.topic, case.team, chat.team) == ("staff", "support", "support")
+    assert "Solved by the front line" in mia.get(f"/tickets/{case.case_id}").text
     with world.store.read() as work:
         body = work.session.scalars(select(QualityRun.body)).one()
     again = draw({name: each["ids"] for name, each in body["strata"].items()}, body["seed"],
@@ -139,3 +143,37 @@ def test_nobody_reviews_themselves_and_each_is_scored_once(engine: Engine) -> No
         assert sorted(pool.map(score, (2, 3))) == ["scored", "told"]
     with store.begin() as work, pytest.raises(NotPossible, match="not about you"):
         reviews.seen(work, Actor(2, "manager"), 1)
+
+
+def test_what_was_decided_about_orders_is_drawn_and_has_a_sheet_of_its_own(
+    world: World, desk: Desk
+) -> None:
+    fia, mia, anna = desk.agent("finance", "Fia"), desk.agent("manager", "Mia"), desk.agent("agent")
+    given = request_of(world, charge(world))
+    fia.post(f"/disputes/{given.id}/grant", key="k", amount="1,00", explanation="Wrong price")
+    world.settle()
+    with world.store.begin() as work:
+        found = disputes.look(work, work.session.get_one(ChargingSession, given.session_id))
+        assert found is not None
+        other = disputes.open_request(
+            work, world.settings, found, "twice", text="Slow, call +358401234567"
+        )
+        actor = Actor(fia.staff_id, "finance", "Fia")
+        disputes.decline(work, actor, other, explanation="As agreed")
+    rows = {each.kind: each for each in drawn(world)}
+    order, declined = rows["order"], rows["dispute"]
+    assert (order.staff_id, order.team, order.topic) == (fia.staff_id, "finance", "refund")
+    assert declined.topic == "declined"
+    page = mia.get(f"/reviews/{order.id}").text
+    assert "Score sheet of orders" in page and "Wrong price" in page and "1.00 EUR" in page
+    assert "Fia, orders" in mia.get("/reviews").text
+    said = mia.get(f"/reviews/{declined.id}").text
+    assert "Slow, call +358 ••• 67" in said and "As agreed" in said
+    mia.post(f"/reviews/{order.id}/score", sheet="1", **ALL_GOOD)
+    assert "There is no such sheet." in mia.get("/reviews").text
+    scores = {f"score-{each.key}": "4" for each in SHEET_ORDERS}
+    mia.post(f"/reviews/{order.id}/score", sheet="0", comment="Well done", **scores)
+    assert "100.0 %" in mia.get("/reviews").text
+    read = fia.get(f"/reviews/{order.id}").text
+    assert "Well done" in read and "sheet of orders" in read
+    assert anna.get(f"/reviews/{order.id}").status_code == 404

@@ -72,6 +72,7 @@ def test_from_the_report_to_done(world: World, desk: Desk) -> None:
     assert outcomes["p4_first"] == "dropped"
     assert {"case_assign", "case_status", "case_classify", "case_contact", "case_solve"} <= actions
     assert "Kept: accepted by Teo" in teo.get("/tickets/1").text
+    assert "Solved by the front line" not in teo.get("/tickets/1").text  # by the technical team
     assert "Case 1: Does not charge" in teo.get("/tickets/1/print").text
 
 

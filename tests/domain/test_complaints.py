@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.complaints import Fact, after, before, change, figures, is_over, month_of
+from bot.domain.complaint_quarters import before as quarter_before
+from bot.domain.complaint_quarters import months_of, quarter_of, together
+from bot.domain.complaints import GROUPS, Fact, after, before, change, figures, is_over, month_of
 
 HELSINKI, LOS_ANGELES = "Europe/Helsinki", "America/Los_Angeles"
 
@@ -77,23 +80,27 @@ FACTS = st.builds(
     class_=st.sampled_from(["fee", "technical", "safety"]), team=st.sampled_from(["a", "b"]),
     station=st.sampled_from(["", "1", "2"]), tz=st.sampled_from([HELSINKI, LOS_ANGELES, "UTC"]),
     opened_at=MOMENTS, closed_at=st.none() | MOMENTS, consent=st.booleans(),
-    missed=st.lists(MOMENTS, max_size=2),
+    missed=st.lists(MOMENTS, max_size=2), answered_at=st.none() | MOMENTS,
+    solved_at=st.none() | MOMENTS, front_line=st.booleans(), cause=st.sampled_from(["", "x"]),
+    code=st.sampled_from(["broken", "other"]), pile=st.sampled_from(["", "P001023"]),
     refunds=st.lists(st.tuples(MOMENTS, st.sampled_from(["EUR", "GBP"]), st.integers(1, 999)),
                      max_size=2),
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(FACTS, max_size=12))
 def test_the_groups_add_up_to_the_whole(facts: list[Fact]) -> None:
     told = figures(facts, "2026-10")
-    for name in ("by_class", "by_team", "by_station"):
-        for key in ("opened", "closed", "consent", "missed", "promises"):
+    for name in GROUPS:
+        for key in ("opened", "closed", "consent", "missed", "promises", "solved"):
             assert sum(each[key] for each in told[name].values()) == told["total"][key]
         for currency, minor in told["total"]["refunds"].items():
             parts = [each["refunds"].get(currency, 0) for each in told[name].values()]
             assert sum(parts) == minor
 
 
+@settings(deadline=None)
 @given(st.lists(FACTS, max_size=12))
 def test_each_thing_is_in_exactly_one_month(facts: list[Fact]) -> None:
     months = ["2026-09", "2026-10", "2026-11", "2026-12"]
@@ -108,3 +115,49 @@ def test_moments_before_the_case_do_not_make_it_quicker_than_at_once() -> None:
     odd = Fact("fee", "a", "", "UTC", at("2026-10-05T10:00"), at("2026-10-05T09:00"))
     assert figures([odd], "2026-10")["total"]["answer_s"] == 0
     assert figures([], "2026-10")["total"]["answer_s"] is None
+
+
+@settings(deadline=None)
+@given(st.lists(FACTS, max_size=12))
+def test_a_quarter_is_its_months_put_together(facts: list[Fact]) -> None:
+    months = [with_names(figures(facts, month)) for month in months_of("2026-Q4")]
+    told = together("2026-Q4", months)
+    for key in ("opened", "closed", "missed", "solved", "front_line", "answered"):
+        assert told["total"][key] == sum(each["total"][key] for each in months)
+        for group in GROUPS:
+            assert told["total"][key] == sum(each[key] for each in told[group].values())
+    assert told["total"]["answers"] == sorted(
+        second for each in months for second in each["total"]["answers"]
+    )
+    assert sum(count for _, count in told["causes"]) == sum(
+        count for each in months for _, count in each["causes"]
+    )
+    assert together("2026-Q4", months[:1])["total"] == months[0]["total"]
+
+
+def with_names(told: dict[str, Any]) -> dict[str, Any]:
+    """What the service adds to the figures."""
+    return {**told, "stations": {}, "piles": {}, "all_refunds": {"EUR": [1, 250]}, "actions": []}
+
+
+def test_a_quarter_with_a_month_from_before_these_were_kept() -> None:
+    old = with_names(figures([ONE], "2026-11"))
+    for name in ("by_code", "by_pile", "piles"):
+        del old[name]
+    for block in (old["total"], *old["by_class"].values()):
+        for name in ("answers", "closings", "solved", "front_line"):
+            del block[name]
+    told = together("2026-Q4", [with_names(figures([ONE], "2026-10")), old])
+    assert (told["total"]["opened"], told["total"]["closed"]) == (1, 1)
+    assert told["total"]["answer_s"] == 2 * 3600
+    assert told["total"]["close_s"] is None  # nobody kept what it was made of
+    assert told["all_refunds"] == {"EUR": [2, 500]}
+    assert told["by_class"]["fee"]["compensation"] == {"EUR": 500}
+
+
+def test_quarters() -> None:
+    assert [quarter_of(f"2026-{n:02}") for n in (1, 3, 4, 12)] == [
+        "2026-Q1", "2026-Q1", "2026-Q2", "2026-Q4",
+    ]  # fmt: skip
+    assert months_of("2026-Q1") == ["2026-01", "2026-02", "2026-03"]
+    assert (quarter_before("2026-Q1"), quarter_before("2026-Q3")) == ("2025-Q4", "2026-Q2")

@@ -1,4 +1,5 @@
-"""The monthly complaint report: as a page, as a PDF, as a file; finished months never change."""
+"""The complaint report of a month or a quarter: as a page, as a PDF, as a file; what is finished
+never changes."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ from flask import Response, abort, redirect, request, url_for
 from bot.console import report_view
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.domain.complaint_quarters import before as quarters_before
+from bot.domain.complaint_quarters import months_of, quarter_of
 from bot.domain.complaints import month_of
 from bot.gateways.report_pdf import report_pdf
 from bot.services import audit, complaints
@@ -21,7 +24,7 @@ from bot.store.database import UnitOfWork
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes below /reports; a month stands in the address as 2026-10."""
+    """Routes below /reports; in the address stands a month, 2026-10, or a quarter, 2026-Q4."""
 
     @routes.page("/reports", right="report.read")
     def page() -> Any:
@@ -33,13 +36,13 @@ def add_routes(routes: Routes, console: Console) -> None:
     def month(month: str) -> Any:
         with console.store.read() as work:
             tables, frozen_at = _tables(console, work, month)
-            choices = complaints.months(work, console.settings)
+            choices = _choices(complaints.months(work, console.settings))
             now = work.now
         name = "report_tables" if console.wants_fragment() else "report"
         return console.page(
-            name, month=month, title=report_view.month_name(month), tables=tables,
+            name, month=month, title=report_view.span_name(month), tables=tables,
             frozen_at=frozen_at, now=now,
-            months=[(each, report_view.month_name(each)) for each in choices],
+            months=[(each, report_view.span_name(each)) for each in choices],
         )  # fmt: skip
 
     @routes.page("/reports/<month>/pdf", right="report.read")
@@ -48,7 +51,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             tables, frozen_at = _tables(console, work, month)
             made_at = frozen_at or work.now
         data = report_pdf(
-            console.settings.brand, f"Complaints, {report_view.month_name(month)}",
+            console.settings.brand, f"Complaints, {report_view.span_name(month)}",
             [_state(frozen_at, made_at)],
             [(each.title, each.head, each.rows, each.numbers) for each in tables], made_at,
         )  # fmt: skip
@@ -59,7 +62,7 @@ def add_routes(routes: Routes, console: Console) -> None:
     def export(month: str) -> Any:
         me = console.me()
         if not console.fresh_factor(me):
-            return redirect(url_for("console.reports_month", month=_month(console, month)), 303)
+            return redirect(url_for("console.reports_month", month=_check(console, month)), 303)
         with console.store.begin() as work:
             tables, _ = _tables(console, work, month)
             audit.record(work, me.actor(), "report_export", f"report:{month}")
@@ -73,23 +76,34 @@ def add_routes(routes: Routes, console: Console) -> None:
         return Response("\ufeff" + out.getvalue(), mimetype="text/csv", headers=place)
 
 
+def _choices(months: list[str]) -> list[str]:
+    """The months and, behind them, the quarters that they belong to; the newest first."""
+    return [*months, *sorted({quarter_of(each) for each in months}, reverse=True)]
+
+
 def _tables(
-    console: Console, work: UnitOfWork, month: str
+    console: Console, work: UnitOfWork, span: str
 ) -> tuple[list[report_view.Table], datetime | None]:
-    figures, frozen_at = complaints.report(work, console.settings, _month(console, month))
-    return report_view.tables(figures, complaints.compared(work, month)), frozen_at
+    _check(console, span)
+    if "Q" not in span:
+        figures, frozen_at = complaints.report(work, console.settings, span)
+        return report_view.tables(figures, complaints.compared(work, span)), frozen_at
+    figures, frozen_at = complaints.quarter(work, console.settings, span)
+    earlier, _ = complaints.quarter(work, console.settings, quarters_before(span))
+    return report_view.tables(figures, [earlier]), frozen_at
 
 
-def _month(console: Console, month: str) -> str:
-    """A month that has begun; anything else is no page."""
-    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", month):
+def _check(console: Console, span: str) -> str:
+    """A month or a quarter that has begun; anything else is no page."""
+    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2]|Q[1-4])", span):
         abort(404)
-    if month > month_of(console.store.clock(), console.settings.desk_tz):
+    now = month_of(console.store.clock(), console.settings.desk_tz)
+    if (months_of(span)[0] if "Q" in span else span) > now:
         abort(404)
-    return month
+    return span
 
 
 def _state(frozen_at: datetime | None, made_at: datetime) -> str:
     if frozen_at is None:
-        return f"So far, as of {made_at:%-d %B %Y, %H:%M} UTC. The month is not over."
+        return f"So far, as of {made_at:%-d %B %Y, %H:%M} UTC. It is not over."
     return f"Figures of {made_at:%-d %B %Y, %H:%M} UTC; they do not change any more."

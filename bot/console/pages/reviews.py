@@ -12,9 +12,10 @@ from sqlalchemy import select
 from bot.console.context import Console
 from bot.console.figure_view import share
 from bot.console.guard import Routes
+from bot.console.view import shown_text
 from bot.domain.cases import TEAMS, TOPICS
-from bot.domain.reviews import CRITERIA_MAX, WORDS
-from bot.services import reach, reviews, weeks
+from bot.domain.reviews import CRITERIA_MAX, SHEET_ORDERS, WORDS
+from bot.services import reach, review_orders, reviews, weeks
 from bot.services.reviews import Mean, NotPossible
 from bot.store.database import UnitOfWork
 from bot.store.quality import QualityRun, Review
@@ -22,7 +23,8 @@ from bot.store.staff import Staff
 
 KINDS: Final = {
     "chat": ("Conversation", "messages-square"), "bot": ("The bot alone", "bot"),
-    "case": ("Ticket", "ticket"),
+    "case": ("Ticket", "ticket"), "order": ("Order", "receipt"),
+    "dispute": ("Contested charge", "undo-2"),
 }  # fmt: skip
 SPANS: Final = (("4", "4 weeks"), ("13", "13 weeks"), ("52", "A year"))
 
@@ -75,7 +77,8 @@ def _add_pages(routes: Routes, console: Console) -> None:
                 abort(404)
             if row.state != "done" and row.staff_id == me.staff_id:
                 abort(404)  # nobody learns beforehand what of their work was drawn
-            version, criteria = reviews.sheet(work, row.sheet)
+            version, criteria = reviews.sheet_of(work, row)
+            order = review_orders.order_of(work, row)
             readable = (
                 row.conversation_id is not None
                 and reach.may_read(work, me.actor(), row.conversation_id)
@@ -84,7 +87,8 @@ def _add_pages(routes: Routes, console: Console) -> None:
         return console.page(
             "review", shown=shown, row=row, criteria=criteria, version=version, words=WORDS,
             readable=readable, mine=row.staff_id == me.staff_id,
-            whole=sum(each.weight for each in criteria),
+            whole=sum(each.weight for each in criteria), order=order,
+            order_facts=[(name, shown_text(text)) for name, text in order.facts] if order else [],
         )  # fmt: skip
 
     @routes.page("/reviews/sheet", right="review.score")
@@ -92,8 +96,9 @@ def _add_pages(routes: Routes, console: Console) -> None:
         with console.store.read() as work:
             version, criteria = reviews.sheet(work)
         return console.page(
-            "review_sheet", version=version, criteria=criteria, rows_max=CRITERIA_MAX
-        )
+            "review_sheet", version=version, criteria=criteria, rows_max=CRITERIA_MAX,
+            of_orders=SHEET_ORDERS,
+        )  # fmt: skip
 
 
 def _add_actions(routes: Routes, console: Console) -> None:
@@ -176,13 +181,14 @@ def _names(work: UnitOfWork) -> dict[int, str]:
 def _shown(row: Review, names: dict[int, str]) -> dict[str, Any]:
     """A review with everything in words."""
     kind, icon = KINDS[row.kind]
+    is_order = row.kind in review_orders.KINDS
     topic = TOPICS[row.topic].title if row.topic in TOPICS else row.topic.replace("_", " ")
     return {
         "row": row, "kind": kind, "icon": icon, "topic": topic,
         "team": TEAMS.get(row.team, "The bot"),
         "who": names.get(row.staff_id or 0, "The bot"),
         "by": names.get(row.reviewer_id or 0, ""), "total": share(row.total),
-        "number": row.case_id or row.conversation_id,
+        "number": row.ref if is_order else row.case_id or row.conversation_id,
     }  # fmt: skip
 
 
@@ -211,8 +217,15 @@ def _strata(run: QualityRun | None, names: dict[int, str]) -> list[tuple[str, in
     strata = run.body.get("strata", {}) if run is not None else {}
     return [
         (
-            "The bot" if name == reviews.BOT else names.get(int(name.split(":")[1]), ""),
+            _whose(name, names),
             len(each["drawn"]), len(each["ids"]),
         )
         for name, each in sorted(strata.items())
     ]  # fmt: skip
+
+
+def _whose(stratum: str, names: dict[int, str]) -> str:
+    if stratum == review_orders.BOT:
+        return "The bot"
+    kind, _, number = stratum.partition(":")
+    return names.get(int(number), "") + (", orders" if kind == "orders" else "")
