@@ -8,9 +8,8 @@ from bot.console.guard import Me
 from bot.domain.masking import mask_text
 from bot.gateways.translate import show
 from bot.replies import Amount, Moment
-from bot.services import charging
+from bot.services import charging, safety
 from bot.services.handoff import first_name
-from bot.services.safety import emergency_number
 from bot.settings import Settings
 from bot.store.charging import Bill
 from bot.store.database import UnitOfWork
@@ -29,7 +28,7 @@ def values_for(
         "agent": first_name(me.name),
         "brand": settings.brand,
         "hours": settings.support_hours,
-        "emergency": emergency_number(settings, settings.default_country),
+        "emergency": safety.number_for(work, settings, rider),
     }
     session = charging.last_session(work, rider.id)
     if session is not None:

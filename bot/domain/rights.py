@@ -75,6 +75,8 @@ RIGHTS: Final[dict[str, frozenset[Role]]] = {
     "incident.read": _ALL,
     "incident.acknowledge": frozenset({"agent", "technician", "manager", "admin"}),
     "incident.close": frozenset({"manager"}),
+    "danger.approve": frozenset({"manager"}),  # answers that may be sent while danger is open
+    "danger.speak": frozenset({"manager"}),  # in words of their own, with a reason
     "case.read": _ALL,  # narrowed by `case_scope`
     "case.work": frozenset({"agent", "technician", "finance", "manager"}),
     "case.share": frozenset({"agent", "technician", "manager"}),  # with the site's partner

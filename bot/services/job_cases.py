@@ -15,7 +15,7 @@ from sqlalchemy import func, or_, select
 from bot.domain import cases as case_rules
 from bot.domain import jobs as rules
 from bot.replies import Moment, Say
-from bot.services import case_talk, case_work, cases, clocks, job_talk
+from bot.services import case_talk, case_work, cases, clocks, job_talk, wording
 from bot.services.audit import Actor
 from bot.settings import Settings
 from bot.store.cases import Case, CaseLink, Clock, Outage
@@ -53,6 +53,11 @@ def is_of(job: Job) -> Any:
 def _is_grave(case: Case) -> bool:
     """Danger or an outage: a manager's to end."""
     return case.kind == "incident" or case.code in case_rules.DANGER
+
+
+def _words_locked(work: UnitOfWork, case: Case) -> bool:
+    """Whether a rider would read words that nobody approved while danger is open."""
+    return case.rider_id is not None and wording.lock_of_case(work, case) is not None
 
 
 # --- what belongs together -----------------------------------------------------------------------
@@ -161,7 +166,7 @@ def solved(
     """Its cases are solved; what only a manager may end gets a line. One rider rates the visit."""
     pile, asked = work.session.get_one(Pile, job.pile_id), False
     for case in of_job(work, job):
-        if _is_grave(case):
+        if _is_grave(case) or _words_locked(work, case):
             told = f"Job {job.id} is done. Cause: {cause} Done: {fix}"
             cases.entry(work, case, "note", told, actor=actor)
             continue

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from bot.domain.handoff_reasons import reason as known_reason
 from bot.domain.rights import may
 from bot.replies import Reply, dump
-from bot.services import case_work, clocks, handoff
+from bot.services import case_work, clocks, handoff, wording
 from bot.services.audit import Actor
 from bot.services.handoff import Beaten, NotPossible, owner_name
 from bot.services.marks import mark
@@ -88,12 +88,18 @@ def say(
     *,
     key: str,
     template: Mapping[str, Any] | None = None,
+    values: Mapping[str, str] | None = None,
+    reason: str = "",
 ) -> None:
     """Send replies of the person who owns the conversation; a repeat of `key` sends nothing twice.
 
-    `template`: send this approved template instead of free words. Raises Beaten.
+    `template`: send this approved template instead of free words. While danger is open only
+    approved words go out (wording.py has `values` and `reason`). Raises Beaten and Locked.
     """
     require_owner(work, actor, conversation)
+    incident = wording.may_say(
+        work, actor, conversation, replies, values=values or {}, reason=reason
+    )
     fresh = False
     for number, reply in enumerate(replies):
         fresh |= emit(
@@ -108,6 +114,8 @@ def say(
                 **({"template": dict(template)} if template else {}),
             },
         )  # fmt: skip
+    if fresh and incident is not None:
+        wording.log(work, actor, incident, conversation.rider_id, replies)
     if fresh:
         clocks.human_contact(work, conversation.id, by=actor.name)
         conversation.waiting_since = None

@@ -63,7 +63,11 @@ class SavedView(Base):
 
 
 class CannedReply(Base):
-    """A reply to pick with `/shortcut`; `text` has {variables} filled from the live state."""
+    """A reply to pick with `/shortcut`; `text` has {variables} filled from the live state.
+
+    It may be sent while danger is open when `approved_version` is its `version`: other words are a
+    new version.
+    """
 
     __tablename__ = "canned_reply"
 
@@ -74,6 +78,10 @@ class CannedReply(Base):
     options: Mapped[list[Any]] = mapped_column(default=list)  # buttons: [{"payload", "title"}]
     updated_at: Mapped[datetime]
     updated_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    version: Mapped[int] = mapped_column(default=1)
+    approved_version: Mapped[int | None]
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    approved_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("shortcut", "lang"),)
 
@@ -169,7 +177,8 @@ class IncidentEntry(Base):
     """A line of an incident's log: pages sent, stops confirmed or failed, what people did.
 
     `kind`: opened, again (reported once more), page, page_sent, page_failed, escalated, order (to
-    the pile), order_done, order_failed, photo, acknowledged, note, closed.
+    the pile), order_done, order_failed, photo, said (by people to riders), own_words (not approved
+    ones, and why), acknowledged, note, closed.
     """
 
     __tablename__ = "incident_entry"

@@ -115,7 +115,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "manager": """
         knowledge_approve knowledge_reject knowledge_withdraw
-        booking_rules_save booking_rules_reset
+        booking_rules_save booking_rules_reset canned_approve
         reviews_score reviews_sheet reviews_save_sheet causes_save causes_usual causes_add
         invoices_entity_new invoices_entity_edit invoices_entity_save
         promises_change jobs_assign jobs_cancel

@@ -7,16 +7,18 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 
-from bot.console import chat
+from bot.console import chat, word_lock
+from bot.console.canned_values import values_for
 from bot.console.composing import Unsendable, attachment, draft_of, rendered, replies, written
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.pages.conversation import canned_replies, show
 from bot.gateways import templates
 from bot.gateways.media import File, store_file
-from bot.replies import Document, Picture, Reply, Say
-from bot.services import canned, threads
+from bot.replies import Document, Picture, Reply, Say, load
+from bot.services import canned, threads, wording
 from bot.services.handoff import Beaten, NotPossible
+from bot.services.wording import Locked
 from bot.store.database import UnitOfWork
 from bot.store.outbox import emit
 from bot.store.queues import Outbox
@@ -39,6 +41,8 @@ def add_routes(routes: Routes, console: Console) -> None:
             return _redraw(console, conversation_id, draft, doing)
         if draft.mode == "note":
             return _note(console, conversation_id, draft)
+        if approved := request.form.get("approved", ""):
+            return _send_approved(console, conversation_id, draft, approved)
         try:
             file = _uploaded()
             said = replies(draft)
@@ -50,11 +54,15 @@ def add_routes(routes: Routes, console: Console) -> None:
                     raise Unsendable(WINDOW_CLOSED)
                 if file is not None:
                     said = _with_file(work, file, draft, said)
-                threads.say(work, console.me().actor(), conversation, said, key=draft.key)
+                threads.say(
+                    work, console.me().actor(), conversation, said, key=draft.key,
+                    values=values_for(work, console.settings, console.me(), conversation),
+                    reason=request.form.get("own_reason", ""),
+                )  # fmt: skip
         except Beaten as beaten:
             problem = f"Nothing was sent. {beaten}"
             return show(console, conversation_id, draft, problem=problem, status=409)
-        except Unsendable as refused:
+        except (Unsendable, Locked) as refused:
             return show(console, conversation_id, draft, problem=str(refused), status=409)
         return _done(conversation_id)
 
@@ -85,12 +93,12 @@ def add_routes(routes: Routes, console: Console) -> None:
                 conversation = _locked(console, work, conversation_id)
                 threads.say(
                     work, console.me().actor(), conversation, [written(filled.text)],
-                    key=draft.key, template=choice,
+                    key=draft.key, template=choice, reason=request.form.get("own_reason", ""),
                 )  # fmt: skip
         except Beaten as beaten:
             problem = f"Nothing was sent. {beaten}"
             return show(console, conversation_id, draft, problem=problem, status=409)
-        except Unsendable as refused:
+        except (Unsendable, Locked) as refused:
             return show(console, conversation_id, draft, problem=str(refused), status=409)
         flash("The template is on its way.", "good")
         return _done(conversation_id)
@@ -117,11 +125,35 @@ def add_routes(routes: Routes, console: Console) -> None:
             with console.store.begin() as work:
                 conversation = _locked(console, work, conversation_id)
                 threads.require_owner(work, console.me().actor(), conversation)
-                _send_again(work, conversation, message_id)
-        except (Beaten, Unsendable) as refused:
+                _send_again(console, work, conversation, message_id)
+        except (Beaten, Unsendable, Locked) as refused:
             return show(console, conversation_id, chat.Draft(), problem=str(refused), status=409)
         flash("Trying again.", "good")
         return _done(conversation_id)
+
+
+def _send_approved(console: Console, conversation_id: int, draft: chat.Draft, name: str) -> Any:
+    """An approved answer, as it stands; what was typed stays."""
+    actor = console.me().actor()
+    try:
+        if not draft.key:
+            raise Unsendable("This page is too old. Please send it again.")
+        with console.store.begin() as work:
+            conversation = _locked(console, work, conversation_id)
+            threads.require_owner(work, actor, conversation)
+            if not chat.window_of(work, conversation).open:
+                raise Unsendable(WINDOW_CLOSED)
+            said = word_lock.chosen(console, work, conversation, name)
+            values = values_for(work, console.settings, console.me(), conversation)
+            threads.say(work, actor, conversation, said, key=draft.key, values=values)
+    except Beaten as beaten:
+        problem = f"Nothing was sent. {beaten}"
+        return show(console, conversation_id, draft, problem=problem, status=409)
+    except (Unsendable, Locked) as refused:
+        return show(console, conversation_id, draft, problem=str(refused), status=409)
+    if draft.text.strip():
+        return show(console, conversation_id, draft)
+    return _done(conversation_id)
 
 
 def _redraw(console: Console, conversation_id: int, draft: chat.Draft, doing: str) -> Any:
@@ -188,7 +220,9 @@ def _with_file(work: UnitOfWork, file: File, draft: chat.Draft, said: list[Reply
     return [Picture(media.id, caption), *rest]
 
 
-def _send_again(work: UnitOfWork, conversation: Conversation, message_id: int) -> None:
+def _send_again(
+    console: Console, work: UnitOfWork, conversation: Conversation, message_id: int
+) -> None:
     message = work.session.get(Message, message_id)
     if message is None or message.conversation_id != conversation.id or message.author != "agent":
         raise Unsendable("That message cannot be sent again.")
@@ -200,6 +234,13 @@ def _send_again(work: UnitOfWork, conversation: Conversation, message_id: int) -
         raise Unsendable("What was sent is not kept any more: write it again.")
     if not effect.body.get("template") and not chat.window_of(work, conversation).open:
         raise Unsendable(WINDOW_CLOSED)
+    again = load(effect.body["reply"])
+    incident = wording.may_say(
+        work, console.me().actor(), conversation, [again], reason="",
+        values=values_for(work, console.settings, console.me(), conversation),
+    )  # fmt: skip
+    if incident is not None:
+        wording.log(work, console.me().actor(), incident, conversation.rider_id, [again])
     fresh = emit(
         work, key=f"{key}:again"[:160], lane="worker", stream=effect.stream, kind="message",
         body=dict(effect.body),

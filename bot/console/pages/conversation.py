@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Response, abort, render_template, request, url_for
 
-from bot.console import chat, ticket_view
+from bot.console import chat, ticket_view, word_lock
 from bot.console.canned_values import values_for
 from bot.console.composing import ACTIONS
 from bot.console.context import Console
@@ -16,7 +16,7 @@ from bot.console.guard import Routes
 from bot.domain.cases import CLASSES, TOPICS
 from bot.gateways import templates
 from bot.gateways.media import find_media
-from bot.services import canned, threads
+from bot.services import canned, threads, wording
 from bot.store.database import UnitOfWork
 from bot.store.riders import Conversation, Message, Rider
 
@@ -129,6 +129,7 @@ def show(
             "templates": templates.offered(console.settings, rider.lang),
             "canned": canned_replies(console, work, conversation, ""),
             "known_labels": threads.known_labels(work),
+            "lock": word_lock.shown(console, work, conversation),
         }
     if head.owner != "human" or not head.mine:
         draft.mode = "note"
@@ -139,6 +140,7 @@ def show(
     return console.page(
         "conversation", status, **values, draft=draft, problem=problem, preview=preview,
         actions=ACTIONS, may_retry=head.mine, id=conversation_id, panel=panel,
+        own_reason=request.form.get("own_reason", ""),
     )  # fmt: skip
 
 
@@ -165,7 +167,8 @@ def canned_replies(
     rider = work.session.get_one(Rider, conversation.rider_id)
     values = values_for(work, console.settings, console.me(), conversation)
     found = []
-    for each in canned.find(work, typed, rider.lang):
+    locked = wording.lock_of(work, conversation) is not None
+    for each in canned.find(work, typed, rider.lang, only_approved=locked):
         text, missing = canned.fill(each.text, values)
         found.append(
             {"id": each.id, "shortcut": each.shortcut, "lang": each.lang, "text": text,

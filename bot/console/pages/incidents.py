@@ -41,6 +41,8 @@ _ENTRIES: Final = {  # icon, tone
     "order_done": ("circle-check", "good"),
     "order_failed": ("triangle-alert", "bad"),
     "photo": ("image", "neutral"),
+    "said": ("reply", "neutral"),
+    "own_words": ("lock", "warn"),
     "acknowledged": ("eye", "good"),
     "note": ("sticky-note", "note"),
     "closed": ("circle-check", "good"),

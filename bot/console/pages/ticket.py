@@ -28,8 +28,10 @@ from bot.services import (
     job_cases,
     reach,
     safety,
+    wording,
 )
 from bot.services.case_work import NotPossible
+from bot.services.wording import Locked
 from bot.store.cases import Case, CaseEntry
 from bot.store.database import UnitOfWork
 from bot.store.riders import Media
@@ -147,7 +149,8 @@ def _add_actions(routes: Routes, console: Console) -> None:
     def solve(case_id: int) -> Any:
         def act(work: UnitOfWork) -> str:
             said = {name: request.form.get(name, "") for name in ("cause", "fix", "result")}
-            case_work.solve(work, settings, _me(), case_id, **said)
+            case = case_work.solve(work, settings, _me(), case_id, **said)
+            wording.for_case(work, _me(), case, " ".join(said.values()))
             return "Done. The rider has the result and is asked tomorrow."
 
         return done_to(console, case_id, act)
@@ -176,6 +179,7 @@ def _add_more_actions(routes: Routes, console: Console) -> None:
             case = case_work.contacted(work, console.me().actor(), case_id, text)
             if request.form.get("mail") != "yes":
                 return "Noted. The clocks that waited for a person have stopped."
+            wording.for_case(work, console.me().actor(), case, text)
             key = request.form.get("key", "") or secrets.token_hex(8)
             if not case_mail.send(work, settings, case, key=key, text=text.strip()):
                 raise NotPossible("It cannot be sent: no mail server is set (SMTP_URL).")
@@ -281,6 +285,6 @@ def done_to(console: Console, case_id: int, act: Act) -> Any:
         with console.store.begin() as work:
             _readable(console, work, case_id)
             flash(act(work), "good")
-    except (NotPossible, NotAPicture) as error:
+    except (NotPossible, NotAPicture, Locked) as error:
         flash(str(error), "bad")
     return redirect(url_for("console.ticket_one", case_id=case_id), 303)

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from bot.demo.evening.facts import Facts
 from bot.demo.evening.hands import Hands
 from bot.demo.evening.lot import Socket
 from bot.demo.evening.phones import Heard, NotHeard, Phones
 from bot.demo.evening.plan import ON_CALL
+from bot.domain.cases import OPEN
 from bot.replies import Say, Written
-from bot.services import case_work, clocks, handoff, incidents, safety, threads
+from bot.services import case_work, clocks, handoff, incidents, safety, threads, wording
 from bot.services.audit import Actor
 from bot.settings import Settings
 from bot.store.cases import Case, Clock
@@ -190,6 +191,8 @@ class Desk:
         anna = actor(work, "anna")
         chat = handoff.claim(work, anna, chat_id)
         words = [Say("{text}", {"text": Written("It is safe again. Thank you for telling us.")})]
+        if wording.lock_of(work, chat) is not None:  # more danger at the same station
+            words = [wording.TEXTS["looking"]]
         threads.say(work, anna, chat, words, key=f"incident:{incident_id}")
         handoff.hand_back(work, anna, chat_id, epoch=chat.epoch, settled=["It is safe again"])
 
@@ -200,14 +203,17 @@ class Desk:
             safety.put_back(work, pile)
 
     def _end_case(self, work: UnitOfWork, mia: Actor, incident_id: int) -> None:
-        danger = select(Case).where(Case.code == "hazard", Case.status != "closed")
+        """The cases of danger there, and those that technicians left to a manager meanwhile."""
         pile_id = work.session.get_one(Incident, incident_id).pile_id
-        for case in work.session.scalars(danger.where(Case.pile_id == pile_id)):
-            if case.status != "done":
-                case_work.solve(
-                    work, self.settings, mia, case.id, cause="A worn contact",
-                    fix="Looked at on the spot", result="The pile is safe again.",
-                )  # fmt: skip
+        left = exists().where(Job.case_id == Case.id, Job.state == "done")
+        waiting = select(Case).where(
+            Case.pile_id == pile_id, Case.status.in_(OPEN), (Case.code == "hazard") | left
+        )
+        for case in work.session.scalars(waiting).all():
+            case_work.solve(
+                work, self.settings, mia, case.id, cause="A worn contact",
+                fix="Looked at on the spot", result="The pile is safe again.",
+            )  # fmt: skip
 
 
 def actor(work: UnitOfWork, login: str) -> Actor:
