@@ -10,7 +10,7 @@ from bot.dialog.turn import Turn
 from bot.domain.cases import OPEN
 from bot.errors import Refused
 from bot.replies import Choose, Option, Replies, Say
-from bot.services import case_talk, case_work, cases, handoff
+from bot.services import case_people, case_talk, case_work, cases, handoff
 from bot.store.cases import Case
 
 _ROWS: Final = 10
@@ -25,8 +25,8 @@ _ROWS: Final = 10
 def case_status(turn: Turn) -> Replies:
     """State, clock left, last news: at any time, whoever has the chat."""
     number = turn.value("case") or _digits(turn.heard.text)
-    case = own_case(turn, number)
-    return case_talk.state(turn.work, turn.settings, case)
+    case, report = own_case(turn, number)
+    return case_talk.state(turn.work, turn.settings, case, report)
 
 
 @intent(
@@ -63,14 +63,14 @@ def my_cases(turn: Turn) -> Replies:
 @intent("case_answer")
 def case_answer(turn: Turn) -> Replies:
     """The rider's word closes a case or brings it back."""
-    case = own_case(turn, turn.value("case") or "")
+    case, report = own_case(turn, turn.value("case") or "")
     answer = turn.value("answer") or ""
     if answer not in ("yes", "no", "talk") or not case_work.answered(
-        turn.work, turn.settings, case, answer
+        turn.work, turn.settings, case, answer, by=report
     ):
-        return case_talk.state(turn.work, turn.settings, case)
+        return case_talk.state(turn.work, turn.settings, case, report)
     if answer == "yes":
-        return Say("Thank you. Case {case} is closed.", {"case": case.id})
+        return case_talk.noted(case)
     told = case_talk.opened(turn.work, turn.settings, case)
     first = (
         Say("I am sorry. A supervisor takes it up again.")
@@ -81,16 +81,17 @@ def case_answer(turn: Turn) -> Replies:
     return Say("{first} {case}", {"first": first, "case": told})
 
 
-def own_case(turn: Turn, number: str) -> Case:
-    """A case of this rider; a merged one leads to where it went. Raises Refused."""
+def own_case(turn: Turn, number: str) -> tuple[Case, Case]:
+    """A case and this rider's report in it; a merged one leads to where it went. Raises Refused."""
     case = turn.work.session.get(Case, int(number)) if number.isdecimal() else None
-    if case is not None and case.merged_into is not None and case.rider_id == turn.rider.id:
-        case = turn.work.session.get(Case, case.merged_into)
-    if case is None or case.rider_id != turn.rider.id:
+    if case is not None and case.merged_into is not None:
+        case = turn.work.session.get_one(Case, case.merged_into)
+    report = case_people.of_rider(turn.work, case, turn.rider.id) if case is not None else None
+    if case is None or report is None:
         raise Refused(
             "I know no case {case} of yours. Write MY CASES to see them.", {"case": number or "?"}
         )
-    return case
+    return case, report
 
 
 def _digits(text: str) -> str:

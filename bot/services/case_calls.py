@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from bot.domain import cases as rules
-from bot.services import audit, case_answers, case_timers, case_work, cases
+from bot.services import audit, case_people, case_timers, case_work, cases
 from bot.services.audit import Actor
 from bot.services.case_work import NotPossible
 from bot.settings import Settings
@@ -24,7 +24,7 @@ ANSWERS: Final = {
 def note(work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, answer: str) -> Case:
     """What they said when they were called; twice nobody there closes it. Raises NotPossible."""
     case = case_work.locked(work, case_id)
-    if case.status != "done" or case_answers.door(settings, case) != "phone":
+    if case.status != "done" or case_people.door(settings, case) != "phone":
         raise NotPossible("This ticket waits for no call.")
     if answer not in ANSWERS:
         raise NotPossible("Say what they answered.")

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.domain.cases import DANGER, TOPICS, topic_in
 from bot.replies import Say
-from bot.services import case_readers, cases, safety
+from bot.services import case_people, case_readers, cases, safety
 from bot.services.case_mail import is_machine, send
 from bot.settings import Settings
 from bot.store.cases import Case
@@ -65,13 +65,13 @@ def on_email(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
 
 
 def _own_case(work: UnitOfWork, sender: str, subject: str) -> Case | None:
-    """The case that a letter names, where it is from the one who opened it: a number alone proves
+    """The case that a letter names, where it is from somebody behind it: a number alone proves
     nothing."""
     found = _NUMBER.search(subject)
     case = work.session.get(Case, int(found[1])) if found else None
-    if case is None or case.contact.casefold() != sender:
-        return None
-    return work.session.get(Case, case.merged_into) if case.merged_into else case
+    if case is not None and case.merged_into is not None:
+        case = work.session.get_one(Case, case.merged_into)
+    return case if case is not None and case_people.of_sender(work, case, sender) else None
 
 
 def _join(work: UnitOfWork, case: Case, text: str, key: str) -> None:

@@ -21,18 +21,25 @@ def is_machine(address: str) -> bool:
     return _MACHINES.search(address) is not None
 
 
-def send(work: UnitOfWork, settings: Settings, case: Case, *, key: str, text: str | Say) -> bool:
-    """Write to who opened a case by e-mail; False where no mail server is set.
+def send(
+    work: UnitOfWork, settings: Settings, case: Case, *, key: str, text: str | Say,
+    to: Case | None = None,
+) -> bool:  # fmt: skip
+    """Write to who opened a case by e-mail, or who made the report `to` that was merged into it;
+    False where no mail server is set.
 
     A person's words go out as they are, ours in the language of their letter.
     """
-    if not settings.smtp_url or "@" not in case.contact:
+    reader = to or case
+    if not settings.smtp_url or "@" not in reader.contact:
         return False
     topic = rules.TOPICS[case.code].title
     said = {"say": dump(text)} if isinstance(text, Say) else {"text": text}
     body = {
-        "to": case.contact, "subject": f"[Case {case.id}] {topic}", "lang": case.lang, **said,
+        "to": reader.contact, "subject": f"[Case {case.id}] {topic}", "lang": reader.lang, **said,
     }  # fmt: skip
+    if reader is not case:
+        key = f"{reader.id}:{key}"
     return emit(
         work, key=f"mail:case:{case.id}:{key}"[:160], lane=LANE, stream=f"case:{case.id}",
         kind="mail", body=body,

@@ -97,7 +97,7 @@ def of_key(work: UnitOfWork, key: PartnerKey, *, limit: int = 100) -> Sequence[C
     rows = (
         select(Case)
         .join(CaseLink, CaseLink.case_id == Case.id)
-        .where(CaseLink.kind == KIND, CaseLink.ref == str(key.id))
+        .where(CaseLink.kind == KIND, CaseLink.ref == str(key.id), Case.merged_into.is_(None))
         .order_by(Case.status == "closed", Case.id.desc())
         .limit(limit)
     )

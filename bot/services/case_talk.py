@@ -7,14 +7,15 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from bot.domain.cases import OPEN
 from bot.domain.money import Money
 from bot.replies import Amount, Choose, Moment, Option, Picture, Reply, Say, Value, Written
-from bot.services import cases
-from bot.services.outbound import tell_rider
+from bot.services import case_people, cases
 from bot.settings import Settings
 from bot.store.cases import Case, CaseEntry, CaseLink, Clock
 from bot.store.charging import Hold, Refund
 from bot.store.database import UnitOfWork
+from bot.store.staff import Staff
 from bot.store.stations import Pile
 
 # Rows of a WhatsApp list: at most 24 characters in every language.
@@ -52,6 +53,13 @@ RESULTS: Final[Mapping[str, Say]] = {
     "preventive": Say("Pile {pile} was checked, and worn parts were seen to."),
     "site_care": Say("The place at pile {pile} was put in order."),
     "visit": Say("The planned maintenance of pile {pile} is done."),
+}
+TEAMS: Final[Mapping[str, Say]] = {
+    "support": Say("Our support team has it."),
+    "technical": Say("Our technicians have it."),
+    "finance": Say("Our finance team has it."),
+    "site": Say("Our site care team has it."),
+    "safety": Say("Our safety team has it."),
 }
 # What is promised, as the end of "…": the clock's time stands behind it.
 _ENDS: Final[Mapping[str, Say]] = {
@@ -116,14 +124,17 @@ def clock_line(work: UnitOfWork, settings: Settings, case: Case) -> Say | None:
     if clock.state == "paused":
         return Say("The clock stands still while we wait for your answer.")
     if clock.breached_at is not None or clock.due_at is None or clock.due_at <= work.now:
-        return Say("{what}: this is late. A supervisor has been told.", {"what": what})
+        if case.level:
+            return Say("{what}: this is late. A supervisor has been told.", {"what": what})
+        return Say("{what}: this is late, and we are sorry.", {"what": what})
     left = Amount(int((clock.due_at - work.now).total_seconds()), "s")
     at = Moment(clock.due_at, tz, "time" if left.number < 43_200 else "date_time")
     return Say("{what} by {time} ({left} left).", {"what": what, "time": at, "left": left})
 
 
-def state(work: UnitOfWork, settings: Settings, case: Case) -> Say:
-    """How a case is: `case 4711`."""
+def state(work: UnitOfWork, settings: Settings, case: Case, report: Case | None = None) -> Say:
+    """How a case is and who has it: `case 4711`; for the reader of `report`, where that is another
+    than its own. What money went back is nobody else's business."""
     values: dict[str, Value] = {
         "case": case.id,
         "about": name_of(work, case),
@@ -131,20 +142,31 @@ def state(work: UnitOfWork, settings: Settings, case: Case) -> Say:
         "time": Moment(case.updated_at, tz_of(work, settings, case), "date_time"),
     }
     said = Say("Case {case}: {about}. State: {status}, since {time}.", values)
+    if case.status not in OPEN:
+        mine = report is None or report.id == case.id
+        result = _result(work, case, mine=mine) or clock_line(work, settings, case)
+        return Say("{state} {more}", {"state": said, "more": result}) if result else said
+    said = Say("{state} {more}", {"state": said, "more": who_has_it(work, case)})
     line = clock_line(work, settings, case)
-    result = _result(work, case) if case.status in ("done", "closed") else None
-    more = result or line
-    return Say("{state} {more}", {"state": said, "more": more}) if more else said
+    return Say("{state} {more}", {"state": said, "more": line}) if line else said
 
 
-def _result(work: UnitOfWork, case: Case) -> Say | None:
+def who_has_it(work: UnitOfWork, case: Case) -> Say:
+    """The person who works on it by first name, else their team."""
+    owner = work.session.get(Staff, case.owner_id) if case.owner_id else None
+    if owner is None or not owner.name.split():
+        return TEAMS[case.team]
+    return Say("{name} has it.", {"name": Written(owner.name.split()[0])})
+
+
+def _result(work: UnitOfWork, case: Case, *, mine: bool) -> Say | None:
     if not case.result:
         return None
     said = Say(
         "Cause: {cause} Done: {fix} {result}",
         {"cause": _words(case.cause), "fix": _words(case.fix), "result": _outcome(work, case)},
     )
-    money = given_back(work, case)
+    money = given_back(work, case) if mine else None
     if money is None:
         return said
     return Say("{result} Given back: {amount}.", {"result": said, "amount": money})
@@ -188,19 +210,24 @@ def given_back(work: UnitOfWork, case: Case) -> Money | None:
 
 
 def push(work: UnitOfWork, settings: Settings, case: Case, *, key: str) -> None:
-    """The rider hears how it stands; the day until the next news begins anew."""
-    tell(work, case, state(work, settings, case), key=key)
+    """Everybody behind a case hears how it stands; the day until the next news begins anew."""
+    for report in case_people.reports(work, case):
+        said = state(work, settings, case, report)
+        case_people.tell(work, settings, case, report, said, key=key)
 
 
 def tell(work: UnitOfWork, case: Case, reply: Reply | list[Reply], *, key: str) -> None:
-    """Something about a case to its rider; who is none (a partner, e-mail) is told by people."""
-    if case.rider_id is None or case.conversation_id is None:
-        return
-    tell_rider(work, case.rider_id, reply, key=f"case:{case.id}:{key}")
-    case.told_at = work.now
+    """Something about a case to its own rider; who is none hears it by other doors."""
+    case_people.tell_chat(work, case, case, reply, key=key)
 
 
-def solved(work: UnitOfWork, settings: Settings, case: Case) -> list[Reply]:
+def tell_all(work: UnitOfWork, case: Case, reply: Reply | list[Reply], *, key: str) -> None:
+    """The same to every rider behind it."""
+    for report in case_people.reports(work, case):
+        case_people.tell_chat(work, case, report, reply, key=key)
+
+
+def solved(work: UnitOfWork, settings: Settings, case: Case, report: Case) -> list[Reply]:
     """The result with its evidence and money, and a way to answer at once."""
     said: list[Reply] = []
     photo = work.session.scalars(
@@ -211,7 +238,7 @@ def solved(work: UnitOfWork, settings: Settings, case: Case) -> list[Reply]:
     ).first()
     if photo is not None:
         said.append(Picture(photo, Say("How it looks now.")))
-    values: dict[str, Value] = {"state": state(work, settings, case)}
+    values: dict[str, Value] = {"state": state(work, settings, case, report)}
     prompt = Say("{state} I ask you tomorrow whether all is well; you can answer now.", values)
     said.append(Choose(prompt, answers(case)[:2]))
     return said
@@ -239,6 +266,16 @@ def answers(case: Case) -> list[Option]:
         Option(f"case_answer?case={case.id}&answer=no", Say("No, not solved")),
         Option(f"case_answer?case={case.id}&answer=talk", Say("Talk to a person")),
     ]
+
+
+def noted(case: Case) -> Say:
+    """Thanks for a yes to the call-back."""
+    if case.status == "closed":
+        return Say("Thank you. Case {case} is closed.", {"case": case.id})
+    return Say(
+        "Thank you. Case {case} is closed when the others who reported it say so too.",
+        {"case": case.id},
+    )
 
 
 def late(clock: Clock) -> Say:

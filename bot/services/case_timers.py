@@ -8,7 +8,15 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from bot.domain import cases as rules
-from bot.services import case_answers, case_supervisors, case_talk, cases, clocks, desk
+from bot.services import (
+    case_answers,
+    case_people,
+    case_supervisors,
+    case_talk,
+    cases,
+    clocks,
+    desk,
+)
 from bot.settings import Settings
 from bot.store import inbox
 from bot.store.cases import Case, CaseRoute
@@ -97,24 +105,27 @@ def _call_back(work: UnitOfWork, settings: Settings, case: Case) -> None:
     """A day after the fix the rider is asked; asked twice without an answer, it is closed."""
     if case.status != "done":
         return
-    door = case_answers.door(settings, case)
+    door = _reached(work, settings, case)
     if door == "phone":  # bot/services/case_calls.py: whoever calls notes the answer
         cases.entry(
             work, case, "asked", "It is time to call them: is it solved?",
             key=f"case:{case.id}:call:{case.rounds}",
         )  # fmt: skip
+        case_answers.ask(work, settings, case)  # whoever else is behind it
         return
     if not door or case.asked >= rules.CALL_BACKS:
         close(work, case, "silence" if door else "unasked")
         return
     case.asked += 1
-    if door == "chat":
-        said = case_talk.call_back(work, settings, case)
-        case_talk.tell(work, case, said, key=f"ask:{case.rounds}:{case.asked}")
-    elif door == "mail":
-        case_answers.ask(work, settings, case)
+    case_answers.ask(work, settings, case)
     cases.entry(work, case, "asked", f"Call-back {case.asked}: is it solved?")
     cases.set_timer(work, case.id, "call_back", work.now + rules.CALL_BACK_AFTER)
+
+
+def _reached(work: UnitOfWork, settings: Settings, case: Case) -> case_people.Door:
+    """By which door a case can be asked about: its own, else that of another report in it."""
+    doors = [case_people.door(settings, each) for each in case_people.reports(work, case)]
+    return next(filter(None, doors), "")
 
 
 def close(work: UnitOfWork, case: Case, reason: str) -> None:

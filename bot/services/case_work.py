@@ -214,7 +214,6 @@ def solve(
     _clocks_follow(work, case, before)
     _end_clocks(work, case, actor)
     cases.start_clock(work, case, "call_back", at=work.now, round_=case.rounds)
-    case_talk.tell(work, case, case_talk.solved(work, settings, case), key=f"done:{case.rounds}")
     case_answers.tell_solved(work, settings, case)
     cases.set_timer(work, case.id, "call_back", work.now + rules.CALL_BACK_AFTER)
     return case
@@ -315,16 +314,21 @@ def reopen(work: UnitOfWork, case: Case, why: str, *, actor: Actor | None = None
     return case
 
 
-def answered(work: UnitOfWork, settings: Settings, case: Case, answer: str) -> bool:
-    """The rider's word to a call-back: "yes" closes, "no" and "talk" reopen, "no" for a supervisor.
+def answered(
+    work: UnitOfWork, settings: Settings, case: Case, answer: str, *, by: Case | None = None
+) -> bool:
+    """The word of whoever made report `by` (its own rider) to a call-back: "yes" closes as soon as
+    all behind it have said so, "no" and "talk" reopen, "no" for a supervisor.
 
     False when there is nothing to answer any more.
     """
     case = locked(work, case.id)
     if case.status != "done":
         return False
+    case_answers.note(work, case, by or case, answer)
+    if answer == "yes" and not case_answers.all_agree(work, settings, case):
+        return True
     case.answer = answer
-    cases.entry(work, case, "answered", f"The rider says {answer}")
     if answer == "yes":
         case_timers.close(work, case, "consent")
         return True

@@ -374,10 +374,12 @@ def missing(work: UnitOfWork, case: Case) -> tuple[str, ...]:
 
 
 def of_rider(work: UnitOfWork, rider_id: int, *, limit: int = 10) -> list[Case]:
-    """A rider's cases: open ones first, then the newest; merged ones are shown as their target."""
+    """A rider's cases: open ones first, then the newest; merged ones are shown as their target,
+    whoever opened that."""
+    mine = select(func.coalesce(Case.merged_into, Case.id)).where(Case.rider_id == rider_id)
     rows = (
         select(Case)
-        .where(Case.rider_id == rider_id, Case.merged_into.is_(None))
+        .where(Case.id.in_(mine), Case.merged_into.is_(None))
         .order_by(Case.status == "closed", Case.id.desc())
         .limit(limit)
     )

@@ -7,6 +7,7 @@ timer was served by then; what a miss calls for is done by the timer alone, once
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Any, Final
 
@@ -189,6 +190,13 @@ def human_contact(work: UnitOfWork, conversation_id: int, *, by: str) -> None:
     waiting = (Clock.conversation_id == conversation_id, Clock.name.in_(sorted(rules.HUMAN)))
     for clock in _locked(work, *waiting):
         _stop(work, clock, f"answered by {by}"[:80], work.now, None)
+
+
+def hand_over(work: UnitOfWork, subject: str, to: str, *, case_id: int, names: Set[str]) -> None:
+    """What runs about a subject under these names is about another from now on, for whom it was
+    promised to."""
+    for clock in _locked(work, Clock.subject == subject, Clock.name.in_(sorted(names))):
+        clock.subject, clock.case_id = to, case_id
 
 
 def heard_in(work: UnitOfWork, subject: str, conversation_id: int) -> None:

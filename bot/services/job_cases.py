@@ -216,7 +216,7 @@ def stepped(work: UnitOfWork, actor: Actor, job: Job, kind: str, text: str) -> N
 
 def _tell_step(work: UnitOfWork, job: Job, case: Case, kind: str) -> None:
     key = f"job:{job.id}:{kind}:{work.now.isoformat(timespec='seconds')}"
-    case_talk.tell(work, case, _progress(work, job, case, kind), key=key)
+    case_talk.tell_all(work, case, _progress(work, job, case, kind), key=key)
 
 
 def _progress(work: UnitOfWork, job: Job, case: Case, kind: str) -> Say:

@@ -11,11 +11,10 @@ from flask import Blueprint, make_response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from bot.replies import Say
-from bot.services import case_answers, case_work
+from bot.services import case_answers, case_talk, case_work
 from bot.web.context import Site
 
 _THANKS: Final = {
-    "yes": Say("Thank you. Case {case} is closed."),
     "no": Say("I am sorry. A supervisor takes it up again."),
     "talk": Say("All right: a person writes to you about case {case}."),
 }
@@ -28,8 +27,8 @@ def add_routes(routes: Blueprint, site: Site) -> None:
     def case_question(token: str) -> AnyResponse:
         chosen = request.args.get("answer", "")
         with site.store.read() as work:
-            case = case_answers.asked(work, site.settings, token)
-            number = case.id if case else 0
+            found = case_answers.asked(work, site.settings, token)
+            number = found[0].id if found else 0
         page = site.page(
             "case_answer", 200 if number else 410, number=number, token=token,
             chosen=chosen if chosen in case_answers.ANSWERS else "",
@@ -41,14 +40,15 @@ def add_routes(routes: Blueprint, site: Site) -> None:
         site.browser.check_csrf()
         answer = request.form.get("answer", "")
         with site.store.begin() as work:
-            case = case_answers.asked(work, site.settings, token)
+            found = case_answers.asked(work, site.settings, token)
             good = (
-                case is not None
+                found is not None
                 and answer in case_answers.ANSWERS
-                and case_work.answered(work, site.settings, case, answer)
+                and case_work.answered(work, site.settings, found[0], answer, by=found[1])
             )
-            number = case.id if case else 0
-        if not good:
+            number = found[0].id if found else 0
+            said = case_talk.noted(found[0]) if found and answer == "yes" else _THANKS.get(answer)
+        if not good or said is None:
             return make_response(site.page("case_answer", 410, number=0, token=token, chosen=""))
-        thanks = site.text(_THANKS[answer].text, case=number)
+        thanks = site.text(said.text, case=number)
         return make_response(site.page("case_answer", number=number, thanks=thanks, token=token))

@@ -16,7 +16,15 @@ from flask import Blueprint, Response, g, jsonify, request
 from sqlalchemy import select
 
 from bot.domain.cases import DANGER, STATUSES, TOPICS
-from bot.services import case_answers, case_readers, case_work, cases, partners, safety
+from bot.services import (
+    case_answers,
+    case_people,
+    case_readers,
+    case_work,
+    cases,
+    partners,
+    safety,
+)
 from bot.settings import Settings
 from bot.store.cases import Case, PartnerKey
 from bot.store.database import Store, UnitOfWork
@@ -110,7 +118,7 @@ def blueprint(store: Store, settings: Settings, is_danger: Callable[[str], bool]
         with store.begin() as work:
             case = _own(work, key, case_id)
             once = f"partner:{key.id}:{told['message_id']}"
-            if case_readers.reported(case, key):
+            if _report(work, key, case) is not None:
                 work.session.refresh(case, with_for_update=True)
                 cases.wrote_again(work, case, told["text"], source="partner", key=once)
             else:
@@ -127,9 +135,10 @@ def blueprint(store: Store, settings: Settings, is_danger: Callable[[str], bool]
             raise Wrong(400, f"answer is one of {', '.join(case_answers.ANSWERS)}.")
         with store.begin() as work:
             case = _own(work, key, case_id)
-            if not case_readers.reported(case, key):
+            own = _report(work, key, case)
+            if own is None:
                 raise Wrong(403, "Its call-back is for who reported it.")
-            if not case_work.answered(work, settings, case, told["answer"]):
+            if not case_work.answered(work, settings, case, told["answer"], by=own):
                 raise Wrong(409, "This case waits for no answer.")
             shown = _shown(work, key, case)
         return jsonify(shown), 200
@@ -177,17 +186,25 @@ def _own(work: UnitOfWork, key: PartnerKey, case_id: int) -> Case:
     tied = {(each.kind, each.ref) for each in cases.links(work, case_id)} if case else set()
     if case is None or (case_readers.KIND, str(key.id)) not in tied:
         raise Wrong(404, "There is no such case of yours.")
+    if case.merged_into is not None:
+        return work.session.get_one(Case, case.merged_into)
     return case
+
+
+def _report(work: UnitOfWork, key: PartnerKey, case: Case) -> Case | None:
+    """The partner's own report in a case; None where it is only shared with them."""
+    reports = case_people.reports(work, case)
+    return next((each for each in reports if case_readers.reported(each, key)), None)
 
 
 def _shown(work: UnitOfWork, key: PartnerKey, case: Case) -> dict[str, Any]:
     """What a partner may know: nothing about riders or staff. The result is told to who reported
     it; what others need to know stands in the notes for them."""
-    due, mine = cases.next_deadline(work, case), case_readers.reported(case, key)
+    due, mine = cases.next_deadline(work, case), _report(work, key, case)
     pile = work.session.get(Pile, case.pile_id) if case.pile_id else None
     return {
-        "case": case.merged_into or case.id, "status": case.status,
-        "status_text": STATUSES[case.status], "topic": case.code, "shared": not mine,
+        "case": case.id, "status": case.status,
+        "status_text": STATUSES[case.status], "topic": case.code, "shared": mine is None,
         "pile": pile.number if pile else None, "station": pile.station.name if pile else None,
         "opened_at": case.created_at.isoformat(), "updated_at": case.updated_at.isoformat(),
         "next_deadline": due.due_at.isoformat() if due and due.due_at else None,

@@ -16,10 +16,10 @@ from bot.console.uploads import IMAGES, NotAPicture, kept_photo
 from bot.domain.cases import CLASSES, DANGER, PRIORITIES, STATUSES, TEAMS, TOPICS
 from bot.services import (
     audit,
-    case_answers,
     case_calls,
     case_intake,
     case_mail,
+    case_people,
     case_readers,
     case_review,
     case_work,
@@ -272,7 +272,7 @@ def _values(console: Console, work: UnitOfWork, case_id: int) -> dict[str, Any]:
                    for code, each in TOPICS.items()],
         "priorities": PRIORITIES, "now": work.now, "root_causes": causes.choices(work),
         "root_cause": causes.of_case(work, case.id), "call_answers": case_calls.ANSWERS,
-        "door": case_answers.door(console.settings, case),
+        "door": case_people.door(console.settings, case),
         "partner": case_readers.partner_of(work, case), "readers": case_readers.readers(work, case),
         "station": cases.station_of(work, case),
         "send_to": job_cases.places(work, case),
