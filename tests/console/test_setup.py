@@ -57,6 +57,7 @@ def passes(world: World, tina: Agent, pile: SimplePile, socket: int) -> None:
 
 def test_a_pile_goes_live_in_minutes(world: World, desk: Desk) -> None:
     tina = desk.agent("technician")
+    assert '<option value="IEC_62196_T2" selected>Type 2' in tina.get("/piles/new?station=1").text
     secret = put_up(world, tina)
     with world.store.read() as work:
         row = work.session.get_one(Pile, "P001042")

@@ -104,10 +104,17 @@ def _form(console: Console, given: Mapping[str, str], *, station: str, problem: 
     return console.page(
         "pile_new", 422 if problem else 200, given=first, stations=stations, station=station,
         chosen=chosen, tariffs=tariffs, kinds=list(KINDS.items()), problem=problem,
-        connectors=list({label: key for key, label in reversed(CONNECTORS.items())}.items()),
+        connectors=_plugs(),
         may_new=may(console.me().role, "station.edit"), country=console.settings.default_country,
         zones=sorted(available_timezones()) if station == NEW else [],
     )  # fmt: skip
+
+
+def _plugs() -> list[tuple[str, str]]:
+    """Each plug once: two of OCPI's names may be the same for people."""
+    return [
+        (key, label) for label, key in {label: key for key, label in CONNECTORS.items()}.items()
+    ]
 
 
 def _last_of(work: UnitOfWork, station: str) -> dict[str, str]:
