@@ -45,6 +45,7 @@ STATES = {
     Availability.BUSY: Say("in use"),
     Availability.RESERVED: Say("reserved"),
     Availability.FAULTED: Say("out of order"),
+    Availability.IN_REPAIR: Say("under repair"),
     Availability.OUT_OF_SERVICE: Say("out of service"),
     Availability.NOT_CONFIRMED: Say("not confirmed"),
 }
@@ -52,6 +53,11 @@ _BOOKED = {
     Availability.FREE: Say("free until {time}"),
     Availability.PLUGGED: Say("cable plugged in, booked from {time}"),
     Availability.RESERVED: Say("booked until {time}"),
+}
+_REPAIRS = {
+    "accepted": Say("under repair, a technician is on the way"),
+    "on_way": Say("under repair, a technician is on the way"),
+    "arrived": Say("under repair, a technician is there"),
 }
 KINDS = {
     "ebike_box": Say("e-bike"),
@@ -260,8 +266,17 @@ def _pile_rows(view: StationView) -> list[Option]:
 
 
 def state_of(view: EvseView) -> Say:
-    """The state of a socket; of one that is free, until when."""
+    """The state of a socket; of one that is free, until when and whether it may not work."""
+    state = _state(view)
+    if view.suspect and view.state.usable:
+        return Say("{state} (may not work)", {"state": state})
+    return state
+
+
+def _state(view: EvseView) -> Say:
     booking, tz = view.booking, view.pile.station.tz
+    if view.state is Availability.IN_REPAIR and view.repair is not None:
+        return _REPAIRS.get(view.repair.state, STATES[view.state])
     if booking is None or view.state not in _BOOKED:
         return STATES[view.state]
     ends = view.state is Availability.RESERVED
@@ -282,6 +297,7 @@ def _about(turn: Turn, view: StationView) -> list[Say]:
             "{free} of {total} free (as of {time})",
             {"free": len(view.usable), "total": len(view.evses), "time": _as_of(turn, view)},
         ),
+        *_doubtful(view),
         *_full_lines(turn, view),
         *_quieter(turn, view),
         Say("Power: {power}", {"power": _powers(view)}),
@@ -300,6 +316,12 @@ def _about(turn: Turn, view: StationView) -> list[Say]:
     if station.rating_tenths is not None:
         lines.append(Say("Rating: {rating} of 5", {"rating": _rating(station)}))
     return lines
+
+
+def _doubtful(view: StationView) -> list[Say]:
+    """The sockets that may not work, where buttons have no room to say so."""
+    codes = [each.evse.code for each in view.usable if each.suspect][:MAX_ROWS]
+    return [Say("May not work: {codes}", {"codes": ", ".join(codes)})] if codes else []
 
 
 def _quieter(turn: Turn, view: StationView) -> list[Say]:
@@ -351,7 +373,7 @@ def pile_card(turn: Turn, point: PilePoint) -> Replies:
     lines = [
         Say("{code}: {state}", {"code": view.evse.code, "state": state_of(view)}) for view in views
     ]
-    lines += pile_care.told(turn.work, pile)
+    lines += pile_care.told(turn.work, pile, evses)
     heard = pile.seen_at
     age = (
         Say("as of {time}", {"time": Moment(heard, pile.station.tz)})

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import selectinload
 
 from bot.console.map_view import Place
-from bot.domain.availability import Availability, EvseFacts, availability
+from bot.domain.availability import SUSPECT_AFTER, Availability, EvseFacts, availability
 from bot.domain.connectors import CONNECTORS
 from bot.domain.staff_actions import plain
-from bot.services import charging, fault_words, reach, stale, visit_times
+from bot.services import charging, fault_words, reach, repairs, stale, visit_times
 from bot.services.audit import Actor
 from bot.services.fences import fences
+from bot.services.repairs import Repair
 from bot.settings import Settings
 from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
@@ -34,9 +35,11 @@ SHOWN: Final = {
     Availability.BUSY: ("Charging", "info", "battery-charging"),
     Availability.RESERVED: ("Reserved", "warn", "clock"),
     Availability.FAULTED: ("Faulted", "bad", "triangle-alert"),
+    Availability.IN_REPAIR: ("Under repair", "bad", "wrench"),
     Availability.OUT_OF_SERVICE: ("Out of service", "bad", "lock"),
     Availability.NOT_CONFIRMED: ("Not confirmed", "warn", "wifi-off"),
 }
+BROKEN: Final = (Availability.FAULTED, Availability.IN_REPAIR)
 CHART: Final = (640, 180)  # the drawing's units
 _PAD: Final = 8
 
@@ -58,6 +61,9 @@ class Socket:
     since: datetime | None
     session_id: int | None
     conversation_id: int | None
+    repair: Repair | None  # that lives, whether or not it keeps riders away
+    doubt: str  # why riders hear that it may not work
+    last_good_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,7 @@ def rows_of(
     kept = fences(work, [evse.id for pile in piles for evse in pile.evses])
     visits = visit_times.running(work, ids, work.now)
     unknown = stale.unknown(work, [evse.id for pile in piles for evse in pile.evses])
+    under = repairs.running(work, [evse for pile in piles for evse in pile.evses])
     unclosed = select(Incident.pile_id, Incident.id).where(
         Incident.state != "closed", Incident.pile_id.in_(ids)
     )
@@ -174,6 +181,7 @@ def rows_of(
                 kept=each.id in kept,
                 in_service=pile.in_service and pile.id not in visits,
                 confirmed=each.id not in unknown,
+                repair=under.get(each.id),
             )
             for each in pile.evses
         ]
@@ -211,6 +219,7 @@ def _socket(
     kept: bool,
     in_service: bool,
     confirmed: bool,
+    repair: Repair | None,
 ) -> Socket:
     pile = evse.pile
     facts = EvseFacts(
@@ -219,6 +228,7 @@ def _socket(
         pile.seen_at,
         evse.status if confirmed else "",
         running is not None,
+        in_repair=repair is not None and repair.closed,
         fault=bool(evse.fault_code),
         kept=kept,
     )
@@ -226,7 +236,8 @@ def _socket(
     session, chat = running if running else (None, None)
     progress = charging.progress(work, session) if session is not None else None
     return Socket(
-        code=evse.code, state=state, badge=SHOWN[state],
+        code=evse.code, state=state, badge=SHOWN[state], repair=repair,
+        doubt=_doubt(evse, repair), last_good_at=evse.last_good_at,
         connector=CONNECTORS.get(evse.connector_type, evse.connector_type),
         max_kw=_kw(evse.allowed_w), status_at=evse.status_at,
         fault=fault_words.in_english(pile.model, evse.fault_code or ""),
@@ -239,6 +250,14 @@ def _socket(
     )  # fmt: skip
 
 
+def _doubt(evse: Evse, repair: Repair | None) -> str:
+    if evse.failed_starts >= SUSPECT_AFTER:
+        return f"The last {evse.failed_starts} starts failed"
+    if repair is not None and not repair.closed:
+        return "Well by its own word, though nobody has come to repair it"
+    return ""
+
+
 def places(found: Sequence[tuple[Station, Sequence[Row]]]) -> list[Place]:
     """Stations for the map: bad in danger or fault, warn when unsure, good when some are free."""
     return [_place(station, piles) for station, piles in found]
@@ -247,7 +266,7 @@ def places(found: Sequence[tuple[Station, Sequence[Row]]]) -> list[Place]:
 def _place(station: Station, piles: Sequence[Row]) -> Place:
     states = [socket.state for row in piles for socket in row.sockets]
     free = sum(state.usable for state in states)
-    if any(row.incident_id for row in piles) or Availability.FAULTED in states:
+    if any(row.incident_id for row in piles) or any(each in BROKEN for each in states):
         tone = "bad"
     elif free:
         tone = "good"

@@ -70,6 +70,7 @@ _PLUGS: Final = {
     Availability.BUSY: ("In use", "info"), Availability.RESERVED: ("Reserved", "warn"),
     Availability.FAULTED: ("Faulted", "bad"), Availability.NOT_CONFIRMED: ("Not confirmed", "warn"),
     Availability.OUT_OF_SERVICE: ("Out of service", "bad"),
+    Availability.IN_REPAIR: ("Under repair", "bad"),
 }  # fmt: skip
 
 

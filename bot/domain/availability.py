@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+
+SUSPECT_AFTER: Final = 2  # starts that failed in a row
 
 
 class Availability(StrEnum):
@@ -15,6 +18,7 @@ class Availability(StrEnum):
     BUSY = "busy"
     RESERVED = "reserved"
     FAULTED = "faulted"
+    IN_REPAIR = "in_repair"  # somebody is sent for, or at work there
     OUT_OF_SERVICE = "out_of_service"
     NOT_CONFIRMED = "not_confirmed"  # silent or never heard
 
@@ -33,12 +37,15 @@ class EvseFacts:
     seen_at: datetime | None
     status: str
     in_session: bool
+    in_repair: bool = False  # bot/domain/repairs.py
     fault: bool = False  # an alarm stands there, whatever the status says
     kept: bool = False  # by us, for one rider
 
 
 def availability(facts: EvseFacts, now: datetime, silent_after_s: int) -> Availability:
     """Our own sessions and staff decisions are known for sure; the rest needs a pile that talks."""
+    if facts.in_repair and not facts.in_session:
+        return Availability.IN_REPAIR
     if not facts.in_service:
         return Availability.OUT_OF_SERVICE
     if facts.in_session:

@@ -9,9 +9,10 @@ from typing import Final
 
 from sqlalchemy import select
 
+from bot.domain.availability import SUSPECT_AFTER
 from bot.domain.booking_rules import cells, free_starts
-from bot.services import visit_times
-from bot.services.booked import taken_cells
+from bot.services import repairs, visit_times
+from bot.services.booked import facts_of, taken_cells
 from bot.services.stations import distance_m
 from bot.settings import Settings
 from bot.store.bookings import Booking
@@ -55,12 +56,24 @@ def why_blocked(work: UnitOfWork, settings: Settings, booking: Booking) -> str:
     pile = evse.pile
     if not (pile.in_service and evse.in_service) or evse.status == "Unavailable":
         return "out_of_service"
-    if evse.status == "Faulted" or evse.fault_code:
-        return "fault"
+    if (broken := _broken(work, booking, evse)) is not None:
+        return broken
     silent = pile.seen_at is None or work.now - pile.seen_at > timedelta(
         seconds=settings.silent_after_s
     )
     return "offline" if silent or not pile.online else ""
+
+
+def _broken(work: UnitOfWork, booking: Booking, evse: Evse) -> str | None:
+    """The bay is out of order or under repair: the same to whoever heard of either."""
+    if evse.status == "Faulted" or evse.fault_code:
+        reason = "fault"
+    elif repairs.closed(work, [evse]):
+        reason = "repair"
+    else:
+        return None
+    heard = facts_of(booking).blocked
+    return heard if heard in ("fault", "repair") else reason
 
 
 def free_at(
@@ -78,7 +91,7 @@ def free_at(
     soon = starts_at - work.now <= AT_ONCE
     busy = _charging(work, [each.id for each in some]) if soon else set()
     kept = _starts_later(work, [each.id for each in some], starts_at)
-    gone = {*taken, *busy, *kept}
+    gone = {*taken, *busy, *kept, *repairs.closed(work, some)}
     return [each for each in some if each.id not in gone and _works(each, soon=soon)]
 
 
@@ -142,11 +155,13 @@ def equal_bay(
     free = free_at(work, [bay.evse for bay in near], starts_at, ends_at, but=but)
     ids = {each.id for each in free}
     usable = [bay for bay in near if bay.evse.id in ids]
-    return min(
-        usable,
-        key=lambda bay: (bay.distance_m, bay.evse.pile_id != here.pile_id, bay.evse.id),
-        default=None,
-    )
+    due = repairs.running(work, [bay.evse for bay in usable])  # those that close it are gone
+
+    def order(bay: Bay) -> tuple[bool, int, bool, int]:
+        suspect = bay.evse.failed_starts >= SUSPECT_AFTER or bay.evse.id in due
+        return suspect, bay.distance_m, bay.evse.pile_id != here.pile_id, bay.evse.id
+
+    return min(usable, key=order, default=None)
 
 
 def _away(one: Station, other: Station) -> int:

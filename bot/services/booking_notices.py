@@ -401,6 +401,7 @@ WHY: Final[Mapping[str, Say]] = {
     "fault": Say("it reports a fault"),
     "offline": Say("it does not answer"),
     "out_of_service": Say("it is out of service"),
+    "repair": Say("it is under repair"),
     "reported": Say("somebody stands in the bay"),
 }
 

@@ -26,6 +26,7 @@ from bot.services import (
     pile_results,
     power,
     receipt_watch,
+    repairs,
     session_effects,
     site_news,
     socket_tests,
@@ -196,7 +197,7 @@ def _start_events(now: datetime, attempt: int, body: Mapping[str, Any]) -> list[
 def on_pile_status(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "pile.status" (StatusFact): plugs in and out, faults."""
     action_results.pile_reported(work, body["pile_id"])
-    site_news.pile_changed(work, body["pile_id"])
+    repairs.changed(work, body["pile_id"])
     booking_trouble.recheck(work, settings, body["pile_id"], body["evse_number"])
     told: dict[str, Event] = {
         "Occupied": on.Plugged(work.now),
@@ -235,7 +236,7 @@ def on_pile_presence(work: UnitOfWork, settings: Settings, body: Mapping[str, An
 def on_alarm(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
     """Kind "pile.alarm" (AlarmFact): an alarm ends what runs at that EVSE, or at the pile, and
     whoever booked or waits there hears of it, as of its end."""
-    site_news.pile_changed(work, body["pile_id"])
+    repairs.changed(work, body["pile_id"])
     booking_trouble.recheck(work, settings, body["pile_id"], body.get("evse_number"))
     if body.get("cleared"):
         return

@@ -6,7 +6,7 @@ every step (bot/services/job_cases.py), and so do their riders.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +14,17 @@ from sqlalchemy import func, select, update
 
 from bot.domain import jobs as rules
 from bot.errors import PilebotError
-from bot.services import alarms, audit, cases, clocks, job_cases, job_ends, job_talk, technicians
+from bot.services import (
+    alarms,
+    audit,
+    cases,
+    clocks,
+    job_cases,
+    job_ends,
+    job_talk,
+    repairs,
+    technicians,
+)
 from bot.services.audit import Actor
 from bot.services.fault_words import FAULTED
 from bot.settings import Settings
@@ -74,6 +84,7 @@ def open_job(
         if made is not None:
             entry(work, made, "opened", made.text)
             touched(work, f"pile:{pile.id}", f"job:{made.id}")
+            _riders_see(work, made)
             job_cases.opened(work, made, case)
             _set_timer(work, made, "dispatch", dispatch_at or work.now)
             return made
@@ -90,13 +101,22 @@ def _join(work: UnitOfWork, job: Job, row: Mapping[str, Any], case: Case | None)
         job.fault_code = row["fault_code"]
     if rules.is_confirmed(row["source"]) and not rules.is_confirmed(job.source):
         job.source = row["source"]
-    unsure = row["evse_id"] is None and row["source"] == "rider"
+    # A case knows the pile, not always the socket.
+    unsure = row["evse_id"] is None and row["source"] in ("rider", "system")
     if job.evse_id is not None and row["evse_id"] != job.evse_id and not unsure:
         job.evse_id = None
         entry(work, job, "note", "It is about the whole pile now")
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    _riders_see(work, job)
     job_cases.joined(work, job, case)
     return job
+
+
+def _riders_see(work: UnitOfWork, job: Job) -> None:
+    """A pile under repair is offered to nobody (bot/services/repairs.py)."""
+    if job.kind == "repair":
+        work.session.flush()
+        repairs.changed(work, job.pile_id)
 
 
 def on_timer(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
@@ -300,6 +320,7 @@ def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
     job = _move(work, job_id, "cancelled", open_key=None, offered_to=None, offered_until=None)
     entry(work, job, "cancelled", why[:TEXT_MAX], actor.staff_id if actor else None)
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    _riders_see(work, job)
     clocks.drop(work, job_cases.subject(job.id), event="the job was cancelled")
     _tell_calendar(work, job)
     if actor is not None:
@@ -345,14 +366,6 @@ def live_of_pile(work: UnitOfWork, pile_id: str) -> list[Job]:
     """The jobs at a pile that are not over."""
     rows = select(Job).where(Job.pile_id == pile_id, Job.state.in_(rules.LIVE))
     return list(work.session.scalars(rows.order_by(Job.id)))
-
-
-def in_repair(work: UnitOfWork, pile_ids: Collection[str]) -> set[str]:
-    """Those of some piles at which somebody repairs or will; a rider's word alone marks none."""
-    rows = select(Job.pile_id, Job.source).where(
-        Job.pile_id.in_(pile_ids), Job.kind == "repair", Job.state.in_(rules.LIVE)
-    )
-    return {each for each, source in work.session.execute(rows) if rules.is_confirmed(source)}
 
 
 def entries(work: UnitOfWork, job_id: int) -> list[JobEntry]:
@@ -448,5 +461,6 @@ def _note(work: UnitOfWork, actor: Actor, job: Job, kind: str, text: str) -> Non
     entry(work, job, kind, text, actor.staff_id)
     audit.record(work, actor, f"job.{kind}", f"job:{job.id}", after={"state": job.state})
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
+    _riders_see(work, job)
     if kind in ("accepted", "on_way", "arrived"):
         job_cases.stepped(work, actor, job, kind, text)

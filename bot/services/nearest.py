@@ -33,6 +33,7 @@ class Way:
     walk_min: int
     price: Rate | None
     here: bool
+    sound: bool = True  # at least one of them has no failed starts behind it
 
     @property
     def button(self) -> Option:
@@ -101,15 +102,16 @@ def ways(
     are stations that are out as well."""
     wanted = set(connectors) or {each.connector_type for each in pile.evses}
     found: list[Way] = []
+    doubtful: list[Way] = []  # nothing there but what may not work
     for view in stations.around(work, settings, pile.station):
         if view.station.id in but:
             continue
         way = _way(work, pile, view, wanted)
         if way is not None:
-            found.append(way)
+            (found if way.sound else doubtful).append(way)
         if len(found) == limit:
             break
-    return found
+    return [*found, *doubtful][:limit]
 
 
 def _way(work: UnitOfWork, pile: Pile, view: StationView, wanted: Collection[str]) -> Way | None:
@@ -131,6 +133,7 @@ def _way(work: UnitOfWork, pile: Pile, view: StationView, wanted: Collection[str
         walk_min=view.walk_min or 1,
         price=_lowest(prices),
         here=view.station.id == pile.station_id,
+        sound=not priced[0][0].suspect,
     )
 
 

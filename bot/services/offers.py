@@ -50,7 +50,6 @@ log = structlog.get_logger(__name__)
 OFFER_LIFE: Final = timedelta(hours=1)  # a shown price is honoured this long
 TIP_AHEAD: Final = timedelta(hours=6)  # riders wait no longer for a lower price
 E_BIKE_BELOW_W: Final = 2000
-SUSPECT_AFTER: Final = 2  # failed starts in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Offer:
     lines: tuple[Say, ...]
     examples: tuple[tuple[int, Money], ...]  # (Wh, total with tax)
     plugged: bool
-    suspect: bool  # the last starts failed here: say so before the yes
+    doubt: Say | None  # why it may not work, said before the yes
     pays: str  # "card", "wallet" or "family"
     others: tuple[str, ...]  # what could pay instead
     paying: Say  # what becomes of the hold
@@ -103,11 +102,10 @@ class Offer:
             "prices": stack(self.lines),
             "examples": stack(about),
         }
-        if self.suspect:
+        if self.doubt is not None:
             return Say(
-                "{evse} at {station}\n{prices}\n{examples}\n\nThe last starts failed here, so it "
-                "may not work; you pay nothing if it does not. {paying} Start charging?",
-                values,
+                "{evse} at {station}\n{prices}\n{examples}\n\n{doubt} {paying} Start charging?",
+                {**values, "doubt": self.doubt},
             )
         if self.booked:
             return Say(
@@ -221,7 +219,7 @@ def make_offer(
         lines=(*lines, *_booked_later(work, settings, evse, rider)),
         examples=tuple(examples(tariff, work.now, power_w, energies, discounts, carry)),
         plugged=evse.status == "Occupied",
-        suspect=evse.failed_starts >= SUSPECT_AFTER,
+        doubt=evse_view(work, settings, evse).doubt,
         at=work.now,
         carry=carry,
         discounts=discounts,
@@ -326,6 +324,7 @@ _NOT_NOW: Final[Mapping[Availability, Say]] = {
     Availability.OUT_OF_SERVICE: Say("{evse} is out of service. {hint}"),
     Availability.RESERVED: Say("{evse} is reserved for somebody else. {hint}"),
     Availability.FAULTED: Say("{evse} reports a fault and cannot charge. {hint}"),
+    Availability.IN_REPAIR: Say("{evse} is under repair. {hint}"),
     Availability.NOT_CONFIRMED: Say(
         "{evse} is offline (last heard {time}), so I cannot start it. {hint}"
     ),
@@ -426,10 +425,11 @@ def _hint(work: UnitOfWork, settings: Settings, evse: Evse) -> Say:
     """The nearest thing that works instead."""
     station, kind = evse.pile.station, evse.pile.kind
     here = station_view(work, settings, station)
-    for view in here.usable:
-        if view.evse.id != evse.id and view.pile.kind == kind:
-            return Say("{other} here is free: send me that code.", {"other": view.evse.code})
+    alike = [each for each in here.usable if each.evse.id != evse.id and each.pile.kind == kind]
     elsewhere = _elsewhere(work, settings, evse)
+    if alike and (elsewhere is None or not alike[0].suspect):
+        return Say("{other} here is free: send me that code.", {"other": alike[0].evse.code})
+    elsewhere = elsewhere or Say("Please try again a little later.")
     if (full := _full(work, settings, evse)) is not None:
         return Say("{full} {elsewhere}", {"full": full, "elsewhere": elsewhere})
     return elsewhere
@@ -457,8 +457,8 @@ def full_text(seen: Earliest) -> Say:
     )
 
 
-def _elsewhere(work: UnitOfWork, settings: Settings, evse: Evse) -> Say:
+def _elsewhere(work: UnitOfWork, settings: Settings, evse: Evse) -> Say | None:
     connectors, here = [evse.connector_type], [evse.pile.station_id]
     for way in nearest.ways(work, settings, evse.pile, connectors=connectors, but=here, limit=1):
         return way.sentence
-    return Say("Please try again a little later.")
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from bot.services import jobs, prediction, visit_times
 from bot.store.database import UnitOfWork
 from bot.store.maintenance import Visit
 from bot.store.prediction import EvseRisk
-from bot.store.stations import Pile
+from bot.store.stations import Evse, Pile
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +22,26 @@ class Care:
     last_visit_at: datetime | None  # the end of the last job or visit
     stars_tenths: int | None
     rated: int
-    last_good_at: datetime | None
+    last_good: dict[int, datetime]  # by socket, of those that ever had one
     risks: dict[int, EvseRisk]  # by socket
 
 
 def care_of(work: UnitOfWork, pile: Pile) -> Care:
     """How a pile is looked after, as of now."""
     tenths, rated = jobs.score(work, pile.id)
-    good = [each.last_good_at for each in pile.evses if each.last_good_at is not None]
     return Care(
         next_visit=visit_times.coming(work, pile.id, work.now),
         last_visit_at=jobs.last_visit(work, pile.id),
         stars_tenths=tenths,
         rated=rated,
-        last_good_at=max(good, default=None),
+        last_good={e.id: e.last_good_at for e in pile.evses if e.last_good_at is not None},
         risks=prediction.likely(work, [each.id for each in pile.evses]),
     )
 
 
-def told(work: UnitOfWork, pile: Pile) -> list[Say]:
-    """The same for riders, a line each; what is not known, or too far ahead to matter, has none."""
+def told(work: UnitOfWork, pile: Pile, evses: Sequence[Evse]) -> list[Say]:
+    """The same for riders of some of its sockets, a line each; what is not known, or too far ahead
+    to matter, has none."""
     care, tz = care_of(work, pile), pile.station.tz
     lines = []
     visit = care.next_visit
@@ -60,7 +61,11 @@ def told(work: UnitOfWork, pile: Pile) -> list[Say]:
         lines.append(
             Say("Technicians: {stars} of 5 ({count})", {"stars": stars, "count": care.rated})
         )
-    if care.last_good_at is not None:
-        at = Moment(care.last_good_at, tz, "date_time")
-        lines.append(Say("Last good charge: {time}", {"time": at}))
+    for evse in evses:
+        if (good_at := care.last_good.get(evse.id)) is not None:
+            at = Moment(good_at, tz, "date_time")
+            text = Say("Last good charge: {time}", {"time": at})
+            if len(evses) > 1:  # of one socket says nothing of the other
+                text = Say("Last good charge at {evse}: {time}", {"evse": evse.code, "time": at})
+            lines.append(text)
     return lines

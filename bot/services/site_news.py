@@ -3,6 +3,8 @@ power is looked after next, in the station's own stream, by bot/services/site.py
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
 
 from bot.store import inbox
@@ -28,6 +30,14 @@ def changed(work: UnitOfWork, station_id: int) -> None:
         body={"station_id": station_id},
         coalesce=True,
     )
+
+
+def later(work: UnitOfWork, station_id: int, why: str, at: datetime) -> None:
+    """Look after a station when something there will have changed by itself."""
+    inbox.put(
+        work, source="site", source_id=f"{station_id}:{why}"[:150], stream=stream(station_id),
+        kind=KIND, body={"station_id": station_id}, available_at=at, coalesce=True,
+    )  # fmt: skip
 
 
 def evse_changed(work: UnitOfWork, evse_id: int) -> None:

@@ -11,11 +11,13 @@ from math import asin, cos, radians, sin, sqrt
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from bot.domain.availability import Availability, EvseFacts, availability
+from bot.domain.availability import SUSPECT_AFTER, Availability, EvseFacts, availability
 from bot.domain.codes import PileCode
 from bot.errors import Refused
-from bot.services import booked, names, stale, visit_times
+from bot.replies import Say
+from bot.services import booked, names, repairs, stale, visit_times
 from bot.services.fences import Fence, fences
+from bot.services.repairs import Repair
 from bot.settings import Settings
 from bot.store.bookings import Booking
 from bot.store.charging import ChargingSession
@@ -49,11 +51,28 @@ class EvseView:
     kept_for: int | None = None  # the rider for whom we keep it
     booking: Booking | None = None
     visit: Visit | None = None  # that keeps it from riders now
+    repair: Repair | None = None  # that lives, whether or not it keeps riders away
 
     def usable_by(self, rider_id: int) -> bool:
         """Whether this rider may start here: for whom it is kept, "reserved" means theirs."""
         mine = self.state is Availability.RESERVED and self.kept_for == rider_id
         return mine or self.state.usable
+
+    @property
+    def suspect(self) -> bool:
+        """It may not work: the last starts failed, or a repair is due that nobody has come for."""
+        return self.doubt is not None
+
+    @property
+    def doubt(self) -> Say | None:
+        """Why it may not work, though a charge may be tried here."""
+        if self.evse.failed_starts >= SUSPECT_AFTER:
+            return Say(
+                "The last starts failed here, so it may not work; you pay nothing if it does not."
+            )
+        if self.repair is not None and not self.repair.closed:
+            return Say("A repair is due here, so it may not work; you pay nothing if it does not.")
+        return None
 
     @property
     def free_until(self) -> datetime | None:
@@ -71,8 +90,8 @@ class StationView:
 
     @property
     def usable(self) -> Sequence[EvseView]:
-        """The EVSEs a charge may be offered at."""
-        return [view for view in self.evses if view.state.usable]
+        """The EVSEs a charge may be offered at; those that may not work come last."""
+        return sorted((view for view in self.evses if view.state.usable), key=lambda v: v.suspect)
 
     @property
     def walk_min(self) -> int | None:
@@ -116,11 +135,12 @@ def _views(work: UnitOfWork, settings: Settings, stations: Sequence[Station]) ->
     kept, coming = fences(work, ids), booked.ahead(work, ids, work.now)
     visits = visit_times.running(work, [p.id for s in stations for p in s.piles], work.now)
     unknown = stale.unknown(work, ids)
+    under = repairs.running(work, [e for s in stations for p in s.piles for e in p.evses])
     return [
         StationView(
             station,
             [
-                _view(work, settings, evse, evse.id in taken, kept, coming, visits, unknown)
+                _view(work, settings, evse, evse.id in taken, kept, coming, visits, unknown, under)
                 for pile in station.piles
                 for evse in pile.evses
             ],
@@ -138,7 +158,8 @@ def evse_view(work: UnitOfWork, settings: Settings, evse: Evse) -> EvseView:
     kept, coming = fences(work, [evse.id]), booked.ahead(work, [evse.id], work.now)
     visits = visit_times.running(work, [evse.pile_id], work.now)
     unknown = stale.unknown(work, [evse.id])
-    return _view(work, settings, evse, in_session, kept, coming, visits, unknown)
+    under = repairs.running(work, [evse])
+    return _view(work, settings, evse, in_session, kept, coming, visits, unknown, under)
 
 
 def _view(
@@ -150,6 +171,7 @@ def _view(
     coming: Mapping[int, Booking],
     visits: Mapping[str, Visit],
     unknown: Collection[int],
+    under: Mapping[int, Repair],
 ) -> EvseView:
     fence, pile = kept.get(evse.id), evse.pile
     in_service = pile.in_service and pile.id not in visits
@@ -159,6 +181,7 @@ def _view(
         pile.seen_at,
         "" if evse.id in unknown else evse.status,
         in_session,
+        in_repair=(repair := under.get(evse.id)) is not None and repair.closed,
         fault=bool(evse.fault_code),
         kept=fence is not None,
     )
@@ -170,6 +193,7 @@ def _view(
         fence.rider_id if fence is not None else None,
         coming.get(evse.id),
         visits.get(pile.id),
+        repair,
     )
 
 

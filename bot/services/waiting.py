@@ -216,7 +216,7 @@ def serve(work: UnitOfWork, settings: Settings, station: Station) -> None:
     for connector in sorted(wanted):
         free = [
             each.evse
-            for each in views.values()
+            for each in sorted(views.values(), key=lambda view: view.suspect)
             if each.evse.connector_type == connector
             and each.state is Availability.FREE
             and each.evse.id not in blocked
@@ -261,7 +261,8 @@ def _booked_soon(work: UnitOfWork, view: EvseView) -> bool:
 def _lost(state: Availability) -> bool:
     """Whether what is held cannot be used. A charge there is the rider's own, about to begin."""
     return state in (
-        Availability.FAULTED, Availability.OUT_OF_SERVICE, Availability.NOT_CONFIRMED
+        Availability.FAULTED, Availability.IN_REPAIR, Availability.OUT_OF_SERVICE,
+        Availability.NOT_CONFIRMED,
     )  # fmt: skip
 
 

@@ -31,8 +31,14 @@ STATES: Final = {
     Availability.BUSY: (Say("In use"), "busy"),
     Availability.RESERVED: (Say("Reserved"), "busy"),
     Availability.FAULTED: (Say("Out of order"), "broken"),
+    Availability.IN_REPAIR: (Say("Under repair"), "broken"),
     Availability.OUT_OF_SERVICE: (Say("Out of service"), "broken"),
     Availability.NOT_CONFIRMED: (Say("Not confirmed"), "unknown"),
+}
+_REPAIRS: Final = {
+    "accepted": Say("Under repair, a technician is on the way"),
+    "on_way": Say("Under repair, a technician is on the way"),
+    "arrived": Say("Under repair, a technician is there"),
 }
 # OCPI 2.2.1 ConnectorType → what is printed beside sockets.
 CONNECTORS: Final = {
@@ -61,6 +67,7 @@ class Seen:
     as_of: str | None
     prices: tuple[str, ...]
     rating: str
+    doubt: str  # why it may not work
     care: tuple[str, ...]  # when it was looked after, and will be
 
 
@@ -141,6 +148,8 @@ def _opened(site: Site, typed: str) -> AnyResponse:
 def _seen(site: Site, work: UnitOfWork, evse: Evse) -> Seen:
     view: EvseView = stations.evse_view(work, site.settings, evse)
     word, look = STATES[view.state]
+    if view.repair is not None and view.state is Availability.IN_REPAIR:
+        word = _REPAIRS.get(view.repair.state, word)
     lang, station = site.browser.language(), evse.pile.station
     as_of = Moment(view.as_of, station.tz) if view.as_of is not None else None
     if as_of is not None and (work.now - as_of.at).total_seconds() > 12 * 3600:
@@ -157,7 +166,8 @@ def _seen(site: Site, work: UnitOfWork, evse: Evse) -> Seen:
         as_of=say(lang, Say("as of {time}", {"time": as_of})) if as_of else None,
         prices=tuple(say(lang, line) for line in _prices(work, evse)),
         rating=say(lang, _rating(station)),
-        care=tuple(say(lang, line) for line in pile_care.told(work, evse.pile)),
+        care=tuple(say(lang, line) for line in pile_care.told(work, evse.pile, [evse])),
+        doubt=say(lang, view.doubt) if view.doubt is not None and view.state.usable else "",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.errors import Refused
-from bot.services import alarms, booking_trouble, charging_facts, safety
+from bot.services import alarms, booking_trouble, charging_facts, jobs, safety
 from bot.services.audit import Actor
 from bot.services.job_ends import works_again
 from bot.store.bookings import Booking
@@ -127,3 +127,22 @@ def alarmed(world: World, code: str, *, over: bool = False) -> None:
         body = {"pile_id": evse.pile_id, "evse_number": 1, "code": code, "cleared": over}
         charging_facts.on_alarm(work, SETTINGS, body)
     world.drain()
+
+
+def test_a_repair_moves_whoever_booked_once_and_its_end_brings_them_back(world: World) -> None:
+    world.rider()
+    booking = world.booked(NOW + HOUR)
+    with world.work() as work:
+        pile = work.session.scalars(select(Pile)).one()
+        evse = work.session.get_one(Evse, 1)
+        job = jobs.open_job(work, kind="repair", pile=pile, evse=evse, text="Cable", key="k")
+        job_id = job.id
+    world.drain()
+    assert world.facts(booking).blocked == "repair" and world.said("it is under repair")
+    alarmed(world, "DOOR_OPEN")  # one reason more is no news
+    alarmed(world, "DOOR_OPEN", over=True)
+    assert len([each for each in world.heard() if "cannot be used now" in each]) == 1
+    with world.work() as work:
+        jobs.cancel(work, None, job_id, "It was another one")
+    world.drain()
+    assert world.facts(booking).blocked == "" and world.said("is free for you now")

@@ -24,6 +24,7 @@ from bot.services import (
     incidents,
     jobs,
     outages,
+    repairs,
     safety,
 )
 from bot.services.action_plans import NotPossible as ActionNotPossible
@@ -436,11 +437,12 @@ def test_a_riders_word_sends_somebody_to_look_and_marks_nothing(field: Field) ->
     assert (job.kind, job.source, job.offered_to) == ("repair", "rider", OTTO.staff_id)
     assert "It is broken" in job.text
     with field.work() as work:
-        assert jobs.in_repair(work, [PILE]) == set()
+        assert repairs.closed(work, work.session.get_one(Pile, PILE).evses) == set()
     assert field.pile().in_service
     field.breaks()  # now the pile says so itself
     with field.work() as work:
-        assert jobs.in_repair(work, [PILE]) == {PILE}
+        evses = work.session.get_one(Pile, PILE).evses
+        assert repairs.closed(work, evses) == {each.id for each in evses}
 
 
 def test_a_report_without_a_pile_sends_somebody_when_the_pile_is_named(field: Field) -> None:

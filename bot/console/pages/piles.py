@@ -11,6 +11,7 @@ from bot.console import map_view, pile_view, sensor_view, visit_view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.domain.certificates import KINDS as CERTIFIED
+from bot.domain.jobs import STATES
 from bot.gateways.labels import labels_of, labels_pdf
 from bot.services import (
     certificates,
@@ -78,6 +79,7 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "unconfirmed_at": stale.since_when(work, pile),
                 "care": pile_care.care_of(work, pile),
                 "visit": visit_view.line,
+                "job_states": STATES,
                 "events": [pile_view.said(e) for e in pile_log.newest_events(work, pile_id, 40)],
                 "commands": pile_log.commands(work, pile_id, 10),
             }
