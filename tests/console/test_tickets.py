@@ -10,15 +10,21 @@ from datetime import timedelta
 from PIL import Image
 from sqlalchemy import func, select
 
+from bot.console import case_export
 from bot.domain.masking import mask_text
-from bot.services import case_intake
+from bot.gateways.media import new_file, store_file
+from bot.services import case_intake, incidents, jobs
 from bot.store.cases import Case, CaseEntry, Clock
 from bot.store.devices import Command
+from bot.store.jobs import JobEntry
 from bot.store.offers import Coupon
-from bot.store.riders import Conversation, Media
+from bot.store.riders import Conversation, Media, Message
 from bot.store.staff import Audit, StaffSession
 from bot.store.stations import Pile
 from tests.console.desk import Agent, Desk
+from tests.console.journey import PHONE as JOURNEY
+from tests.console.journey import charge
+from tests.console.test_offers import request_of
 from tests.offers import add_template
 from tests.world import World
 
@@ -288,3 +294,59 @@ def test_tickets_go_where_the_rows_say(world: World, desk: Desk) -> None:
     chef.post("/ticket-routes/1/delete")
     world.rider_says(OTHER, "the screen of 1023-27 is broken")
     assert (case(world, 2).team, case(world, 2).owner_id) == ("technical", None)
+
+
+def test_the_export_tells_each_link_in_full(world: World, desk: Desk) -> None:
+    session = charge(world)  # 3.00 EUR
+    row = request_of(world, session)
+    fia, mia = desk.agent("finance", "Fia"), desk.agent("manager", "Mia")
+    number = str(row_case(world))
+    fia.post(f"/disputes/{row.id}/grant", key="k", amount="1,00", explanation="Wrong price")
+    world.settle()
+    with world.store.begin() as work:
+        pile = work.session.get_one(Pile, "P001023")
+        job = jobs.open_job(work, kind="repair", pile=pile, text=f"Call {PHONE}", key="x")
+        kept = store_file(work, new_file(b"\x89PNG", "image/png", "p.png"), kept_for=timedelta(1))
+        work.session.flush()
+        work.session.add(JobEntry(job_id=job.id, at=work.now, kind="photo", media_id=kept.id))
+        danger = incidents.open_incident(
+            work, world.settings, key="d", source="rider", text="Smoke", pile=pile
+        )
+        chat = work.session.get_one(Conversation, desk.conversation(JOURNEY).id)
+        url = f"{world.settings.public_url}/media/{kept.token}/v.ogg"
+        work.session.add(
+            Message(conversation_id=chat.id, at=work.now, author="rider", channel="whatsapp",
+                    text="", body={"kind": "text", "media": {"url": url, "type": "audio/ogg"}})
+        )  # fmt: skip
+        links = {"job": job.id, "incident": danger.id}
+    for kind, ref in links.items():
+        mia.post(f"/tickets/{number}/link", kind=kind, ref=str(ref))
+    fresh(desk, mia)
+    answer = mia.post(f"/tickets/{number}/export")
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    told = json.loads(archive.read("case.json"))
+    by_kind = {each["kind"]: each for each in told["links"]}
+    assert by_kind["session"]["bill"]["total"] == {"minor": 300, "currency": "EUR"}
+    assert by_kind["session"]["meter_end_wh"] > by_kind["session"]["meter_start_wh"]
+    assert by_kind["refund"]["amount"] == {"minor": 100, "currency": "EUR"}
+    assert by_kind["job"]["text"] == f"Call {mask_text(PHONE)}"
+    photo = next(each["photo"] for each in by_kind["job"]["file"] if each["kind"] == "photo")
+    assert archive.read(photo) == b"\x89PNG"
+    assert by_kind["incident"]["log"][0]["kind"] == "opened"
+    voice = [each["file"] for each in told["messages"] if "file" in each]
+    assert [archive.read(each) for each in voice] == [b"\x89PNG"]
+    dispute = next(each for each in told["clocks"] if each["clock"] == "Bill dispute")
+    assert (dispute["limit_s"], dispute["events"][0]["kind"]) == (86_400, "started")
+    assert "case.json" in archive.read("README.txt").decode()
+    assert PHONE not in str(told) and JOURNEY not in str(told)
+    with world.store.read() as work:
+        case_ = work.session.get_one(Case, int(number))
+        closed = case_export.packed(work, case_, lambda chat_id: False)
+    other = zipfile.ZipFile(io.BytesIO(closed))
+    assert json.loads(other.read("case.json"))["messages"] == []
+    assert "left out" in other.read("README.txt").decode()
+
+
+def row_case(world: World) -> int:
+    with world.store.read() as work:
+        return work.session.scalars(select(Case.id).order_by(Case.id.desc())).first() or 0

@@ -81,7 +81,10 @@ def _add_pages(routes: Routes, console: Console) -> None:
             return redirect(url_for("console.ticket_one", case_id=case_id), 303)
         with console.store.begin() as work:
             case = _readable(console, work, case_id)
-            packed = case_export.packed(work, case)
+            actor = me.actor()
+            packed = case_export.packed(
+                work, case, lambda chat_id: reach.may_read(work, actor, chat_id)
+            )
             cases.entry(work, case, "exported", "The whole file was exported", actor=me.actor())
             audit.record(work, me.actor(), "case_export", f"case:{case_id}")
         name = f"case-{case_id}.zip"
