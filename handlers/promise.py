@@ -6,8 +6,10 @@ from typing import Final
 
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
+from bot.domain.clocks import Policy
 from bot.replies import Amount, Replies, Say, Value
 from bot.services import clock_results, clocks
+from bot.services.clock_results import Kept
 
 # The same words as on the poster at the pile; {limit} is the policy in force.
 PROMISES: Final[dict[str, Say]] = {
@@ -32,16 +34,28 @@ def promise(turn: Turn) -> Replies:
     counted = clock_results.lately(turn.work)
     told = Say("What we promise, and how often we kept it in the last 30 days:")
     for name, what in PROMISES.items():
-        limit = Amount(clocks.policy(turn.work, name).limit_s, "s")
-        met, n = counted.get(name, (0, 0))
-        values: dict[str, Value] = {"what": what, "limit": limit, "met": met, "n": n}
-        line = (
-            Say("{what}: within {limit}. Kept {met} of {n}.", values)
-            if n
-            else Say("{what}: within {limit}. Nothing to count yet.", values)
-        )
+        policy, kept = clocks.policy(turn.work, name), counted.get(name, Kept(0, 0))
+        line = _line(what, policy, kept)
         told = Say("{before}\n- {line}", {"before": told, "line": line})
     return [
         told,
         Say("The clocks run day and night. What we miss is made good without your asking."),
     ]
+
+
+def _line(what: Say, policy: Policy, kept: Kept) -> Say:
+    """One promise: its limit, what is aimed at where that is less, and how it was kept."""
+    values: dict[str, Value] = {
+        "what": what, "limit": Amount(policy.limit_s, "s"), "met": kept.met, "n": kept.n,
+        "aimed": kept.aimed, "target": Amount(policy.target_s or policy.limit_s, "s"),
+    }  # fmt: skip
+    if policy.target_s is None:
+        if not kept.n:
+            return Say("{what}: within {limit}. Nothing to count yet.", values)
+        return Say("{what}: within {limit}. Kept {met} of {n}.", values)
+    if not kept.n:
+        return Say("{what}: within {target}, at most {limit}. Nothing to count yet.", values)
+    return Say(
+        "{what}: within {target}, at most {limit}. Kept {met} of {n}, {aimed} within {target}.",
+        values,
+    )

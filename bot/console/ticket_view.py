@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from bot.store.staff import Staff
 from bot.store.stations import Pile, Station
 
 PER_COLUMN: Final = 60
+LEVELS: Final = {1: "Supervisor", 2: "Regional head"}
 _TONES: Final = {1: "bad", 2: "bad", 3: "warn", 4: "neutral"}
 STATUS_TONES: Final = {
     "new": "warn", "assigned": "info", "waiting_rider": "neutral", "waiting_site": "neutral",
@@ -86,7 +87,7 @@ class Row:
     source: str
     at: datetime
     updated_at: datetime
-    level: bool
+    level: str  # who above has it, "" while nobody does
     ring: Ring | None
 
 
@@ -145,7 +146,7 @@ def rows_of(work: UnitOfWork, found: Sequence[Case]) -> list[Row]:
                 priority=PRIORITIES[each.priority], priority_tone=_TONES[each.priority],
                 status=each.status, team=TEAMS[each.team], owner=owner.name if owner else "",
                 place=shown_text(place), who=_who(each, riders), source=SOURCES[each.source],
-                at=each.created_at, updated_at=each.updated_at, level=bool(each.level),
+                at=each.created_at, updated_at=each.updated_at, level=LEVELS.get(each.level, ""),
                 ring=rings.get(each.id),
             )
         )  # fmt: skip
@@ -177,6 +178,20 @@ def _rings(work: UnitOfWork, ids: Sequence[int]) -> dict[int, Ring]:
     return {number: made for number, (_, made) in best.items()}
 
 
+def first_replies(work: UnitOfWork, conversation_ids: Sequence[int]) -> dict[int, Ring]:
+    """By conversation: the first reply that is promised and due next."""
+    waiting = select(Clock).where(
+        Clock.name == "first_reply", Clock.state != "stopped",
+        Clock.conversation_id.in_(conversation_ids),
+    )  # fmt: skip
+    rows = work.session.scalars(waiting.order_by(Clock.due_at.is_(None), Clock.due_at)).all()
+    return {
+        each.conversation_id: ring(each, work.now)
+        for each in reversed(rows)
+        if each.conversation_id is not None
+    }
+
+
 def ring(clock: Clock, now: datetime) -> Ring:
     """A clock as a ring."""
     facts, title = clocks.facts_of(clock), CLOCKS[clock.name].title
@@ -188,8 +203,12 @@ def ring(clock: Clock, now: datetime) -> Ring:
         return Ring(title, 100, "bad", f"late by {short(-left)}")
     if clock.state == "paused":
         return Ring(title, percent, "paused", f"paused, {short(left)} left")
-    tone = "warn" if percent >= facts.policy.warn_percent else "good"
-    return Ring(title, percent, tone, f"{short(left)} left")
+    aim = None if facts.policy.target_s is None else facts.policy.target_s - facts.spent(now)
+    if aim is not None and aim >= 0:
+        return Ring(title, percent, "good", f"{short(aim)} to the target")
+    tone = "warn" if facts.spent(now) >= facts.policy.warn_s else "good"
+    words = f"{short(left)} left" if aim is None else f"past the target, {short(left)} left"
+    return Ring(title, percent, tone, words)
 
 
 def short(seconds: int) -> str:
@@ -312,7 +331,27 @@ def promise(clock: Clock, tz: str) -> str:
         return ""
     due = clock.due_at.astimezone(ZoneInfo(tz))
     near = int(clock.policy["limit_s"]) < 3_600
-    return f"{says} by {due:%H:%M:%S}" if near else f"{says} by {due:%-d %b, %H:%M}"
+    by = f"{says} by {due:%H:%M:%S}" if near else f"{says} by {due:%-d %b, %H:%M}"
+    if clock.target_s is None:
+        return by
+    return f"{by}; the target is {(due - _after_target(clock)).astimezone(ZoneInfo(tz)):%H:%M}"
+
+
+def _after_target(clock: Clock) -> timedelta:
+    return timedelta(seconds=int(clock.policy["limit_s"]) - (clock.target_s or 0))
+
+
+def limit_of(limit_s: int, target_s: int | None) -> str:
+    """ "2 h, target 1 h"."""
+    return short(limit_s) + (f", target {short(target_s)}" if target_s is not None else "")
+
+
+def _outcome(clock: Clock) -> str:
+    """In words, of one that is over."""
+    if clock.outcome == "met":
+        aimed = clock.target_s is not None and clock.spent_s <= clock.target_s
+        return "Kept within the target" if aimed else "Kept"
+    return clock.outcome.capitalize()
 
 
 def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
@@ -322,8 +361,9 @@ def _timers(work: UnitOfWork, case: Case) -> list[Timer]:
     for clock in cases.all_clocks(work, case):
         made.append(
             Timer(
-                ring=ring(clock, work.now), state=clock.state, outcome=clock.outcome,
-                limit=short(int(clock.policy["limit_s"])), version=int(clock.policy["version"]),
+                ring=ring(clock, work.now), state=clock.state, outcome=_outcome(clock),
+                limit=limit_of(int(clock.policy["limit_s"]), clock.target_s),
+                version=int(clock.policy["version"]),
                 started_at=clock.started_at, due_at=clock.due_at, stopped_by=clock.stop_event,
                 promise=promise(clock, tz),
             )

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select, tuple_
 
+from bot.console import ticket_view
+from bot.console.ticket_view import Ring
 from bot.console.view import language_name, shown_name, shown_phones, shown_text
 from bot.domain.desk_rules import answer_due_s
 from bot.domain.handoff_reasons import reason
@@ -92,6 +94,7 @@ class Row:
     priority: int
     waiting_since: datetime | None
     due_s: int | None
+    reply: Ring | None  # what the rider was promised: a first reply
     snoozed_until: datetime | None
     station: str
     charging: bool
@@ -210,6 +213,7 @@ def rows_of(work: UnitOfWork, chats: Sequence[Conversation]) -> list[Row]:
     )
     last, labels = _last_lines(work, ids), _labels(work, ids)
     viewers, charging = _viewers(work, ids), _charging(work, rider_ids)
+    replies = ticket_view.first_replies(work, ids)
     return [
         _row(
             work.now, chat, riders[chat.rider_id],
@@ -218,6 +222,7 @@ def rows_of(work: UnitOfWork, chats: Sequence[Conversation]) -> list[Row]:
             last=last.get(chat.id),
             labels=labels.get(chat.id, ()),
             viewers=viewers.get(chat.id, ()),
+            reply=replies.get(chat.id),
             station=charging.get(chat.rider_id),
         )
         for chat in chats
@@ -238,6 +243,7 @@ def _row(
     last: Message | None,
     labels: Sequence[str],
     viewers: Sequence[str],
+    reply: Ring | None,
     station: str | None,
 ) -> Row:
     waited = None if chat.waiting_since is None else int((now - chat.waiting_since).total_seconds())
@@ -260,6 +266,7 @@ def _row(
         priority=chat.priority,
         waiting_since=chat.waiting_since,
         due_s=None if waited is None else answer_due_s(chat.priority, waited),
+        reply=reply,
         snoozed_until=chat.snoozed_until,
         station=station or "",
         charging=station is not None,

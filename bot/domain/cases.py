@@ -54,6 +54,7 @@ PRIORITIES: Final[Mapping[int, str]] = {
 CALL_BACK_AFTER: Final = timedelta(hours=24)  # after the fix; a second time a day after the first
 CALL_BACKS: Final = 2  # then silence counts as consent
 UPDATE_EVERY: Final = timedelta(hours=24)  # the rider hears of an open case at least this often
+LEVELS: Final[Mapping[int, str]] = {1: "a supervisor", 2: "the regional head"}
 SUPERVISOR_AT: Final = 3  # contacts about one case
 CONTACTS_APART: Final = timedelta(hours=1)  # lines of a chat that are closer are one contact
 

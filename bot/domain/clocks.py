@@ -20,18 +20,34 @@ _DAYS_AHEAD: Final = 400  # a desk that opens on none of these never opens
 
 Counting = Literal["calendar", "office"]
 # What a breach calls for, besides a line in the case: see bot/services/clock_breach.py.
-ACTIONS: Final = ("page", "head", "escalate", "coupon", "decide", "ask_again")
+ACTIONS: Final[Mapping[str, str]] = {
+    "alarm": "alarm", "page": "supervisors are paged", "escalate": "goes to a supervisor",
+    "head": "goes to the regional head", "coupon": "coupon", "decide": "decided for the rider",
+    "ask_again": "asked again", "watch": "socket watch-listed",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a clock may take. `version` 1 is what the code came with, later ones are the desk's."""
+    """What a clock may take. `version` 1 is what the code came with, later ones are the desk's.
+
+    `target_s` is what is aimed at where that is less than the limit: at it the clock warns, and
+    results tell how many were within it.
+    """
 
     limit_s: int
     counting: Counting = "calendar"
     actions: tuple[str, ...] = ("escalate",)
     warn_percent: int = WARN_PERCENT
     version: int = 1
+    target_s: int | None = None
+
+    @property
+    def warn_s(self) -> int:
+        """After how much of its time it warns."""
+        if self.target_s is not None and self.target_s < self.limit_s:
+            return self.target_s
+        return self.limit_s * self.warn_percent // 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,7 @@ class Kind:
     title: str
     policy: Policy
     promised: bool = False
-    ends: str = "human"  # what stops it: human, accept, decision, arrival, answer, receipt, solved
+    ends: str = "human"  # what stops it: see BY_RESULT, and accept, arrival, visit, receipt, …
     says: str = ""
 
 
@@ -51,12 +67,18 @@ def _desk(title: str, limit_s: int, *, always: bool, ends: str = "human") -> Kin
 
 MIN, HOUR, DAY = 60, 3_600, 86_400
 KINDS: Final[Mapping[str, Kind]] = {
-    "bill": Kind("Bill", Policy(30, actions=()), True, "receipt", "The receipt is in the chat"),
+    "bill": Kind(
+        "Bill",
+        Policy(30, actions=("alarm",)),
+        True,
+        "receipt",
+        "The receipt is in the chat",
+    ),
     "urgent": Kind(
         "Urgent call-back",
         Policy(MIN, actions=("page", "escalate")),
         True,
-        "human",
+        "contact",
         "A person contacts the rider",
     ),
     "fault_response": Kind(
@@ -67,7 +89,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "A technician takes the fault on",
     ),
     "first_reply": Kind(
-        "First reply", Policy(2 * HOUR), True, "human", "A person answers the rider"
+        "First reply",
+        Policy(2 * HOUR, target_s=HOUR),
+        True,
+        "human",
+        "A person answers the rider",
     ),
     "dispute": Kind(
         "Bill dispute",
@@ -90,7 +116,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         "answer",
         "The rider says whether it is solved",
     ),
-    "preventive": Kind("Preventive visit", Policy(DAY, actions=("escalate",)), False, "arrival"),
+    "preventive": Kind("Preventive visit", Policy(DAY, actions=("watch",)), False, "visit"),
     "p1_first": _desk("P1 first answer", 3 * MIN, always=True),
     "p1_next": _desk("P1 next answer", 3 * MIN, always=True),
     "p1_resolve": _desk("P1 resolved", 4 * HOUR, always=True, ends="solved"),
@@ -105,7 +131,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "p4_resolve": _desk("P4 resolved", 3 * DAY, always=False, ends="solved"),
 }
 # Stopped by the first human word to the rider; the bot's own answers never stop them.
-HUMAN: Final = frozenset(name for name, kind in KINDS.items() if kind.ends == "human")
+HUMAN: Final = frozenset(n for n, kind in KINDS.items() if kind.ends in ("human", "contact"))
+# Stopped by the result of a case as well: it answers, decides or solves. That somebody speaks with
+# the rider, takes a fault on or comes is promised beside it.
+BY_RESULT: Final = frozenset(
+    n for n, kind in KINDS.items() if kind.ends in ("human", "decision", "solved")
+)
 # Run on while the rider is waited for: what they count does not depend on the rider.
 _UNPAUSED: Final = frozenset({"bill", "urgent", "call_back", "preventive"})
 
@@ -144,7 +175,12 @@ class ClockFacts:
 
     def warn_at(self) -> datetime | None:
         """When it warns."""
-        return self._at(self.policy.limit_s * self.policy.warn_percent // 100)
+        return self._at(self.policy.warn_s)
+
+    def in_target(self, now: datetime) -> bool | None:
+        """Whether it is within its target; None where it has none."""
+        target = self.policy.target_s
+        return None if target is None else self.spent(now) <= target
 
     def _at(self, mark_s: int) -> datetime | None:
         if self.since is None:
@@ -234,6 +270,8 @@ def dump_policy(policy: Policy, hours: Hours | None) -> dict[str, Any]:
         "limit_s": policy.limit_s, "counting": policy.counting, "actions": list(policy.actions),
         "warn_percent": policy.warn_percent, "version": policy.version,
     }  # fmt: skip
+    if policy.target_s is not None:
+        kept["target_s"] = policy.target_s
     if policy.counting == "office" and hours is not None:
         kept["hours"] = {
             "tz": hours.tz,
@@ -247,7 +285,7 @@ def load_policy(kept: Mapping[str, Any]) -> tuple[Policy, Hours | None]:
     """What `dump_policy` kept."""
     policy = Policy(
         int(kept["limit_s"]), kept["counting"], tuple(kept["actions"]), int(kept["warn_percent"]),
-        int(kept["version"]),
+        int(kept["version"]), kept.get("target_s"),
     )  # fmt: skip
     told = kept.get("hours")
     if told is None:

@@ -49,7 +49,7 @@ def assign(
 ) -> Case:  # fmt: skip
     """Give a case to a person, a team or both. Raises NotPossible: facts are lacking, nobody such.
 
-    Somebody of the technical trade who takes a fault on ends the clock of its response.
+    A technician who takes a fault on ends the clock of its response.
     """
     case = locked(work, case_id)
     team = team or case.team
@@ -80,8 +80,9 @@ def assign(
 
 
 def accepts(staff: Staff) -> bool:
-    """Whether somebody can see to a fault."""
-    return staff.role in ("technician", "manager") or "technical" in staff.skills
+    """Whether somebody takes a fault on by taking its case: who goes there. Others who go accept
+    the job (bot/services/jobs.py)."""
+    return staff.role == "technician"
 
 
 def move(
@@ -212,21 +213,12 @@ def solve(
         after={"status": "done"},
     )  # fmt: skip
     _clocks_follow(work, case, before)
-    _end_clocks(work, case, actor)
+    by = actor.name if actor else "the rules"
+    clocks.solved(work, cases.subject(case.id), event=f"solved by {by}"[:80])
     cases.start_clock(work, case, "call_back", at=work.now, round_=case.rounds)
     case_answers.tell_solved(work, settings, case)
     cases.set_timer(work, case.id, "call_back", work.now + rules.CALL_BACK_AFTER)
     return case
-
-
-def _end_clocks(work: UnitOfWork, case: Case, actor: Actor | None) -> None:
-    """What a result ends: the dispute's decision and the desk's own goal. Whoever solves a case
-    without a word to the rider has answered by the result."""
-    subject = cases.subject(case.id)
-    event = f"solved by {actor.name if actor else 'the rules'}"[:80]
-    for clock in clocks.of_subject(work, subject):
-        if clock.state != "stopped":
-            clocks.stop(work, clock.name, subject, event=event)
 
 
 def contacted(work: UnitOfWork, actor: Actor, case_id: int, text: str) -> Case:

@@ -319,20 +319,23 @@ def links(work: UnitOfWork, case_id: int) -> list[CaseLink]:
     return list(work.session.scalars(rows.order_by(CaseLink.kind, CaseLink.at)))
 
 
-def raise_level(work: UnitOfWork, case: Case, reason: str) -> None:
+def raise_level(work: UnitOfWork, case: Case, reason: str, *, level: int = 1) -> None:
     """A supervisor has it from now on and is called (bot/services/case_supervisors.py), for each
-    further reason of a round again; "" is no reason."""
-    told, once = f"Goes to a supervisor. {reason}", f"level:{case.id}:{case.rounds}:{reason}"
+    further reason of a round again; "" is no reason. The regional head (2) is called by a page of
+    whoever raises it (bot/services/clock_breach.py)."""
+    told = f"Goes to {rules.LEVELS[level]}. {reason}"
+    once = f"level:{case.id}:{case.rounds}:{reason}"
     if not reason or not entry(work, case, "level", told, key=once):
         return
-    case.level, case.level_reason = 1, reason[:200]
-    set_timer(work, case.id, "level", work.now)
+    case.level, case.level_reason = max(case.level, level), reason[:200]
+    if level == 1:
+        set_timer(work, case.id, "level", work.now)
 
 
-def missed_deadline(work: UnitOfWork, case: Case, title: str) -> None:
+def missed_deadline(work: UnitOfWork, case: Case, title: str, *, level: int = 1) -> None:
     """A promise of the case was not kept."""
     reason = rules.supervisor_reason(contacts=0, answered_no=False, missed=title)
-    raise_level(work, case, reason)
+    raise_level(work, case, reason, level=level)
 
 
 def set_timer(work: UnitOfWork, case_id: int, name: str, at: datetime) -> None:

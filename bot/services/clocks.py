@@ -38,7 +38,7 @@ class NotPossible(PilebotError):
 
 
 def policy(work: UnitOfWork, name: str) -> Policy:
-    """What a clock that begins now may take."""
+    """What a clock that begins now may take. Staff set limits; what follows a miss is ours."""
     newest = work.session.scalars(
         select(ClockPolicy)
         .where(ClockPolicy.name == name, ClockPolicy.at <= work.now)
@@ -49,7 +49,7 @@ def policy(work: UnitOfWork, name: str) -> Policy:
         return rules.KINDS[name].policy
     return Policy(
         newest.limit_s, "office" if newest.counting == "office" else "calendar",
-        tuple(newest.actions), newest.warn_percent, newest.version,
+        rules.KINDS[name].policy.actions, newest.warn_percent, newest.version, newest.target_s,
     )  # fmt: skip
 
 
@@ -63,21 +63,22 @@ def set_policy(
     seen: int,
     reason: str,
     at: datetime | None = None,
+    target_s: int | None = None,
 ) -> ClockPolicy:
     """A new version for the clocks that begin from now on, or from `at`. Raises NotPossible.
 
     People come here by bot/services/policies.py, two of them. `seen` is the newest version that was
     looked at: of two who save at once the second is told.
     """
-    check_policy(name, limit_s=limit_s, counting=counting)
+    check_policy(name, limit_s=limit_s, counting=counting, target_s=target_s)
     reason = reason.strip()[:REASON_MAX]
     if not reason:
         raise NotPossible("Say why: the reason is kept with the version.")
     before, newest = policy(work, name), newest_version(work, name)
     row = {
         "name": name, "version": seen + 1, "limit_s": limit_s, "counting": counting,
-        "actions": list(before.actions), "warn_percent": before.warn_percent, "at": at or work.now,
-        "staff_id": actor.staff_id, "reason": reason,
+        "actions": list(before.actions), "warn_percent": before.warn_percent,
+        "target_s": target_s, "at": at or work.now, "staff_id": actor.staff_id, "reason": reason,
     }  # fmt: skip
     saved = work.session.scalars(
         insert(work, ClockPolicy)
@@ -89,18 +90,23 @@ def set_policy(
         raise NotPossible("Somebody has changed this clock meanwhile: look at it again.")
     audit.record(
         work, actor, "clock_policy", f"clock:{name}",
-        before={"version": before.version, "limit_s": before.limit_s, "counting": before.counting},
-        after={"version": seen + 1, "limit_s": limit_s, "counting": counting}, reason=reason,
+        before={"version": before.version, "limit_s": before.limit_s, "counting": before.counting,
+                "target_s": before.target_s},
+        after={"version": seen + 1, "limit_s": limit_s, "counting": counting,
+               "target_s": target_s},
+        reason=reason,
     )  # fmt: skip
     return saved
 
 
-def check_policy(name: str, *, limit_s: int, counting: str) -> None:
+def check_policy(name: str, *, limit_s: int, counting: str, target_s: int | None = None) -> None:
     """Whether a clock may be like that. Raises NotPossible."""
     if name not in rules.KINDS or counting not in ("calendar", "office"):
         raise NotPossible("There is no such clock.")
     if not LIMIT_MIN_S <= limit_s <= LIMIT_MAX_S:
         raise NotPossible("A limit is at least 10 seconds and at most 30 days.")
+    if target_s is not None and not LIMIT_MIN_S <= target_s < limit_s:
+        raise NotPossible("A target is at least 10 seconds and less than the limit.")
     if rules.KINDS[name].promised and counting != "calendar":
         raise NotPossible("What riders are promised counts around the clock.")
 
@@ -149,7 +155,7 @@ def start(
         .values(
             key=key, name=name, subject=subject, state="running", outcome="", started_at=begun,
             policy=rules.dump_policy(facts.policy, facts.hours), since=begun, spent_s=0,
-            due_at=facts.due_at(), stop_event="", case_id=case_id,
+            due_at=facts.due_at(), stop_event="", case_id=case_id, target_s=facts.policy.target_s,
             conversation_id=conversation_id, rider_id=rider_id, team=team,
         )
         .on_conflict_do_nothing(index_elements=["key"])
@@ -183,6 +189,15 @@ def drop(work: UnitOfWork, subject: str, *, event: str) -> None:
     """Whatever runs about a subject is about nothing any more: it counts for no result."""
     for clock in _locked(work, Clock.subject == subject):
         _stop(work, clock, event, work.now, None if clock.breached_at else "dropped")
+
+
+def solved(work: UnitOfWork, subject: str, *, event: str) -> None:
+    """A case has its result: what that answers or decides ends now. The rest was not put to the
+    test by it, and counts only where it was missed already."""
+    for clock in _locked(work, Clock.subject == subject):
+        missed = clock.breached_at is not None or facts_of(clock).is_missed(work.now)
+        ends = clock.name in rules.BY_RESULT or missed
+        _stop(work, clock, event, work.now, None if ends else "dropped")
 
 
 def human_contact(work: UnitOfWork, conversation_id: int, *, by: str) -> None:

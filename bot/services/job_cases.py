@@ -154,7 +154,6 @@ def arrived(work: UnitOfWork, actor: Actor, job: Job) -> None:
     """Somebody is there: for a case, and for an outage as soon as it is the first pile of it."""
     event = f"{actor.name} arrived"[:80]
     clocks.stop(work, ON_SITE, subject(job.id), event=event)
-    clocks.stop(work, "preventive", subject(job.id), event=event)
     for case in of_job(work, job):
         if case.code == "outage":
             clocks.stop(work, ON_SITE, cases.subject(case.id), event=event)

@@ -24,6 +24,7 @@ from bot.services import (
     job_talk,
     repairs,
     technicians,
+    watches,
 )
 from bot.services.audit import Actor
 from bot.services.fault_words import FAULTED
@@ -263,6 +264,9 @@ def done(
         found_wear=found_wear,
     )  # fmt: skip
     _note(work, actor, job, "done", f"Cause: {cause} Done: {fix}")
+    clocks.stop(work, "preventive", job_cases.subject(job.id), event=f"{actor.name} is done"[:80])
+    if job.kind in ("preventive", "repair"):
+        watches.visited(work, job)
     pile = work.session.get_one(Pile, job.pile_id)
     if job.kind == "repair" or found_wear:
         job_ends.works_again(work, actor, job, pile)

@@ -7,15 +7,14 @@ from typing import Final
 from sqlalchemy import select
 
 from bot.domain.cases import OPEN
-from bot.services import case_work, cases, clocks
+from bot.services import case_money, case_work, cases, clocks
 from bot.services.audit import Actor
 from bot.settings import Settings
 from bot.store.cases import Case, CaseLink
 from bot.store.database import UnitOfWork
-from bot.store.offers import MeterCheck, RefundRequest
+from bot.store.offers import MeterCheck
 
 LINK: Final = "meter"
-_UNDECIDED: Final = ("open", "waiting")
 _OWN_DOUBTS: Final = ("bill_wrong", "paid_twice")  # the test alone does not decide these
 
 
@@ -60,19 +59,14 @@ def end(
         work, case, "note", f"Meter tested: {tested} {result}", actor=actor,
         key=f"meter:{check.id}:{check.state}",
     )  # fmt: skip
-    if case.code in _OWN_DOUBTS or _asks_for_more(work, check):
+    if case_money.undecided(work, case.id):
+        return  # the last decision ends it (bot/services/dispute_cases.py)
+    contested = any(each.kind == case_money.REQUEST for each in cases.links(work, case.id))
+    if case.code in _OWN_DOUBTS and not contested:
         return
     clocks.stop(work, "dispute", cases.subject(case.id), event=f"tested by {actor.name}"[:80])
-    if case.code == "meter" and case.status in OPEN:
+    if (case.code == "meter" or contested) and case.status in OPEN:
         case_work.solve(
             work, settings, actor, case.id, cause=tested,
             fix="The meter was tested against a reference.", result=result,
         )  # fmt: skip
-
-
-def _asks_for_more(work: UnitOfWork, check: MeterCheck) -> bool:
-    """Whether a request about the same bill waits for people."""
-    waits = select(RefundRequest.id).where(
-        RefundRequest.session_id == check.session_id, RefundRequest.state.in_(_UNDECIDED)
-    )
-    return work.session.scalars(waits.limit(1)).first() is not None

@@ -81,6 +81,23 @@ def page_once(
     if managers_only:
         bosses, _ = _reached(settings, settings.page_managers, _of_staff(work, manager=True))
         addresses = bosses or addresses
+    _page_these(work, addresses, key=key, text=text, path=path)
+
+
+def page_people(
+    work: UnitOfWork, settings: Settings, people: Sequence[Staff], *, key: str, text: str, path: str
+) -> int:
+    """Page these people once, managers of the settings where none of them can be; how many were."""
+    addresses, _ = _reached(settings, "", [each.page_address for each in people])
+    if not addresses:
+        addresses, _ = _reached(settings, settings.page_managers, ())
+    _page_these(work, addresses, key=key, text=text, path=path)
+    return len(addresses)
+
+
+def _page_these(
+    work: UnitOfWork, addresses: Sequence[Address], *, key: str, text: str, path: str
+) -> None:
     if not addresses:
         log.error("nobody_to_page", key=key)
     for address in addresses:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.replies import Moment, Say
-from bot.services import jobs, prediction, visit_times
+from bot.services import jobs, prediction, visit_times, watches
 from bot.store.database import UnitOfWork
 from bot.store.maintenance import Visit
-from bot.store.prediction import EvseRisk
+from bot.store.prediction import EvseRisk, SocketWatch
 from bot.store.stations import Evse, Pile
 
 
@@ -24,6 +24,7 @@ class Care:
     rated: int
     last_good: dict[int, datetime]  # by socket, of those that ever had one
     risks: dict[int, EvseRisk]  # by socket
+    watches: Sequence[SocketWatch]  # its sockets on the watch-list
 
 
 def care_of(work: UnitOfWork, pile: Pile) -> Care:
@@ -36,6 +37,7 @@ def care_of(work: UnitOfWork, pile: Pile) -> Care:
         rated=rated,
         last_good={e.id: e.last_good_at for e in pile.evses if e.last_good_at is not None},
         risks=prediction.likely(work, [each.id for each in pile.evses]),
+        watches=watches.of_sockets(work, [each.id for each in pile.evses]),
     )
 
 

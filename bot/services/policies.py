@@ -50,12 +50,16 @@ def propose_clock(
     valid_from: datetime,
     reason: str,
     key: str,
+    target_s: int | None = None,
 ) -> PolicyChange:
     """Ask for another limit of a promise. Raises NotPossible and clocks.NotPossible."""
-    clocks.check_policy(name, limit_s=limit_s, counting=counting)
+    clocks.check_policy(name, limit_s=limit_s, counting=counting, target_s=target_s)
     now = clocks.policy(work, name)
-    before = {"limit_s": now.limit_s, "counting": now.counting, "version": now.version}
-    body = {"limit_s": limit_s, "counting": counting}
+    before = {
+        "limit_s": now.limit_s, "counting": now.counting, "target_s": now.target_s,
+        "version": now.version,
+    }  # fmt: skip
+    body = {"limit_s": limit_s, "counting": counting, "target_s": target_s}
     if all(before[each] == body[each] for each in body):
         raise NotPossible("That is what counts already.")
     return _propose(work, actor, "clock", name, before, body, valid_from, reason, key)
@@ -211,7 +215,7 @@ def _apply(work: UnitOfWork, row: PolicyChange) -> None:
         clocks.set_policy(
             work, actor, row.subject, limit_s=int(row.body["limit_s"]),
             counting=str(row.body["counting"]), seen=clocks.newest_version(work, row.subject),
-            reason=row.reason, at=row.valid_from,
+            reason=row.reason, at=row.valid_from, target_s=row.body.get("target_s"),
         )  # fmt: skip
         return
     model, _, kind = row.subject.partition("|")
@@ -303,7 +307,9 @@ def told(row: PolicyChange) -> tuple[str, str, str]:
 
 def _clock(body: Mapping[str, Any]) -> str:
     counting = "around the clock" if body["counting"] == "calendar" else "in opening hours"
-    return f"{_span(int(body['limit_s']))}, {counting}"
+    target = body.get("target_s")
+    aim = f", target {_span(int(target))}" if target is not None else ""
+    return f"{_span(int(body['limit_s']))}{aim}, {counting}"
 
 
 def _span(seconds: int) -> str:

@@ -1,13 +1,14 @@
 """How long every bill took to its rider: from the stop, from when we knew of it, from the bill,
 until the channel had the receipt.
 
-The alarm while a rider waits is the clock "bill" (bot/services/clocks.py); here stands the record.
+The alarm while a rider waits is the clock "bill" (bot/services/clock_breach.py): it is counted in
+the console's navigation (`alarms`) as long as the rider waits, a day at most; here is the record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -21,6 +22,7 @@ from bot.store.database import UnitOfWork
 from bot.store.invoices import ReceiptWatch
 
 LIVE: Final = "receipts"
+ALARM: Final = timedelta(days=1)
 
 
 def begin(
@@ -78,6 +80,13 @@ def waiting(work: UnitOfWork) -> int:
     """How many riders wait for a late receipt now."""
     query = select(func.count()).select_from(ReceiptWatch)
     return int(work.session.scalar(query.where(_waits(work))) or 0)
+
+
+def alarms(work: UnitOfWork) -> int:
+    """The same for alarms: what nobody could deliver for a day is on the list only."""
+    query = select(func.count()).select_from(ReceiptWatch)
+    lately = ReceiptWatch.billed_at > work.now - ALARM
+    return int(work.session.scalar(query.where(_waits(work), lately)) or 0)
 
 
 def _waits(work: UnitOfWork) -> ColumnElement[bool]:

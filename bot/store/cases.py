@@ -16,7 +16,8 @@ class Case(Base):
 
     `status` and the codes are bot/domain/cases.py's. `open_key` is unique while the case is open,
     so that of two reports at one moment one opens it and the other joins it. `level` 1: a
-    supervisor has it. `asked` counts the call-backs that were sent; `answer` is the rider's.
+    supervisor has it, 2: the regional head. `asked` counts the call-backs that were sent; `answer`
+    is the rider's.
     """
 
     __tablename__ = "support_case"
@@ -129,6 +130,7 @@ class ClockPolicy(Base):
     counting: Mapped[str] = mapped_column(String(8))
     actions: Mapped[list[Any]] = mapped_column(default=list)
     warn_percent: Mapped[int]
+    target_s: Mapped[int | None]  # what is aimed at, below the limit
     at: Mapped[datetime]
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -183,6 +185,7 @@ class Clock(Base):
     started_at: Mapped[datetime]
     since: Mapped[datetime | None]
     spent_s: Mapped[int] = mapped_column(default=0)
+    target_s: Mapped[int | None]  # of its policy, to count by
     due_at: Mapped[datetime | None]
     warned_at: Mapped[datetime | None]
     breached_at: Mapped[datetime | None]

@@ -68,6 +68,26 @@ class Prediction(Base):
     told: Mapped[str] = mapped_column(Text, default="")  # how the outcome came about
 
 
+class SocketWatch(Base):
+    """A socket on the watch-list: nobody came in time to look at what was foretold of it.
+
+    `open_key` is the socket's while it is on the list: once at a time. It goes off by a visit
+    (`end_reason` names the job) or by somebody of the staff (`ended_by`), who says why.
+    """
+
+    __tablename__ = "socket_watch"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    open_key: Mapped[str | None] = mapped_column(String(24), unique=True)
+    evse_id: Mapped[int] = mapped_column(ForeignKey("evse.id"), index=True)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+    at: Mapped[datetime]
+    why: Mapped[str] = mapped_column(Text)
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    end_reason: Mapped[str] = mapped_column(Text, default="")
+
+
 class FaultSeen(Base):
     """A fault that called somebody out; `prediction_id` None: nothing was said of it before."""
 

@@ -50,7 +50,7 @@ from bot.store.offers import (
     RefundRequest,
 )
 from bot.store.pile_setup import PileSetup, SocketTest
-from bot.store.prediction import EvseDay, EvseRisk, FaultSeen, Prediction, RiskModel
+from bot.store.prediction import EvseDay, EvseRisk, FaultSeen, Prediction, RiskModel, SocketWatch
 from bot.store.quality import (
     CaseCause,
     CauseAction,
@@ -95,8 +95,8 @@ __all__ = [
     "Prediction", "QualityRun", "Question", "QueueEvent", "RateWindow", "ReceiptWatch",
     "RecoveryCode", "Refund", "RefundRequest", "Review", "Rider", "RiderAddress", "RiskModel",
     "Rollout", "RootCause", "SavedView", "ScoreSheet", "SensorAlarm", "SensorLimit", "Series",
-    "SitePartner", "SocketTest", "Staff", "StaffAction", "StaffHour", "StaffSession", "StaffShift",
-    "StaleStatus", "Station", "StationHour", "Tariff", "TariffProposal", "TariffVersion", "TopUp",
-    "Understood", "Viewer", "Visit", "VisitPlan", "Waiter", "Wallet", "WalletEntry",
-    "WalletMember", "WebLogin", "WebSession",
+    "SitePartner", "SocketTest", "SocketWatch", "Staff", "StaffAction", "StaffHour",
+    "StaffSession", "StaffShift", "StaleStatus", "Station", "StationHour", "Tariff",
+    "TariffProposal", "TariffVersion", "TopUp", "Understood", "Viewer", "Visit", "VisitPlan",
+    "Waiter", "Wallet", "WalletEntry", "WalletMember", "WebLogin", "WebSession",
 ]  # fmt: skip

@@ -72,7 +72,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "agent technician manager admin": """
         incidents_acknowledge jobs_page jobs_count jobs_one jobs_photo jobs_technicians
-        predictions_page visits_page visits_one
+        predictions_page predictions_count visits_page visits_one
         certificates_page certificates_count certificates_paper
     """,
     "technician finance manager": "meters_page",
@@ -80,6 +80,7 @@ WHO: Final[dict[str, str]] = {
         setup_new setup_add setup_page setup_test setup_secret setup_live
         certificates_add certificates_end
         visits_plan visits_move visits_cancel visits_undo visits_make_plan visits_end_plan
+        predictions_end
         meters_record jobs_step jobs_done jobs_add
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
@@ -127,7 +128,7 @@ WHO: Final[dict[str, str]] = {
     """,
     "admin finance manager": """
         reports_page reports_month reports_pdf reports_export
-        invoices_page invoices_pdf invoices_export invoices_late invoices_entity_list
+        invoices_page invoices_count invoices_pdf invoices_export invoices_late invoices_entity_list
     """,
     "finance": "tariffs_approve tariffs_reject coupons_approve",
     "manager admin": """

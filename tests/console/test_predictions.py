@@ -83,3 +83,23 @@ def test_wear_found_in_the_console_is_a_hit_and_shows_at_the_technician(
     page = otto.get("/jobs/technicians").text
     assert "5.0" in page
     assert "Otto Korhonen" in page
+
+
+def test_what_nobody_visited_in_time_is_watched(world: World, desk: Desk, otto: Agent) -> None:
+    foretold(world)
+    assert otto.get("/predictions/count").text == ""
+    world.clock_passes(86_400)
+    otto = desk.agent("technician", "Tess")  # a day later
+    assert otto.get("/predictions/count").text == "1"
+    shown = otto.get("/predictions?tab=watch").text
+    assert "On the watch-list" in shown
+    assert "Nobody was done within 24 h after it was foretold (job 1)" in shown
+    pile = otto.get("/piles/P001023").text
+    assert "Watched" in pile and "Nobody was done within 24 h" in pile
+    assert desk.agent("agent").post("/predictions/watch/1/end", reason="x").status_code == 403
+    assert otto.post("/predictions/watch/1/end", reason=" ").status_code == 303
+    assert "Say why" in otto.get("/predictions?tab=watch").text
+    otto.post("/predictions/watch/1/end", reason="The socket is new")
+    otto.post("/predictions/watch/1/end", reason="Again")
+    shown = otto.get("/predictions?tab=watch").text
+    assert "not on the list any more" in shown and "On the watch-list" not in shown

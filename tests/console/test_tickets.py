@@ -270,11 +270,26 @@ def test_promises_show_what_was_kept_and_change_with_a_reason(world: World, desk
     chef.post("/policies/1/approve")
     assert "Somebody else has to approve" in chef.get("/policies").text
     world.rider_says(PHONE, "promise")
-    world.bot_says(PHONE, "A technician takes a fault on: within 30 min. Kept 1 of 2")
+    world.bot_says(
+        PHONE, "A technician takes a fault on: within 30 min. Kept 1 of 2",
+        "A person answers a complaint: within 1 h, at most 2 h. Nothing to count yet",
+    )  # fmt: skip
     desk.agent("finance", "Fia").post("/policies/1/approve")
     assert "Faster crew" in teo.get("/promises/fault_response").text
     world.rider_says(PHONE, "promise")
     world.bot_says(PHONE, "A technician takes a fault on: within 20 min. Kept 1 of 2")
+    form = {"number": "90", "unit": "min", "counting": "calendar", "reason": "Faster desk"}
+    chef.post("/promises/first_reply", **form, key="a", target="90")
+    page = chef.get("/promises/first_reply").text
+    assert "A target is at least 10 seconds and less than the limit" in page
+    chef.post("/promises/first_reply", **form, key="b", target="30")
+    page = chef.get("/policies").text
+    assert "90 min, target 30 min, around the clock" in page
+    desk.agent("finance", "Finn").post("/policies/2/approve")
+    shown = chef.get("/promises/first_reply").text
+    assert "1 h 30 min, target 30 min" in shown and 'value="30"' in shown
+    world.rider_says(PHONE, "promise")
+    world.bot_says(PHONE, "within 30 min, at most 1 h 30 min")
     fresh(desk, chef)
     rows = chef.post("/promises/export", name="fault_response").text.splitlines()
     assert [line.split(",")[3] for line in rows] == ["outcome", "missed", "met"]

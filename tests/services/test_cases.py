@@ -27,6 +27,7 @@ from bot.services import (
     threads,
 )
 from bot.services.audit import Actor
+from bot.services.clock_results import Kept
 from bot.settings import Settings
 from bot.store.cases import Case, CaseLink, Clock, ClockEvent
 from bot.store.charging import ChargingSession
@@ -224,7 +225,7 @@ def test_a_missed_promise_is_made_good_once_whenever_it_is_seen(office: Office) 
     with office.store.read() as work:
         assert [each.worth_minor for each in work.session.scalars(select(Coupon))] == [500]
     with office.store.read() as work:
-        assert clock_results.lately(work)["fault_response"] == (0, 1)
+        assert clock_results.lately(work)["fault_response"] == Kept(0, 1)
 
 
 def test_a_promise_that_no_coupon_makes_good_says_why(office: Office) -> None:

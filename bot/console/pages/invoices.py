@@ -41,6 +41,12 @@ def add_routes(routes: Routes, console: Console) -> None:
             next_page=url_for("console.invoices_page", q=words, before=more) if more else None,
         )  # fmt: skip
 
+    @routes.page("/invoices/count", right="invoice.read")
+    def count() -> Any:
+        """Riders who wait for a late receipt: the alarm of the clock "bill"."""
+        with console.store.read() as work:
+            return str(receipt_watch.alarms(work) or "")
+
     @routes.page("/invoices/<int:invoice_id>/pdf", right="invoice.read")
     def pdf(invoice_id: int) -> Any:
         with console.store.begin() as work:

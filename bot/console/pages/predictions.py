@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import render_template, request
+from flask import flash, redirect, render_template, request, url_for
 
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.domain.jobs import STATES
 from bot.domain.prediction import ENOUGH
-from bot.services import prediction
+from bot.services import prediction, watches
 from bot.store.database import UnitOfWork
 
 TABS: Final = {"open": "Open", "over": "Came true?", "missed": "Not foretold", "watch": "Watched"}
@@ -21,7 +21,7 @@ OUTCOMES: Final = {
 
 
 def add_routes(routes: Routes, console: Console) -> None:
-    """Routes: /predictions."""
+    """Routes: /predictions, its counter, and to take a socket off the watch-list."""
 
     @routes.page("/predictions", right="job.read")
     def page() -> Any:
@@ -38,11 +38,29 @@ def add_routes(routes: Routes, console: Console) -> None:
             return render_template("console/predictions_list.html", **values)
         return console.page("predictions", **values)
 
+    @routes.page("/predictions/count", right="job.read")
+    def count() -> Any:
+        """Sockets on the watch-list."""
+        with console.store.read() as work:
+            return str(watches.count(work) or "")
+
+    @routes.action("/predictions/watch/<int:watch_id>/end", right="visit.plan")
+    def end(watch_id: int) -> Any:
+        try:
+            with console.store.begin() as work:
+                watches.take_off(
+                    work, console.me().actor(), watch_id, request.form.get("reason", "")
+                )
+            flash("Taken off the watch-list.", "good")
+        except watches.NotPossible as problem:
+            flash(str(problem), "bad")
+        return redirect(url_for("console.predictions_page", tab="watch"), 303)
+
 
 def _values(work: UnitOfWork, tab: str) -> dict[str, Any]:
     values: dict[str, Any] = {"results": prediction.results(work), "model": prediction.fitted(work)}
     if tab == "watch":
-        return {**values, "watched": prediction.watched(work)}
+        return {**values, "watched": prediction.watched(work), "listed": watches.current(work)}
     if tab == "missed":
         return {**values, "missed": prediction.missed(work)}
     return {**values, "rows": prediction.newest(work, open_=tab == "open")}

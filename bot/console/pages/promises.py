@@ -17,7 +17,7 @@ from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.moments import moment
 from bot.domain.cases import TEAMS
-from bot.domain.clocks import KINDS
+from bot.domain.clocks import ACTIONS, KINDS, Policy
 from bot.errors import PilebotError
 from bot.services import audit, clock_results, clocks, coupon_templates, policies
 from bot.services.clock_results import Filter
@@ -47,7 +47,8 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "lacking": coupon_templates.lacking(work),
             }  # fmt: skip
         return console.page(
-            "promises", kinds=KINDS, teams=TEAMS, outcomes=OUTCOMES, short=ticket_view.short,
+            "promises", kinds=KINDS, teams=TEAMS, outcomes=OUTCOMES,
+            limit_of=ticket_view.limit_of, when_missed=_when_missed,
             asked=request.args, week=timedelta(days=6), **values,
         )  # fmt: skip
 
@@ -78,7 +79,8 @@ def add_routes(routes: Routes, console: Console) -> None:
             at = work.now
         return console.page(
             "promise", clock_name=name, kind=KINDS[name], policy=now, before=before, names=names,
-            short=ticket_view.short, amount=given or _amount(now.limit_s), now=at, preview=told,
+            limit_of=ticket_view.limit_of, when_missed=_when_missed, now=at, preview=told,
+            **_form(now, given),
             asked=request.args, key=secrets.token_urlsafe(12), zone=console.settings.desk_tz,
         )  # fmt: skip
 
@@ -91,6 +93,7 @@ def add_routes(routes: Routes, console: Console) -> None:
             with console.store.begin() as work:
                 policies.propose_clock(
                     work, console.me().actor(), name, limit_s=_limit_s(form),
+                    target_s=_target_s(form),
                     counting=form.get("counting", ""), reason=form.get("reason", ""),
                     valid_from=moment(form.get("valid_from", ""), console.settings.desk_tz)
                     or work.now,
@@ -107,6 +110,23 @@ def _limit_s(given: Mapping[str, str]) -> int:
     number = given.get("number", "")
     amount = int(number) if number.isascii() and number.isdigit() and len(number) < 8 else 0
     return amount * _UNITS.get(given.get("unit", ""), 0)
+
+
+def _target_s(given: Mapping[str, str]) -> int | None:
+    """In the unit of the limit; None where the field is empty."""
+    number = given.get("target", "").strip()
+    return _limit_s({"number": number, "unit": given.get("unit", "")}) if number else None
+
+
+def _when_missed(policy: Policy) -> str:
+    return ", ".join(ACTIONS[each] for each in policy.actions)
+
+
+def _form(now: Policy, given: tuple[int, str] | None) -> dict[str, Any]:
+    """The limit and the target as the form shows them: in the largest unit that is exact."""
+    number, unit = given or _amount(now.limit_s, now.target_s)
+    target = "" if now.target_s is None else f"{now.target_s / _UNITS[unit]:g}"
+    return {"amount": (number, unit), "target": target}
 
 
 def _previewed(
@@ -157,7 +177,7 @@ def _rows(work: UnitOfWork, wanted: Filter) -> list[dict[str, Any]]:
             "title": KINDS[each.name].title, "subject": each.subject, "case": each.case_id,
             "team": TEAMS.get(each.team, ""), "at": each.started_at,
             "ring": ticket_view.ring(each, work.now), "by": each.stop_event,
-            "limit": ticket_view.short(int(each.policy["limit_s"])),
+            "limit": ticket_view.limit_of(int(each.policy["limit_s"]), each.target_s),
             "version": each.policy["version"],
         }
         for each in clock_results.clocks(work, wanted, limit=SHOWN_ROWS)
@@ -169,7 +189,7 @@ def _csv(found: Sequence[Clock]) -> str:
     table = csv.writer(out)
     table.writerow(
         ["clock", "subject", "team", "outcome", "state", "limit_s", "policy_version", "started_at",
-         "due_at", "stopped_at", "spent_s", "stopped_by"]
+         "due_at", "stopped_at", "spent_s", "target_s", "stopped_by"]
     )  # fmt: skip
     for each in found:
         missed = each.outcome == "missed" or each.breached_at is not None
@@ -178,7 +198,7 @@ def _csv(found: Sequence[Clock]) -> str:
         table.writerow(
             [each.name, each.subject, each.team, "missed" if missed else each.outcome, each.state,
              each.policy["limit_s"], each.policy["version"], started, due, stopped, each.spent_s,
-             _plain(each.stop_event)]
+             each.target_s or "", _plain(each.stop_event)]
         )  # fmt: skip
     return out.getvalue()
 
@@ -188,9 +208,9 @@ def _plain(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
-def _amount(limit_s: int) -> tuple[int, str]:
-    """A limit as a form shows it: the largest unit that is exact."""
+def _amount(limit_s: int, target_s: int | None = None) -> tuple[int, str]:
+    """A limit as a form shows it: the largest unit that is exact, for its target as well."""
     for unit in ("d", "h", "min"):
-        if limit_s % _UNITS[unit] == 0:
+        if limit_s % _UNITS[unit] == 0 and (target_s or 0) % _UNITS[unit] == 0:
             return limit_s // _UNITS[unit], unit
     return limit_s, "s"

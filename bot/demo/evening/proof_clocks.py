@@ -207,8 +207,9 @@ def _made_good(work: UnitOfWork, clock: Clock) -> list[str]:
     if len(coupons) != due:
         found.append(f"{len(coupons)} coupons, expected {due}")
     case = work.session.get(Case, clock.case_id) if clock.case_id else None
-    if "escalate" in actions and case is not None and not case.level:
-        found.append("no supervisor has it")
+    level = 2 if "head" in actions else 1 if "escalate" in actions else 0
+    if case is not None and case.level < level:
+        found.append("nobody above has it")
     stopped_at, missed_at = clock.stopped_at, clock.breached_at
     in_time = stopped_at is not None and missed_at is not None and stopped_at <= missed_at
     if "page" in actions and not in_time:
