@@ -25,7 +25,7 @@ from bot.domain.desk_rules import (
 )
 from bot.domain.rights import RIGHTS
 from bot.replies import Moment, Say
-from bot.services import handoff
+from bot.services import handoff, shifts
 from bot.services.marks import mark
 from bot.settings import Settings
 from bot.store.changes import touched
@@ -62,6 +62,11 @@ def agents(work: UnitOfWork) -> list[AgentFacts]:
         )
         for staff in work.session.scalars(workers)
     ]
+
+
+def is_here(work: UnitOfWork, staff: Staff) -> bool:
+    """Whether somebody's console is open and they have not said that they are away."""
+    return staff.presence != "away" and _seconds_since(work, staff) <= CONNECTED_S
 
 
 def _seconds_since(work: UnitOfWork, staff: Staff) -> int:
@@ -125,6 +130,12 @@ def waiting_text(work: UnitOfWork, settings: Settings, conversation: Conversatio
             "Our people are back on {time}; your message is kept for them.", {"time": moment}
         )
     present = sum(one.presence == "online" and one.unseen_s <= CONNECTED_S for one in agents(work))
+    back = shifts.back_at(work, settings) if not present else None
+    if back is not None:  # the desk is open by its hours, but nobody is on shift
+        moment = Moment(back, opening.tz, "date_time")
+        return Say(
+            "Our people are back on {time}; your message is kept for them.", {"time": moment}
+        )
     place = place_in_line(work, conversation)
     wait_s = expected_wait_s(place, present)
     if wait_s is None:

@@ -126,6 +126,15 @@ def read_hours(opens: str, closes: str) -> Hours:
     return Hours(start, end)
 
 
+def read_shift(begins: str, ends: str) -> tuple[int, int]:
+    """Begin and end of a shift in minutes of the day; an end before the begin is the next
+    morning's. Raises WrongHours."""
+    try:
+        return _minutes(begins), _minutes(ends)
+    except WrongHours as wrong:
+        raise WrongHours("Give each shift its begin and its end, as 08:00 and 16:00.") from wrong
+
+
 def clock_time(minutes: int) -> str:
     """Minutes of the day as "08:00"; midnight at the end is "00:00", as a form takes it."""
     return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"

@@ -135,7 +135,8 @@ WHO: Final[dict[str, str]] = {
         partners_page partners_make partners_revoke
         case_routes_page case_routes_add case_routes_delete
         figures_calls figures_riders
-        team_page team_person team_save_person team_hours team_save_hours team_save_day
+        team_page team_person team_save_person team_save_shifts
+        team_hours team_save_hours team_save_day
     """,
     "admin": "team_new team_create team_role team_active team_reset_factor team_new_link",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from flask import abort, flash, redirect, request, url_for
 from sqlalchemy import case, func, select
@@ -13,7 +14,7 @@ from bot.console.context import Console
 from bot.console.guard import Me, Routes
 from bot.domain.paging import WrongAddress
 from bot.domain.rights import ROLES
-from bot.services import second_factor, staff_accounts, team
+from bot.services import desk, second_factor, shifts, staff_accounts, team
 from bot.services.staff_accounts import NotAllowed
 from bot.services.team import Hours, WrongHours
 from bot.store.database import UnitOfWork
@@ -42,7 +43,12 @@ def add_routes(routes: Routes, console: Console) -> None:
                 select(Staff).order_by(Staff.active.desc(), by_role, func.lower(Staff.name))
             ).all()
             chats = _open_chats(work)
-        return console.page("team", people=people, chats=chats, languages=team.LANGUAGES)
+            roster = shifts.roster(work, console.settings)
+            absent = {each.staff.id for each in roster.now if not desk.is_here(work, each.staff)}
+        return console.page(
+            "team", people=people, chats=chats, languages=team.LANGUAGES, roster=roster,
+            absent=absent, zone=ZoneInfo(console.settings.desk_tz),
+        )  # fmt: skip
 
     @routes.page("/team/<int:staff_id>", right="team.manage")
     def person(staff_id: int) -> Any:
@@ -67,6 +73,26 @@ def add_routes(routes: Routes, console: Console) -> None:
         except WrongAddress as wrong:
             flash(f"Nothing was saved: the address for emergencies is {wrong}.", "bad")
         else:
+            flash("Saved.", "good")
+        return _to_person(staff_id)
+
+    @routes.action("/team/<int:staff_id>/shifts", right="team.manage")
+    def save_shifts(staff_id: int) -> Any:
+        try:
+            week = {
+                day: team.read_shift(
+                    request.form.get(f"begins-{day}", ""), request.form.get(f"ends-{day}", "")
+                )
+                for day in range(len(DAYS))
+                if request.form.get(f"on-{day}") == "on"
+            }
+        except WrongHours as wrong:
+            flash(str(wrong), "bad")
+        else:
+            with console.store.begin() as work:
+                if work.session.get(Staff, staff_id) is None:
+                    abort(404)
+                shifts.change(work, console.me().actor(), staff_id, week)
             flash("Saved.", "good")
         return _to_person(staff_id)
 
@@ -197,6 +223,7 @@ def _person(console: Console, staff_id: int) -> Any:
         staff = work.session.get(Staff, staff_id) or abort(404)
         chats = _open_chats(work).get(staff.id, 0)
         left = second_factor.recovery_codes_left(work, staff.id)
+        week = shifts.of(work, staff.id)
     return console.page(
         "team_person",
         staff=staff,
@@ -206,6 +233,8 @@ def _person(console: Console, staff_id: int) -> Any:
         skills=team.SKILLS,
         roles=ROLES_TOLD,
         capacity_max=team.CAPACITY_MAX,
+        week=[(name, week.get(day)) for day, name in enumerate(DAYS)],
+        clock=team.clock_time,
     )
 
 
