@@ -14,7 +14,7 @@ from bot.console.view import shown_name, shown_phones, shown_text
 from bot.domain.cases import BOARD, CLASSES, KINDS, PRIORITIES, SOURCES, STATUSES, TEAMS, TOPICS
 from bot.domain.clocks import KINDS as CLOCKS
 from bot.domain.masking import mask_phone
-from bot.services import cases, clocks
+from bot.services import case_alike, cases, clocks
 from bot.services.audit import Actor
 from bot.services.reach import case_visible
 from bot.store.cases import Case, CaseEntry, CaseLink, Clock
@@ -50,12 +50,14 @@ class Filters:
     owner: str = ""  # "me", "none", a staff id
     station: int | None = None
     closed: bool = False
+    level: bool = False  # a supervisor has it
 
     def query(self) -> dict[str, Any]:
         """The filters as arguments of a link."""
         named = {
             "team": self.team, "class": self.class_, "priority": self.priority,
             "owner": self.owner, "station": self.station, "closed": "1" if self.closed else "",
+            "level": "1" if self.level else "",
         }  # fmt: skip
         return {name: value for name, value in named.items() if value not in ("", None)}
 
@@ -117,6 +119,8 @@ def _narrowed(actor: Actor, filters: Filters) -> list[ColumnElement[bool]]:
     elif filters.owner:
         owner = actor.staff_id if filters.owner == "me" else int(filters.owner)
         conditions.append(Case.owner_id == owner)
+    if filters.level:
+        conditions.append(Case.level > 0)
     if filters.station is not None:
         at = select(Pile.id).where(Pile.station_id == filters.station)
         conditions.append(Case.pile_id.in_(at))
@@ -127,6 +131,14 @@ def counts(work: UnitOfWork, actor: Actor) -> int:
     """How many tickets within reach nobody has taken yet."""
     unassigned = select(func.count()).where(Case.status == "new", case_visible(actor))
     return work.session.scalar(unassigned) or 0
+
+
+def with_supervisors(work: UnitOfWork, actor: Actor) -> int:
+    """How many open tickets within reach a supervisor has."""
+    raised = select(func.count()).where(
+        case_visible(actor), *_narrowed(actor, Filters(level=True)), Case.status != "done"
+    )
+    return work.session.scalar(raised) or 0
 
 
 def rows_of(work: UnitOfWork, found: Sequence[Case]) -> list[Row]:
@@ -281,9 +293,10 @@ class Ticket:
     text: str
     phone: str
     conversation_readable: bool
+    alike: Sequence[tuple[Row, str]]  # with what they have in common
 
 
-def ticket(work: UnitOfWork, case: Case, readable: Any) -> Ticket:
+def ticket(work: UnitOfWork, actor: Actor, case: Case, readable: Any) -> Ticket:
     """One ticket; `readable(conversation id)` says whether its conversation may be opened."""
     row = rows_of(work, [case])[0]
     phone = ""
@@ -302,8 +315,14 @@ def ticket(work: UnitOfWork, case: Case, readable: Any) -> Ticket:
         case=case, row=row, facts=facts, lines=_lines(work, case), timers=_timers(work, case),
         ties=[_tie(each, case) for each in cases.links(work, case.id) if each.kind != "partner"],
         missing=cases.missing(work, case), text=shown_text(case.text), phone=phone,
-        conversation_readable=chat is not None and readable(chat),
+        conversation_readable=chat is not None and readable(chat), alike=_alike(work, actor, case),
     )  # fmt: skip
+
+
+def _alike(work: UnitOfWork, actor: Actor, case: Case) -> list[tuple[Row, str]]:
+    found = case_alike.of_case(work, actor, case)
+    return list(zip(rows_of(work, [each.case for each in found]),
+                    [each.why for each in found], strict=True))  # fmt: skip
 
 
 def _lines(work: UnitOfWork, case: Case) -> list[Line]:

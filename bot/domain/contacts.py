@@ -7,6 +7,15 @@ from typing import Final
 
 _EMAIL: Final = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+\.[^@\s<>,;\".]+")
 
+_PHONE_IN: Final = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().\-/]{0,2}\d){6,14}(?!\w)")
+
+
+def points_in(text: str) -> set[str]:
+    """The phone numbers with their country code and the e-mail addresses that a text names."""
+    phones = (phone_number(each) for each in _PHONE_IN.findall(text))
+    mails = (email_address(each.rstrip(".!?")) for each in _EMAIL.findall(text))
+    return {each for each in (*phones, *mails) if each}
+
 
 def phone_number(typed: str) -> str | None:
     """A phone number as +E.164, or None when it is none or lacks its country code.

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from bot.console import case_export
 from bot.domain.masking import mask_text
 from bot.gateways.media import new_file, store_file
-from bot.services import case_intake, incidents, jobs
+from bot.services import case_intake, cases, clocks, incidents, jobs
 from bot.store.cases import Case, CaseEntry, Clock
 from bot.store.devices import Command
 from bot.store.jobs import JobEntry
@@ -148,6 +148,66 @@ def test_filters_and_many_at_once(world: World, desk: Desk) -> None:
     assert {case(world, number).owner_id for number in (1, 2)} == {anna.staff_id}
     assert "#1" in anna.get("/tickets?owner=me&priority=4&closed=").text
     assert anna.get("/tickets?owner=99999999999999999999&station=x&priority=9").status_code == 200
+
+
+def test_a_third_contact_over_chat_is_a_supervisors(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "complaint")
+    world.rider_says(PHONE, "the music at the site is far too loud")
+    world.rider_says(OTHER, "the cable of 1023-27 is broken")
+    anna, chef = desk.agent("agent", "Anna"), desk.agent("manager", "Chef")
+    chat = desk.conversation(PHONE).id
+    with world.store.begin() as work:  # a person's answer: no promise is missed meanwhile
+        clocks.human_contact(work, chat, by="Anna")
+    for words, wait, contacts in (
+        ("and louder", 3_601, 1), ("hello?", 60, 2), ("louder still", 3_601, 2),
+    ):  # fmt: skip
+        world.rider_says(PHONE, words)
+        assert (case(world).contacts, case(world).level) == (contacts, 0)
+        world.clock_passes(wait)
+    assert anna.get("/tickets/count?level=1").text == "1"  # the other's technician is late
+    world.rider_says(PHONE, "nobody does anything")
+    world.settle()
+    assert case(world).level_reason == "The rider wrote about it 3 times."
+    assert anna.get("/tickets/count?level=1").text == "2"
+    raised = anna.get("/tickets?level=1&owner=none&team=support").text
+    assert "#1" in raised and "#2" not in raised
+    assert "No tickets here" in anna.get("/tickets?level=1&owner=me").text
+    assert "Case 1 needs a supervisor. The rider wrote about it 3 times." in (
+        chef.get("/mentions").text
+    )
+    assert "needs a supervisor" not in anna.get("/mentions").text
+
+
+def test_what_is_likely_the_same_is_shown_and_merged_by_one_button(
+    world: World, desk: Desk
+) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken, mail me at aino@example.com")
+    world.rider_says(OTHER, "the screen of 1023 is broken")
+    with world.store.begin() as work:
+        for number, contact in enumerate(("aino@example.com", "eve@example.com"), start=1):
+            cases.open_case(
+                work, kind="complaint", rider_id=None, text="It is loud here", source="email",
+                key=f"m{number}", contact=contact, contact_name="A",
+            )  # fmt: skip
+        cases.open_case(
+            work, kind="complaint", rider_id=None, text=f"Call me: {PHONE[:4]} {PHONE[4:]}",
+            source="email", key="m3", contact="work@example.com", contact_name="A",
+        )  # fmt: skip
+    world.settle()
+    anna, finance = desk.agent("agent", "Anna"), desk.agent("finance", "Fia")
+    shown = anna.get("/tickets/1").text
+    assert shown.count("Merge into #") == 3
+    for number, why in ((2, "The same pile"), (3, "The same person"), (5, "The same person")):
+        part = shown[shown.index(f"#{number}</b>") :]
+        assert why in part[:900]
+    assert "aino@example.com" not in shown
+    assert "Perhaps the same" not in anna.get("/tickets/4").text
+    assert finance.get("/tickets/1").status_code == 404
+    anna.post("/tickets/3/merge", into="1")
+    assert case(world, 3).merged_into == 1
+    with world.store.begin() as work:  # what is older than a week is another matter
+        work.session.get_one(Case, 2).created_at = work.now - timedelta(days=8)
+    assert "#2</b>" not in anna.get("/tickets/1").text
 
 
 def test_opened_by_staff_linked_merged(world: World, desk: Desk) -> None:

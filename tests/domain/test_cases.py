@@ -7,6 +7,7 @@ import pytest
 from bot.domain import cases
 from bot.domain.cases import BOARD, CLASSES, KINDS, RIDER_TOPICS, TEAMS, TOPICS, Route, Told
 from bot.domain.clocks import KINDS as CLOCKS
+from bot.domain.contacts import points_in
 
 
 def test_every_code_has_a_class_a_kind_a_team_and_clocks() -> None:
@@ -83,3 +84,25 @@ def test_who_goes_to_a_supervisor() -> None:
 )  # fmt: skip
 def test_topics_in_riders_words(text: str, code: str | None) -> None:
     assert cases.topic_in(text) == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "again"),
+    [("fault", "broken", ("fault_response", "first_reply")),
+     ("fault", "power_lost", ("fault_response", "first_reply")),
+     ("billing", "bill_wrong", ("dispute", "first_reply")),
+     ("incident", "hazard", ("first_reply",)), ("incident", "outage", ("on_site", "first_reply")),
+     ("complaint", "other", ("first_reply",))],
+)  # fmt: skip
+def test_what_is_promised_to_who_comes_back(kind: str, code: str, again: tuple[str, ...]) -> None:
+    assert cases.clocks_again(kind, code) == again
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [("Call +358 40 123 4567 or 00358401234567.", {"+358401234567"}),
+     ("Mail Aino@Example.com.", {"aino@example.com"}), ("pile 1023-27 since 040 1234567", set()),
+     ("a@b.fi,c@d.fi", {"a@b.fi", "c@d.fi"}), ("", set())],
+)  # fmt: skip
+def test_numbers_and_addresses_in_a_text(text: str, points: set[str]) -> None:
+    assert points_in(text) == points

@@ -267,7 +267,7 @@ def _values(console: Console, work: UnitOfWork, case_id: int) -> dict[str, Any]:
     def readable(conversation_id: int) -> bool:
         return reach.may_read(work, me.actor(), conversation_id)
 
-    shown = ticket_view.ticket(work, case, readable)
+    shown = ticket_view.ticket(work, me.actor(), case, readable)
     return {
         "shown": shown, "case": case, "row": shown.row, "statuses": STATUSES,
         "tones": ticket_view.STATUS_TONES, "teams": TEAMS, "mates": mates(work),

@@ -46,7 +46,10 @@ def add_routes(routes: Routes, console: Console) -> None:
                 ],
             }  # fmt: skip
             if not console.wants_fragment():
-                values |= {"options": _options(work), "mates": mates(work)}
+                values |= {
+                    "options": _options(work), "mates": mates(work),
+                    "with_supervisors": ticket_view.with_supervisors(work, me.actor()),
+                }  # fmt: skip
         if console.wants_fragment():
             return render_template("console/tickets_board.html", **values)
         return console.page("tickets", **values)
@@ -54,7 +57,9 @@ def add_routes(routes: Routes, console: Console) -> None:
     @routes.page("/tickets/count", right="case.read")
     def count() -> Any:
         with console.store.read() as work:
-            return str(ticket_view.counts(work, console.me().actor()) or "")
+            asked = request.args.get("level") == "1"
+            count_of = ticket_view.with_supervisors if asked else ticket_view.counts
+            return str(count_of(work, console.me().actor()) or "")
 
     @routes.page("/tickets/urgent", right="self")
     def urgent() -> Any:
@@ -125,6 +130,7 @@ def _filters(asked: Mapping[str, str]) -> Filters:
         owner=owner if known else "",
         station=int(station) if station.isdecimal() and len(station) < 18 else None,
         closed=asked.get("closed") == "1",
+        level=asked.get("level") == "1",
     )
 
 
@@ -143,4 +149,5 @@ def _options(work: UnitOfWork) -> dict[str, list[tuple[Any, str]]]:
         "owner": [*anything, ("me", "Me"), ("none", "Nobody"), *people],
         "station": anything + [(number, name) for number, name in stations],
         "closed": [("", "Open"), ("1", "Closed")],
+        "level": [("", "Any"), ("1", "A supervisor has it")],
     }
