@@ -35,7 +35,7 @@ _MOVES: Final[Mapping[str, frozenset[str]]] = {
 
 KINDS: Final[Mapping[str, str]] = {
     "fault": "Fault", "incident": "Incident", "billing": "Billing", "blocked_bay": "Blocked bay",
-    "privacy": "Privacy", "complaint": "Complaint",
+    "privacy": "Privacy", "complaint": "Complaint", "crisis": "Crisis",
 }  # fmt: skip
 SOURCES: Final[Mapping[str, str]] = {
     "whatsapp": "WhatsApp", "web": "Web chat", "console": "Console", "email": "E-mail",
@@ -96,13 +96,16 @@ TOPICS: Final[Mapping[str, Topic]] = {
     "staff": Topic("service", "Staff or answer", "complaint"),
     "privacy": Topic("service", "Personal data", "privacy"),
     "other": Topic("service", "Something else", "complaint"),
+    "visit_missed": Topic("technical", "Nobody came to a visit", "complaint", 4, "technical"),
+    "threat": Topic("service", "Press, lawyers or authorities", "crisis", 2),
+    "group": Topic("service", "Several riders at once", "crisis", 2),
     "hazard": Topic("safety", "Danger", "incident", 1, "safety"),
     "wiring": Topic("safety", "Unsafe wiring", "incident", 1, "safety"),
 }
 DANGER: Final = frozenset({"hazard", "wiring"})  # what starts the safety line
 _BY_KIND: Final[Mapping[str, str]] = {
     "fault": "broken", "incident": "hazard", "billing": "bill_wrong", "blocked_bay": "blocked",
-    "privacy": "privacy", "complaint": "other",
+    "privacy": "privacy", "complaint": "other", "crisis": "threat",
 }  # fmt: skip
 
 
@@ -143,13 +146,20 @@ def missing(told: Told) -> tuple[str, ...]:
 
 def needs_place(code: str) -> bool:
     """Whether a case of this code happened at a pile or a site."""
-    return code not in ("privacy", "staff", "coupon_invalid", "other", "refund_missing")
+    return code not in (
+        "privacy", "staff", "coupon_invalid", "other", "refund_missing", "threat"
+    )  # fmt: skip
 
 
 def lacks_result(cause: str, fix: str, result: str) -> tuple[str, ...]:
     """What a solved case still has to say."""
     said = (("cause", cause), ("fix", fix), ("result", result))
     return tuple(name for name, text in said if not text.strip())
+
+
+def is_grave(kind: str, code: str) -> bool:
+    """Danger, an outage or a crisis: a manager's to end."""
+    return kind in ("incident", "crisis") or code in DANGER
 
 
 def open_key(kind: str, *, person: str, pile_id: str | None) -> str:
@@ -197,6 +207,8 @@ def clocks_of(kind: str, code: str) -> tuple[str, ...]:
         return ("on_site",)
     if code == "power_lost":  # a call at once, and somebody who repairs it
         return ("urgent", "fault_response")
+    if code in ("group", "visit_missed"):  # nobody waits for an answer
+        return ()
     if code in DANGER:
         return ("urgent",)
     if kind == "fault":

@@ -12,14 +12,14 @@ from sqlalchemy import select
 from bot.dialog.engine import Engine
 from bot.dialog.turn import Heard, Turn
 from bot.domain.codes import parse
-from bot.domain.handoff_rules import call_person, is_dispute
+from bot.domain.handoff_rules import call_person, is_dispute, is_threat
 from bot.domain.knowledge import may_answer
 from bot.gateways.media import media_url, new_file, store_file
 from bot.jobs import evidence
 from bot.jobs.drain import Route
 from bot.jobs.hearing import DANGER, URGENT, Hearing, Incoming, Prepared, rider_of
 from bot.replies import Link, Reply, Say
-from bot.services import desk, disputes, handoff, incidents, knowledge, riders, threads
+from bot.services import crisis, desk, disputes, handoff, incidents, knowledge, riders, threads
 from bot.services import understood as kept
 from bot.services.handoff_signals import signals
 from bot.services.outbound import tell
@@ -81,6 +81,8 @@ class Serving:
             heard = replace(heard, understanding=meant)
         if _contests_a_bill(work, conversation, heard):
             heard = replace(heard, understanding=replace(heard.understanding, intent="refund"))
+        if heard.payload is None and is_threat(heard.text):  # whoever has the chat
+            crisis.threat(work, self.settings, conversation, heard.text, key=heard.key)
         turn = Turn(work, self.settings, rider, conversation, heard)
         if self._bot_answers(turn):
             kept.note(work, rider, line, heard.understanding, guess=heard.understanding.secondary)

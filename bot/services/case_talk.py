@@ -36,6 +36,9 @@ TOPICS: Final[Mapping[str, Say]] = {
     "staff": Say("About our staff"),
     "privacy": Say("My data"),
     "other": Say("Something else"),
+    "visit_missed": Say("Visit did not take place"),
+    "threat": Say("Serious complaint"),
+    "group": Say("Several riders"),
     "hazard": Say("Danger"),
     "wiring": Say("Unsafe wiring"),
 }

@@ -15,6 +15,7 @@ from bot.services import (
     case_talk,
     cases,
     clocks,
+    crisis,
     desk,
 )
 from bot.settings import Settings
@@ -36,6 +37,7 @@ def _begin(work: UnitOfWork, settings: Settings, case: Case) -> None:
         return
     route(work, case)
     start_desk_clocks(work, settings, case)
+    crisis.look(work, settings, case)
     last = case.told_at or case.created_at
     cases.set_timer(work, case.id, "update", last + rules.UPDATE_EVERY)
 

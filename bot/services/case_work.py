@@ -126,6 +126,9 @@ def classify(
     case = locked(work, case_id)
     if code not in TOPICS or (priority is not None and priority not in rules.PRIORITIES):
         raise NotPossible("There is no such class.")
+    crisis = case.kind == "crisis" and TOPICS[code].kind != "crisis"
+    if crisis and actor is not None and not may(actor.role, "incident.close"):
+        raise NotPossible("It is a crisis: only a manager makes something else of it.")
     topic, before = TOPICS[code], {"code": case.code, "priority": case.priority}
     was = case.kind, case.code
     case.kind, case.code, case.priority = topic.kind, code, priority or topic.priority
@@ -196,9 +199,9 @@ def solve(
         raise NotPossible(f"Say the {', the '.join(lacking)} first.")
     if not rules.may_move(case.status, "done"):
         raise NotPossible(f"A case that is {rules.STATUSES[case.status].lower()} cannot be solved.")
-    grave = case.kind == "incident" or case.code in rules.DANGER
-    if grave and not (actor and may(actor.role, "incident.close")):
-        raise NotPossible("A manager ends a case of danger.")
+    if rules.is_grave(case.kind, case.code) and not (actor and may(actor.role, "incident.close")):
+        what = "crisis" if case.kind == "crisis" else "danger"
+        raise NotPossible(f"A manager ends a case of {what}.")
     if case.kind == "billing" and (asked := case_money.undecided(work, case.id)):
         raise NotPossible(f"Decide {request_code(asked[0].id)} first: it is about this bill.")
     before, case.status = case.status, "done"

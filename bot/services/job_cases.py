@@ -51,8 +51,8 @@ def is_of(job: Job) -> Any:
 
 
 def _is_grave(case: Case) -> bool:
-    """Danger or an outage: a manager's to end."""
-    return case.kind == "incident" or case.code in case_rules.DANGER
+    """A manager's to end."""
+    return case_rules.is_grave(case.kind, case.code)
 
 
 def _words_locked(work: UnitOfWork, case: Case) -> bool:

@@ -21,7 +21,15 @@ from bot.domain.jobs import LIVE
 from bot.domain.staff_actions import KINDS
 from bot.errors import PilebotError, Refused
 from bot.replies import Moment, Say
-from bot.services import actions, audit, booking_trouble, jobs, session_changes, site_news
+from bot.services import (
+    actions,
+    audit,
+    booking_trouble,
+    cases,
+    jobs,
+    session_changes,
+    site_news,
+)
 from bot.services.action_plans import NotPossible as ActionNotPossible
 from bot.services.action_plans import Target
 from bot.services.audit import Actor
@@ -308,6 +316,21 @@ def _end(work: UnitOfWork, settings: Settings, visit: Visit) -> None:
         return
     _over(work, settings, visit, "missed")
     _drop_job(work, visit, "The time of the visit is over.")
+    _nobody_came(work, visit)
+
+
+def _nobody_came(work: UnitOfWork, visit: Visit) -> None:
+    """The desk gets a ticket, and who planned the visit has it: somebody must plan it anew."""
+    pile = work.session.get_one(Pile, visit.pile_id)
+    case = cases.open_case(
+        work, kind="complaint", code="visit_missed", rider_id=None, pile_id=pile.id,
+        text=f"Nobody came to the visit at pile {pile.number}: {visit.what}", source="system",
+        key=f"visit:{visit.id}:missed:{visit.starts_at.isoformat()}", contact_name="Calendar",
+        contact=f"visit {visit.id}",
+    )  # fmt: skip
+    planner = work.session.get(Staff, visit.made_by) if visit.made_by else None
+    if planner is not None and planner.active and case.owner_id is None:
+        case.owner_id, case.status = planner.id, "assigned"
 
 
 def on_done(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:

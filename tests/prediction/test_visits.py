@@ -26,6 +26,7 @@ from bot.services import (
 from bot.services.audit import Actor
 from bot.services.visits import NotPossible
 from bot.store.bookings import Booking
+from bot.store.cases import Case
 from bot.store.database import make_engine
 from bot.store.desk import StaffAction
 from bot.store.jobs import Job
@@ -244,6 +245,10 @@ def test_nobody_came(world: Calendar) -> None:
     assert world.visit().state == "missed"
     with world.work() as work:
         assert work.session.scalars(select(Job)).one().state == "cancelled"
+        case = work.session.scalars(select(Case)).one()  # whoever planned it hears of it
+        assert (case.code, case.status, case.pile_id) == ("visit_missed", "assigned", PILE)
+        assert case.owner_id == work.session.scalars(select(Visit.made_by)).one()
+        assert "Nobody came to the visit at pile 1023" in case.text
     world.answers("change_availability", "accepted")
     assert world.pile().in_service
 
