@@ -8,16 +8,18 @@ from typing import Any, Final
 
 from bot.dialog.intents import ask, intent, maybe, wish
 from bot.dialog.kinds import CHOICE, Words
-from bot.dialog.turn import Turn
+from bot.dialog.turn import Instead, Turn
+from bot.domain import jobs as rules
 from bot.errors import Refused
-from bot.replies import Choose, Option, Replies, Reply, Say, Value
-from bot.services import job_ends, job_talk, jobs, technicians
+from bot.replies import Amount, Choose, Option, Replies, Reply, Say, Value, Written
+from bot.services import job_photos, job_talk, jobs, technicians
 from bot.services.audit import Actor
 from bot.services.stations import distance_m
 from bot.store.jobs import Job
 from bot.store.staff import Staff
 from bot.store.stations import Pile
 
+PHOTO: Final = "photo"
 NOTHING: Final = "Nothing found"  # kept in the file, in the language of staff
 _MANY = (
     "jobs", "my jobs", "mis trabajos", "trabajos", "meus trabalhos", "trabalhos", "我的任务",
@@ -28,12 +30,12 @@ _MANY = (
 @intent("my_jobs", words=_MANY)
 def my_jobs(turn: Turn) -> Replies:
     """What a technician has in hand or is offered; a tap shows one."""
-    staff = _technician(turn)
+    staff = technician(turn)
     found = jobs.of_technician(turn.work, staff.id)
     if not found:
         return Say("You have no jobs. New ones come into this chat by themselves.")
     if len(found) == 1:
-        return _card(turn, staff, found[0])
+        return card(turn, staff, found[0])
     return Choose(
         Say("Your jobs: {number}. Tap one.", {"number": len(found)}),
         [
@@ -45,15 +47,16 @@ def my_jobs(turn: Turn) -> Replies:
 
 
 @intent("job", patterns=(r"(?:job|trabajo|trabalho|任务|intervention|einsatz)\s*#?\d{1,9}",))
-def job(turn: Turn) -> Replies:
+def job(turn: Turn) -> Replies | Instead:
     """One step of a job, by button; without one, how it stands."""
-    staff, found = _technician(turn), _job(turn)
+    staff, found = technician(turn), job_meant(turn)
     try:
-        said = _step(turn, Actor(staff.id, staff.role, staff.name), found, turn.value("do"))
+        said = _step(turn, actor_of(staff), found, turn.value("do"))
+    except jobs.NoProof:
+        return Instead("job_check_in")
     except jobs.NotPossible:
-        said = Say("That is not possible any more. This is how it stands:")
-        return [said, _card(turn, staff, jobs.locked(turn.work, found.id))]
-    return said or _card(turn, staff, jobs.locked(turn.work, found.id))
+        return too_late(turn, staff, found.id)
+    return said or card(turn, staff, jobs.locked(turn.work, found.id))
 
 
 def _step(turn: Turn, actor: Actor, found: Job, do: str | None) -> Say | None:
@@ -67,7 +70,7 @@ def _step(turn: Turn, actor: Actor, found: Job, do: str | None) -> Say | None:
         case "way":
             jobs.on_my_way(turn.work, actor, found.id)
         case "here":
-            jobs.arrive(turn.work, actor, found.id, distance_m=None)
+            jobs.arrive(turn.work, actor, found.id, distance_m=None)  # by the photo they sent
         case "back":
             jobs.give_back(turn.work, turn.settings, actor, found.id)
             return Say("Job {job} is given back; somebody else is asked.", {"job": found.id})
@@ -77,24 +80,50 @@ def _step(turn: Turn, actor: Actor, found: Job, do: str | None) -> Say | None:
 
 
 def _near(turn: Turn, values: Mapping[str, Any]) -> Replies:
-    _technician(turn)
-    found = _job(turn, values["id"])
+    technician(turn)
+    found = job_meant(turn, values["id"])
+    prompt = Say(
+        "Share your location to check in for job {job} (attach, then Location), or send a photo "
+        "of the pile.",
+        {"job": found.id},
+    )
+    if not job_photos.proves_arrival(turn.work, found):
+        return prompt
+    return Choose(prompt, [Option(f"job?do=here&id={found.id}", Say("Without location"))])
+
+
+def _sure(turn: Turn, values: Mapping[str, Any]) -> Replies | None:
+    """A location far away counts with a photo only; with one, nothing is left to ask."""
+    far = _distance(turn, job_meant(turn, values["id"]), values["here"])
+    if far is None or rules.is_near(far):
+        return None
     return Choose(
         Say(
-            "Share your location to check in for job {job} (attach, then Location).",
-            {"job": found.id},
+            "That is {distance} from the station. Are you there all the same? Then send a photo "
+            "of the pile: it is kept with your check-in.",
+            {"distance": Amount(far, "m")},
         ),
-        [Option(f"job?do=here&id={found.id}", Say("Without location"))],
+        [Option(f"job_check_in?id={values['id']}", Say("Try again"))],
     )
 
 
 class _Here:
-    """A shared location, as "lat,lng"."""
+    """A shared location, as "lat,lng"; or "photo", which is kept with the job by now."""
+
+    def __init__(self, *, places: bool) -> None:
+        self.places = places
 
     def hear(self, turn: Turn, name: str, *, asked: bool) -> str | None:
         """Only when asked: a location is a search otherwise."""
-        place = turn.heard.place if asked else None
-        return f"{place[0]:.6f},{place[1]:.6f}" if place is not None else None
+        if not asked or not self.claims(turn):
+            return None
+        place = turn.heard.place
+        return f"{place[0]:.6f},{place[1]:.6f}" if place is not None else PHOTO
+
+    def claims(self, turn: Turn) -> bool:
+        """The whole message is an answer, although it may be a search or a photo like others."""
+        photo = bool(turn.heard.understanding.entity("photos"))
+        return photo or (self.places and turn.heard.place is not None)
 
     def dump(self, value: str) -> str:
         """As it is."""
@@ -110,29 +139,48 @@ class CheckIn:
     """The job, and where the technician stands."""
 
     id: str = ask("Which job?", CHOICE)
-    here: str = ask(_near, _Here())
+    here: str = ask(_near, _Here(places=True))
+    sure: str | None = ask(_sure, _Here(places=False))
 
 
 @intent("job_check_in")
 def check_in(turn: Turn, want: CheckIn) -> Replies:
-    """Near the station the clock of the way stops."""
-    staff, found = _technician(turn), _job(turn, want.id)
-    station = turn.work.session.get_one(Pile, found.pile_id).station
-    lat, lng = (float(each) for each in want.here.split(","))
-    actor = Actor(staff.id, staff.role, staff.name)
-    far = distance_m(lat, lng, station.lat, station.lng)
+    """Near the station, or with a photo, the clock of the way stops."""
+    staff, found = technician(turn), job_meant(turn, want.id)
+    far = _distance(turn, found, want.here)
     try:
-        found = jobs.arrive(turn.work, actor, found.id, distance_m=far)
-    except jobs.NotPossible as why:
-        raise Refused(
-            "That is {distance} from the station. Check in when you are there.",
-            {"distance": f"{far} m"},
-            [
-                Option(f"job_check_in?id={found.id}", Say("Try again")),
-                Option(f"job?do=here&id={found.id}", Say("Without location")),
-            ],
-        ) from why
-    return _card(turn, staff, found)
+        found = jobs.arrive(
+            turn.work, actor_of(staff), found.id, distance_m=far, sure=want.sure == PHOTO
+        )
+    except jobs.NotPossible:
+        return too_late(turn, staff, found.id)
+    return card(turn, staff, found)
+
+
+def _distance(turn: Turn, found: Job, here: str) -> int | None:
+    """Metres between a shared location and the station; None for a photo."""
+    if here == PHOTO:
+        return None
+    station = turn.work.session.get_one(Pile, found.pile_id).station
+    lat, lng = (float(each) for each in here.split(","))
+    return distance_m(lat, lng, station.lat, station.lng)
+
+
+def _photos(turn: Turn, values: Mapping[str, Any]) -> Replies | None:
+    """Some kinds of work are proved by photos; a question only while one is lacking."""
+    found = job_meant(turn, values["id"])
+    lacking = job_photos.lacking(turn.work, found)
+    if not lacking:
+        return None
+    words: dict[tuple[str, ...], Say] = {
+        ("before",): Say("A photo from before the work is wanted, and there is none yet."),
+        ("after",): Say("A photo from after the work is wanted, and there is none yet."),
+    }
+    both = Say("A photo from before and one from after the work are wanted, and there is none yet.")
+    return Choose(
+        Say("{lacking} Send it now, or finish without.", {"lacking": words.get(lacking, both)}),
+        [Option("=without", Say("Finish without"))],
+    )
 
 
 @wish
@@ -140,8 +188,9 @@ class Finish:
     """What it was, what was done, and what for."""
 
     id: str = ask("Which job?", CHOICE)
+    photos: str | None = ask(_photos, CHOICE)
     cause: str = ask("What was it? Please describe the cause in a few words.", Words(500))
-    fix: str = ask("What did you do? Name parts, too.", Words(500))
+    fix: str = ask("What did you do?", Words(500))
     wear: str | None = maybe(CHOICE)  # of a preventive visit: there was something to prevent
 
 
@@ -167,21 +216,15 @@ def nothing(turn: Turn, want: Nothing) -> Replies:
 
 
 def _done(turn: Turn, number: str, *, cause: str, fix: str, found_wear: bool | None) -> Replies:
-    staff, found = _technician(turn), _job(turn, number)
-    actor = Actor(staff.id, staff.role, staff.name)
+    staff, found = technician(turn), job_meant(turn, number)
     try:
         found = jobs.done(
-            turn.work, turn.settings, actor, found.id, cause=cause, fix=fix, found_wear=found_wear
-        )
+            turn.work, turn.settings, actor_of(staff), found.id, cause=cause, fix=fix,
+            found_wear=found_wear,
+        )  # fmt: skip
     except jobs.NotPossible:
-        return _card(turn, staff, jobs.locked(turn.work, found.id))
-    pile = turn.work.session.get_one(Pile, found.pile_id)
-    if (kept := job_ends.kept_out(turn.work, found, pile)) is not None:
-        return Say("Thank you. Job {job} is done. {kept}", {"job": found.id, "kept": kept})
-    return Say(
-        "Thank you. Job {job} is done; pile {pile} is offered to riders again.",
-        {"job": found.id, "pile": pile.number},
-    )
+        return card(turn, staff, jobs.locked(turn.work, found.id))
+    return job_talk.done(turn.work, found)
 
 
 @intent("rate_visit")
@@ -194,7 +237,13 @@ def rate_visit(turn: Turn) -> Replies:
     return Say("Thank you: {n} of 5 stars.", {"n": int(stars)})
 
 
-def _card(turn: Turn, staff: Staff, found: Job) -> Reply:
+def too_late(turn: Turn, staff: Staff, job_id: int) -> Replies:
+    """What was tapped cannot be done any more; how the job stands instead."""
+    said = Say("That is not possible any more. This is how it stands:")
+    return [said, card(turn, staff, jobs.locked(turn.work, job_id))]
+
+
+def card(turn: Turn, staff: Staff, found: Job) -> Reply:
     """A job with what can be done next."""
     about = job_talk.about(turn.work, found)
     values: dict[str, Value] = {"job": found.id, "about": about}
@@ -217,14 +266,24 @@ def _card(turn: Turn, staff: Staff, found: Job) -> Reply:
         case "on_way":
             return Choose(Say("Job {job}, on the way: {about}", values), [check_in_, back])
         case "arrived":
-            return Choose(Say("Job {job}, on site: {about}", values), [*_ends(found), back])
+            part = Option(f"job_part?id={found.id}", Say("Add part"))
+            values["hint"] = parts_of(found) or Say("Photos that you send here are kept with it.")
+            said = Say("Job {job}, on site: {about}\n{hint}", values)
+            return Choose(said, [*ends(found), part, back])
         case "done":
             return Say("Job {job} is done.", values)
         case _:
             return Say("Job {job} is cancelled: nobody has to go there any more.", values)
 
 
-def _ends(found: Job) -> list[Option]:
+def parts_of(found: Job) -> Say | None:
+    """The parts noted so far; None while there are none."""
+    if not found.parts:
+        return None
+    return Say("Parts: {parts}", {"parts": Written(", ".join(map(str, found.parts)))})
+
+
+def ends(found: Job) -> list[Option]:
     """How a job on site can end: a preventive one also tells whether there was a reason for it."""
     if found.kind != "preventive":
         return [Option(f"job_done?id={found.id}", Say("Done"))]
@@ -239,7 +298,12 @@ def _place(turn: Turn, found: Job) -> Say:
     return Say("{pile}, {station}", {"pile": pile.number, "station": pile.station.name})
 
 
-def _technician(turn: Turn) -> Staff:
+def actor_of(staff: Staff) -> Actor:
+    """Somebody of the staff, as services know them."""
+    return Actor(staff.id, staff.role, staff.name)
+
+
+def technician(turn: Turn) -> Staff:
     """Raises Refused for everybody who is none."""
     staff = technicians.of_rider(turn.work, turn.rider)
     if staff is None:
@@ -247,7 +311,7 @@ def _technician(turn: Turn) -> Staff:
     return staff
 
 
-def _job(turn: Turn, number: str | None = None) -> Job:
+def job_meant(turn: Turn, number: str | None = None) -> Job:
     """The job that a button or the message names. Raises Refused."""
     said = re.search(r"\d+", turn.heard.text)
     number = number or turn.value("id") or (said[0] if said else "")

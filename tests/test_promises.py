@@ -21,9 +21,10 @@ from tests.databases import *  # noqa: F403 - pytest finds fixtures by their nam
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIOS = ROOT / "tests" / "scenarios"
 INTENTS = collect(handlers)
-# What needs staff beside the rider: tests/console/test_actions.py and test_jobs.py.
+# What needs staff beside the rider: test_actions.py, test_jobs.py and test_technicians.py.
 BESIDE = {
-    "agree_start", "job", "job_check_in", "job_done", "job_nothing", "my_jobs", "rate_visit",
+    "agree_start", "job", "job_check_in", "job_done", "job_nothing", "job_part", "job_part_back",
+    "job_photo", "job_photo_back", "job_photo_turn", "my_jobs", "rate_visit",
 }  # fmt: skip
 # Not said by riders: the engine or the message job name these themselves.
 INTERNAL = {

@@ -7,6 +7,7 @@ here: Redis, MQTT and Rasa (the headless demo has them); frames go to the gatewa
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any
 
 import httpx
 from flask import Flask
+from PIL import Image
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
@@ -192,6 +194,15 @@ class World:
         """A photo of the sticker of an EVSE; style "two" shows the next EVSE's sticker too."""
         photo = sticker_photo(self.label(code), style, seed=7)
         self._from_phone(phone, files={"photo": ("p.jpg", photo)}, data={"text": words})
+
+    def rider_sends_pictures(self, phone: str, *colours: str, words: str = "") -> None:
+        """Photos without a code, each a message of its own; one colour each."""
+        files = []
+        for number, colour in enumerate(colours):
+            drawn = io.BytesIO()
+            Image.new("RGB", (64, 48), colour).save(drawn, "JPEG")
+            files.append(("photo", (f"{number}.jpg", drawn.getvalue(), "image/jpeg")))
+        self._from_phone(phone, files=files, data={"text": words})
 
     def label(self, code: str) -> Label:
         """The sticker of an EVSE."""
@@ -403,14 +414,17 @@ def _shown(message: Mapping[str, Any]) -> str:
     return " ".join(shown)
 
 
+KAMPPI = {"lat": 60.1690, "lng": 24.9310}  # where the one station stands
+
+
 def add_station(
     store: Store,
     *,
     name: str = "Kamppi",
     pile: str = "1023",
     evses: int = 2,
-    lat: float = 60.1690,
-    lng: float = 24.9310,
+    lat: float = KAMPPI["lat"],
+    lng: float = KAMPPI["lng"],
     tariff: Mapping[str, Any] | None = None,
     power_w: int = 22_000,
     country: str = "FI",

@@ -20,12 +20,19 @@ class NotAPicture(PilebotError):
 
 def kept_photo(work: UnitOfWork) -> int | None:
     """The media id of the form's `photo`; None when there is none. Raises NotAPicture."""
-    sent = request.files.get("photo")
-    if sent is None or not sent.filename:
-        return None
-    if sent.mimetype not in IMAGES:
-        raise NotAPicture("Only pictures (JPEG, PNG, WebP) can be kept here.")
-    file = new_file(sent.read(), sent.mimetype, "photo.jpg")
-    media = store_file(work, file, kept_for=EVIDENCE_KEPT)
+    kept = kept_photos(work)
+    return kept[0] if kept else None
+
+
+def kept_photos(work: UnitOfWork) -> list[int]:
+    """The media ids of all pictures that the form's `photo` holds. Raises NotAPicture."""
+    made = []
+    for sent in request.files.getlist("photo"):
+        if not sent.filename:
+            continue
+        if sent.mimetype not in IMAGES:
+            raise NotAPicture("Only pictures (JPEG, PNG, WebP) can be kept here.")
+        file = new_file(sent.read(), sent.mimetype, "photo.jpg")
+        made.append(store_file(work, file, kept_for=EVIDENCE_KEPT))
     work.session.flush()
-    return media.id
+    return [each.id for each in made]

@@ -9,9 +9,10 @@ An open job is offered to one technician at a time. Source: features.md D3, E10,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 KINDS: Final[Mapping[str, str]] = {
@@ -37,6 +38,8 @@ SENT_FOR: Final = frozenset({"broken", "cant_stop", "wont_charge"})  # codes of 
 REPORTS_A_DAY: Final = 3  # so many jobs a day come of one person's reports, before anybody looks
 
 NEAR_M: Final = 500  # a check-in by location counts this near: positions among houses are rough
+SHOWS: Final[Mapping[str, str]] = {"before": "Before", "after": "After"}  # what a photo shows
+LOOK_AROUND: Final = timedelta(minutes=10)  # photos this soon after the first: nothing is done yet
 FLAPS: Final = 3  # so often within a day a fault calls somebody out also when it goes away
 
 
@@ -87,6 +90,42 @@ def calls_out(*, still_faulted: bool, times_today: int) -> bool:
 def is_near(distance_m: int) -> bool:
     """Whether a location checks in."""
     return distance_m <= NEAR_M
+
+
+def metres(distance_m: int) -> str:
+    """ "120 m", "3.2 km", for staff."""
+    return f"{distance_m} m" if distance_m < 1000 else f"{distance_m / 1000:.1f} km"
+
+
+def shows(state: str, *, parts: int, first_at: datetime | None, now: datetime) -> str:
+    """What a photo shows that nobody said it of: how it was, until work has begun.
+
+    It has when a part was noted, or some minutes after the first photo on the spot (`first_at`).
+    """
+    looking = first_at is None or now - first_at <= LOOK_AROUND
+    return "before" if state != "arrived" or (looking and not parts) else "after"
+
+
+_COUNT_FIRST: Final = re.compile(r"([1-9]\d{0,2})\s?[x×*]\s+(\D.*)", re.IGNORECASE)
+_COUNT_LAST: Final = re.compile(
+    r"(.*[^\d\s])\s+(?:[x×*]\s?([1-9]\d{0,2})|([1-9]\d{0,2})\s?(?:x|×|个|個|pcs|st))",
+    re.IGNORECASE,
+)
+
+
+def part_line(said: str) -> str:
+    """A part with its count as the file keeps it: "2 x fuse" and "fuse x2" are "2 × fuse".
+
+    "Cable 5 x 16" is the name of one cable.
+    """
+    said = " ".join(said.split())
+    if first := _COUNT_FIRST.fullmatch(said):
+        count, name = first[1], first[2]
+    elif last := _COUNT_LAST.fullmatch(said):
+        count, name = last[2] or last[3], last[1].rstrip(",:;")
+    else:
+        return said
+    return name if count == "1" else f"{count} × {name}"
 
 
 def score_tenths(stars: Collection[int]) -> int | None:

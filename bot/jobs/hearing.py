@@ -16,7 +16,7 @@ from bot.errors import GiveUp, Refused
 from bot.gateways import whatsapp
 from bot.gateways.qr import Reading
 from bot.jobs.whereabouts import whereabouts
-from bot.services import later
+from bot.services import job_site, later
 from bot.services.booked import live_of
 from bot.store.charging import ChargingSession
 from bot.store.database import Store
@@ -30,6 +30,7 @@ MAX_PHOTOS = 3
 # Works at once, in every state: no photo is waited for, and no owner of the chat is asked.
 DANGER = frozenset({"safety_emergency", "unsafe_wiring"})
 URGENT = DANGER | {"stop_charge"}
+ON_A_JOB = "on_a_job"  # a fact: a technician, whose photos are all kept
 ASKED_FREELY = "asked_freely"  # a fact: the open question takes any words
 
 
@@ -85,7 +86,7 @@ class Hearing:
     def _from_whatsapp(self, row: Inbox) -> Incoming:
         inbound = whatsapp.read_inbound(row.body)
         self.typing(row.source_id)
-        pictures = [url for url, type_ in inbound.media if _may_be_photo(type_)][:MAX_PHOTOS]
+        pictures = [url for url, type_ in inbound.media if _may_be_photo(type_)]
         others = [type_ for _, type_ in inbound.media if not _may_be_photo(type_)]
         voices = [url for url, type_ in inbound.media if type_.startswith("audio/")]
         return Incoming(
@@ -122,11 +123,11 @@ class Hearing:
         return media.data
 
     def _prepare(self, row: Inbox, incoming: Incoming) -> Prepared:
-        lang, context = self._context(rider_of(row))
+        lang, context = self._context(rider_of(row), incoming)
         voice = self._listen(row, incoming)
         incoming = self._transcribed(incoming, voice)
         urgent = self._is_urgent(incoming, lang, context)
-        codes, problem, pictures = ((), None, ()) if urgent else self._see(incoming)
+        codes, problem, pictures = ((), None, ()) if urgent else self._see(incoming, context)
         understanding = self._understand(incoming, codes, problem, lang, context)
         place = incoming.place
         freely = ASKED_FREELY in context  # an address is no request for piles there
@@ -176,7 +177,9 @@ class Hearing:
             return False
         return self.understand(incoming.text, lang=lang, context=context).intent in URGENT
 
-    def _see(self, incoming: Incoming) -> tuple[tuple[str, ...], str | None, tuple[bytes, ...]]:
+    def _see(
+        self, incoming: Incoming, context: frozenset[str]
+    ) -> tuple[tuple[str, ...], str | None, tuple[bytes, ...]]:
         """Codes in the photos, why there are none, and the pictures."""
         codes: list[str] = []
         pictures: list[bytes] = []
@@ -184,7 +187,7 @@ class Hearing:
         if incoming.other_media is not None and incoming.transcript is None:
             voice = incoming.other_media.startswith("audio/")
             problem = "voice" if voice else "not_an_image"
-        for fetch in incoming.photos:
+        for fetch in incoming.photos[: None if ON_A_JOB in context else MAX_PHOTOS]:
             try:
                 picture = fetch()
             except (Refused, GiveUp) as error:
@@ -197,7 +200,7 @@ class Hearing:
             problem = "foreign" if reading.foreign else reading.problem
         return tuple(codes), None if codes else problem, tuple(pictures)
 
-    def _context(self, rider_id: int) -> tuple[str | None, frozenset[str]]:
+    def _context(self, rider_id: int, incoming: Incoming) -> tuple[str | None, frozenset[str]]:
         """The rider's language and the facts that decide ambiguous messages."""
         facts: set[str] = set()
         with self.store.read() as work:
@@ -208,6 +211,8 @@ class Hearing:
             planned = later.of_rider(work, rider_id)  # "stop" takes a planned start back
             if planned is not None or work.session.scalars(charging).first() is not None:
                 facts.add("session_active")
+            if incoming.photos and job_site.expected(work, rider):
+                facts.add(ON_A_JOB)
             if live_of(work, rider_id) is not None:
                 facts.add("has_booking")
             dialog = work.session.scalars(

@@ -15,7 +15,7 @@ from bot.domain.codes import parse
 from bot.domain.handoff_rules import call_person, is_dispute, is_threat
 from bot.domain.knowledge import may_answer
 from bot.gateways.media import media_url, new_file, store_file
-from bot.jobs import evidence
+from bot.jobs import evidence, site_photos
 from bot.jobs.drain import Route
 from bot.jobs.hearing import DANGER, URGENT, Hearing, Incoming, Prepared, rider_of
 from bot.replies import Link, Reply, Say
@@ -37,7 +37,8 @@ CLEARLY_SPOKEN = 0.6  # below this confidence riders are told what was heard in 
 STAFF_ANSWER = "staff_answer"
 # Has an answer of its own that must not wait for a person.
 NEVER_PASSED_ON = URGENT | {
-    "privacy_request", "human_handoff", "agree_start", "thanks_bye", "card_number"
+    "privacy_request", "human_handoff", "agree_start", "thanks_bye", "card_number",
+    site_photos.INTENT,
 }  # fmt: skip
 # Facts about one's own cases: told whoever has the chat, and no reason to give it to anybody else.
 OWN_CASES = frozenset({"case_status", "my_cases", "case_answer", "promise"})
@@ -75,6 +76,7 @@ class Serving:
         rider = work.session.get_one(Rider, rider_id)
         _learn(work, rider, incoming, self._about_language(conversation, heard.understanding))
         line = self._file(work, conversation, prepared)
+        heard = site_photos.kept(work, rider, conversation, prepared, heard)
         threads.heard(work, conversation, for_bot=_serves_itself(heard))
         if _names_the_dangerous_pile(work, conversation, heard.understanding):
             meant = replace(heard.understanding, intent="safety_emergency", engine="safety")
@@ -269,6 +271,7 @@ def _serves_itself(heard: Heard) -> bool:
         *URGENT,
         *OWN_CASES,
         "thanks_bye",
+        site_photos.INTENT,
     }
     return by_itself or heard.text.strip().casefold() in BACK_TO_BOT
 

@@ -237,6 +237,7 @@ def solved(work: UnitOfWork, settings: Settings, case: Case, report: Case) -> li
         select(CaseEntry.media_id)
         .where(CaseEntry.case_id == case.id, CaseEntry.kind == "photo")
         .where(CaseEntry.staff_id.is_not(None), CaseEntry.media_id.is_not(None))
+        .where(CaseEntry.body["shows"].as_string().is_distinct_from("before"))
         .order_by(CaseEntry.id.desc())
     ).first()
     if photo is not None:

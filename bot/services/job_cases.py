@@ -150,9 +150,9 @@ def _team(work: UnitOfWork, case: Case) -> str:
     return case.team if cases.missing(work, case) else "technical"
 
 
-def arrived(work: UnitOfWork, actor: Actor, job: Job) -> None:
+def arrived(work: UnitOfWork, actor: Actor, job: Job, told: str) -> None:
     """Somebody is there: for a case, and for an outage as soon as it is the first pile of it."""
-    event = f"{actor.name} arrived"[:80]
+    event = f"{actor.name} arrived, {told}"[:80]
     clocks.stop(work, ON_SITE, subject(job.id), event=event)
     for case in of_job(work, job):
         if case.code == "outage":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.domain.jobs import KINDS
 from bot.replies import N_, Choose, Option, Say, Value, Written
-from bot.services import fault_words, technicians
+from bot.services import fault_words, job_ends, technicians
+from bot.services.fault_words import FAULTED
 from bot.services.outbound import tell_rider
 from bot.store.database import UnitOfWork
 from bot.store.jobs import Job
@@ -55,6 +56,25 @@ def about(work: UnitOfWork, job: Job) -> Say:
         "{kind} at {place}, {station}, {address}\nFault code: {code}\n{text}\nWay there: {url}",
         values,
     )
+
+
+def done(work: UnitOfWork, job: Job) -> Say:
+    """A job is done, and what is so at its pile now: not every pile is offered to riders again."""
+    pile = work.session.get_one(Pile, job.pile_id)
+    values: dict[str, Value] = {"job": job.id, "pile": pile.number}
+    if (kept := job_ends.kept_out(work, job, pile)) is not None:
+        return Say("Thank you. Job {job} is done. {kept}", {**values, "kept": kept})
+    if job.kind != "repair" and not job.found_wear:
+        return Say("Thank you. Job {job} is done.", values)
+    mine = [each for each in pile.evses if job.evse_id in (None, each.id)]
+    if bad := [each.code for each in mine if each.status == FAULTED]:
+        values["sockets"] = ", ".join(bad)
+        return Say(
+            "Thank you. Job {job} is done, but {sockets} still reports a fault: no rider is sent "
+            "there until that is over.",
+            values,
+        )
+    return Say("Thank you. Job {job} is done; pile {pile} is offered to riders again.", values)
 
 
 def ask_stars(job: Job, name: str) -> Choose:

@@ -21,6 +21,7 @@ from bot.services import (
     clocks,
     job_cases,
     job_ends,
+    job_photos,
     job_talk,
     repairs,
     technicians,
@@ -39,12 +40,29 @@ from bot.store.stations import Evse, Pile
 from bot.store.upsert import insert
 
 TEXT_MAX: Final = 1000
-PARTS_MAX: Final = 20
 AGAIN: Final = timedelta(minutes=10)  # when nobody was there to be asked
 
 
 class NotPossible(PilebotError):
     """A step that cannot be taken now; the message says why, for technicians and staff."""
+
+
+class NoProof(NotPossible):
+    """Nothing shows that they are there: neither a location nor a photo."""
+
+    def __init__(self) -> None:
+        super().__init__("Check in with your location or with a photo of the pile.")
+
+
+class TooFar(NotPossible):
+    """Their location is `metres` from the station."""
+
+    def __init__(self, metres: int) -> None:
+        super().__init__(
+            f"Your location is {rules.metres(metres)} from the station. If you are there all the "
+            "same, check in with a photo of the pile."
+        )
+        self.metres = metres
 
 
 def open_job(
@@ -206,36 +224,31 @@ def on_my_way(work: UnitOfWork, actor: Actor, job_id: int) -> Job:
     return job
 
 
-def arrive(work: UnitOfWork, actor: Actor, job_id: int, *, distance_m: int | None) -> Job:
-    """Check in at the pile: near it by location, or without one, which shows in the file."""
-    if distance_m is not None and not rules.is_near(distance_m):
-        raise NotPossible(
-            f"That is {distance_m} m from the station. Check in when you are there, or without "
-            "a location."
-        )
+def arrive(
+    work: UnitOfWork, actor: Actor, job_id: int, *, distance_m: int | None, sure: bool = False
+) -> Job:
+    """Check in at the pile: near it by location, else with a photo of it in the job's file.
+
+    A location far away counts only with a photo and when they are `sure`, and is marked. Raises
+    TooFar, NoProof.
+    """
+    far = distance_m is not None and not rules.is_near(distance_m)
+    if far or distance_m is None:
+        proved = job_photos.proves_arrival(work, locked(work, job_id))
+        if far and not (sure and proved):
+            raise TooFar(distance_m or 0)
+        if not proved:
+            raise NoProof
     job = _mine(work, actor, job_id, "arrived", arrived_at=work.now, arrived_m=distance_m)
-    told = "without a location" if distance_m is None else f"{distance_m} m from the station"
+    told = "by photo, without a location" if distance_m is None else _how_far(distance_m)
     _note(work, actor, job, "arrived", f"Arrived, {told}")
-    job_cases.arrived(work, actor, job)
+    job_cases.arrived(work, actor, job, told)
     return job
 
 
-def add_part(work: UnitOfWork, actor: Actor, job_id: int, part: str) -> Job:
-    """A part that was used or changed."""
-    job, part = _of_technician(work, actor, job_id), part.strip()[:80]
-    if not part or len(job.parts) >= PARTS_MAX or job.state != "arrived":
-        raise NotPossible("Name the part after you have checked in, at most 20 of them.")
-    job.parts = [*job.parts, part]
-    _note(work, actor, job, "part", part)
-    return job
-
-
-def add_photo(work: UnitOfWork, actor: Actor, job_id: int, media_id: int) -> Job:
-    """A photo taken on the spot."""
-    job = _of_technician(work, actor, job_id)
-    entry(work, job, "photo", "A photo", actor.staff_id, media_id)
-    touched(work, f"job:{job.id}")
-    return job
+def _how_far(distance_m: int) -> str:
+    told = f"{rules.metres(distance_m)} from the station"
+    return told if rules.is_near(distance_m) else f"FAR: {told}, with a photo"
 
 
 def done(
@@ -264,6 +277,7 @@ def done(
         found_wear=found_wear,
     )  # fmt: skip
     _note(work, actor, job, "done", f"Cause: {cause} Done: {fix}")
+    job_photos.note_lacking(work, job)
     clocks.stop(work, "preventive", job_cases.subject(job.id), event=f"{actor.name} is done"[:80])
     if job.kind in ("preventive", "repair"):
         watches.visited(work, job)
@@ -273,6 +287,7 @@ def done(
         alarms.look_again(work, pile, after=timedelta(seconds=settings.fault_settle_s))
     if (kept := job_ends.kept_out(work, job, pile)) is not None:
         entry(work, job, "note", job_ends.in_english(kept))
+    job_photos.share(work, job)  # cases that joined the job after its photos
     job_cases.solved(work, settings, actor, job, cause=cause, fix=fix)
     _tell_calendar(work, job)
     return job
@@ -395,19 +410,12 @@ def last_visit(work: UnitOfWork, pile_id: str) -> datetime | None:
 
 
 def entry(
-    work: UnitOfWork,
-    job: Job,
-    kind: str,
-    text: str,
-    staff_id: int | None = None,
-    media_id: int | None = None,
-) -> None:
+    work: UnitOfWork, job: Job, kind: str, text: str, staff_id: int | None = None
+) -> JobEntry:
     """Add a line to a job's file."""
-    work.session.add(
-        JobEntry(
-            job_id=job.id, at=work.now, kind=kind, text=text, staff_id=staff_id, media_id=media_id
-        )
-    )
+    line = JobEntry(job_id=job.id, at=work.now, kind=kind, text=text, staff_id=staff_id)
+    work.session.add(line)
+    return line
 
 
 def locked(work: UnitOfWork, job_id: int) -> Job:
@@ -446,7 +454,8 @@ def _mine(work: UnitOfWork, actor: Actor, job_id: int, to: str, **values: Any) -
     return _move(work, job_id, to, Job.technician_id == actor.staff_id, **values)
 
 
-def _of_technician(work: UnitOfWork, actor: Actor, job_id: int) -> Job:
+def in_hand(work: UnitOfWork, actor: Actor, job_id: int) -> Job:
+    """Their own job, taken and not over, nobody else's for now. Raises NotPossible."""
     job = locked(work, job_id)
     if job.technician_id != actor.staff_id or job.state not in rules.TAKEN:
         raise NotPossible(_told(work, job))

@@ -56,7 +56,8 @@ class Job(Base):
 
 class JobEntry(Base):
     """A line of a job's file. `kind`: opened, offered, passed, nobody, accepted, given_back,
-    on_way, arrived, part, photo, note, done, cancelled, cleared, rated."""
+    on_way, arrived, part, part_back, photo, photo_back (taken back), note, done, cancelled,
+    cleared, rated. `shows` of a photo: before, after."""
 
     __tablename__ = "job_entry"
 
@@ -67,3 +68,4 @@ class JobEntry(Base):
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     text: Mapped[str] = mapped_column(Text, default="")
     media_id: Mapped[int | None] = mapped_column(BigId)
+    shows: Mapped[str] = mapped_column(String(8), default="", server_default="")

@@ -81,7 +81,7 @@ WHO: Final[dict[str, str]] = {
         certificates_add certificates_end
         visits_plan visits_move visits_cancel visits_undo visits_make_plan visits_end_plan
         predictions_end
-        meters_record jobs_step jobs_done jobs_add
+        meters_record jobs_step jobs_done jobs_add jobs_mend
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
         actions_in_service actions_in_service_form limits_page limits_save limits_reset
         policies_withdraw

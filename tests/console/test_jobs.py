@@ -16,7 +16,7 @@ from bot.store.jobs import Job
 from bot.store.stations import Pile
 from tests.console.desk import Agent, Desk
 from tests.test_scenarios import play
-from tests.world import World
+from tests.world import KAMPPI, World
 
 OTTO, LIISA, RIDER = "+358405550001", "+358405550002", "+358401234567"
 
@@ -77,7 +77,7 @@ def test_a_fault_that_stays_is_offered_taken_and_repaired_in_the_chat(
     world.rider_taps(OTTO, "I am there")
     world.bot_says(OTTO, "Share your location to check in")
     world.rider_shares(OTTO, 61.0, 25.0)
-    world.bot_says(OTTO, "Check in when you are there")
+    world.bot_says(OTTO, "Are you there all the same? Then send a photo")
     world.rider_taps(OTTO, "Try again")
     world.bot_says(OTTO, "Share your location")
     with world.store.read() as work:
@@ -90,6 +90,7 @@ def test_a_fault_that_stays_is_offered_taken_and_repaired_in_the_chat(
     world.bot_says(OTTO, "What was it?")
     world.rider_says(OTTO, "stop button was stuck, the contactor is welded")
     world.bot_says(OTTO, "What did you do?")
+    world.pile("1023").status(2, "Available")
     world.rider_says(OTTO, "New contactor 63 A")
     world.bot_says(OTTO, "Job 1 is done", "1023 is offered to riders again")
     found = job(world)
@@ -207,7 +208,7 @@ def test_a_rider_hears_of_each_step_and_gives_stars(world: World, desk: Desk, ot
     faulted(world)
     world.bot_says(RIDER, "case 1")
     for do in ("accept", "way", "here"):
-        assert otto.post("/jobs/1/step", do=do).status_code == 303
+        assert otto.post("/jobs/1/step", do=do, **KAMPPI).status_code == 303
     done = otto.post("/jobs/1/done", cause="Loose wire", fix="Tightened it")
     assert done.status_code == 303
     world.settle()
@@ -226,7 +227,7 @@ def test_a_rider_hears_of_each_step_and_gives_stars(world: World, desk: Desk, ot
 def test_parts_and_photos_are_kept_with_the_job(world: World, otto: Agent) -> None:
     faulted(world)
     for do in ("accept", "here"):
-        otto.post("/jobs/1/step", do=do)
+        otto.post("/jobs/1/step", do=do, **KAMPPI)
     picture = ("p.png", b"\x89PNG\r\n\x1a\n" + bytes(40), "image/png")
     otto.post("/jobs/1/add", part="Contactor 63 A", files={"photo": picture})
     otto.post("/jobs/1/add", part="", files={"photo": ("x.svg", b"<svg/>", "image/svg+xml")})

@@ -11,7 +11,7 @@ from bot.services import prediction
 from bot.store.jobs import Job
 from bot.store.prediction import EvseDay
 from tests.console.desk import Agent, Desk
-from tests.world import World
+from tests.world import KAMPPI, World
 
 OTTO = "+358405550001"
 
@@ -46,7 +46,8 @@ def test_a_preventive_visit_in_the_chat_tells_whether_there_was_wear(
     assert "Looking for somebody" in page
     world.rider_taps(OTTO, "Accept")
     world.rider_taps(OTTO, "I am there")
-    world.rider_taps(OTTO, "Without location")
+    world.bot_says(OTTO, "Share your location")
+    world.rider_shares(OTTO, *KAMPPI.values())
     world.bot_says(OTTO, "on site", "[Found wear]", "[Nothing found]")
     world.rider_taps(OTTO, "Nothing found")
     world.bot_says(OTTO, "What did you check?")
@@ -70,7 +71,7 @@ def test_wear_found_in_the_console_is_a_hit_and_shows_at_the_technician(
     foretold(world)
     assert "6 of 12 starts failed" in otto.get("/predictions?tab=watch").text
     for do in ("accept", "here"):
-        otto.post("/jobs/1/step", do=do)
+        otto.post("/jobs/1/step", do=do, **KAMPPI)
     otto.post("/jobs/1/done", cause="burnt pins", fix="new plug")
     assert "whether you found wear" in otto.get("/jobs/1").text
     otto.post("/jobs/1/done", cause="burnt pins", fix="new plug", wear="yes")

@@ -23,7 +23,7 @@ from bot.store.stations import Evse
 from devices import frames
 from devices.simulator import EvseSpec, PileSpec
 from tests.console.desk import Agent, Desk, open_desk
-from tests.world import World, open_world
+from tests.world import KAMPPI, World, open_world
 
 OTTO, RIDER = "+358405550001", "+358401234567"
 CODE = "1023-16"  # socket 1
@@ -137,7 +137,8 @@ def test_a_socket_that_wears_is_foretold_and_put_right(
 
     world.rider_taps(OTTO, "Accept")
     world.rider_taps(OTTO, "I am there")
-    world.rider_taps(OTTO, "Without location")
+    world.bot_says(OTTO, "Share your location")
+    world.rider_shares(OTTO, *KAMPPI.values())
     world.rider_taps(OTTO, "Found wear")
     world.rider_says(OTTO, "contactor pitted")
     pile.evse.repair(world.now)

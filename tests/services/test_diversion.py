@@ -114,7 +114,7 @@ def test_when_it_works_again_follows_the_repair_job(town: Town) -> None:
         jobs.on_my_way(work, TEO, number)
     assert "A technician is on the way, expected by 12:00." in refused(town)[0]
     with town.work() as work:
-        jobs.arrive(work, TEO, number, distance_m=None)
+        jobs.arrive(work, TEO, number, distance_m=9)
     assert "A technician is working on it now." in refused(town)[0]
     with town.work() as work:
         job = work.session.get_one(Job, number)

@@ -12,10 +12,12 @@ from sqlalchemy import func, select
 from bot.console.addresses import inside
 from bot.console.context import Console
 from bot.console.guard import Routes
-from bot.console.uploads import IMAGES, NotAPicture, kept_photo
-from bot.domain.jobs import KINDS, LIVE, STATES
-from bot.services import fault_words, job_ends, jobs, technicians
+from bot.console.uploads import IMAGES, NotAPicture, kept_photos
+from bot.domain.jobs import KINDS, LIVE, SHOWS, STATES, is_near, metres
+from bot.gateways.translate import say
+from bot.services import fault_words, job_photos, job_site, job_talk, jobs, technicians
 from bot.services.audit import Actor
+from bot.services.stations import distance_m
 from bot.store.cases import Case
 from bot.store.database import UnitOfWork
 from bot.store.jobs import Job, JobEntry
@@ -77,7 +79,11 @@ def _add_pages(routes: Routes, console: Console) -> None:
             values = {
                 **_row(work, job), "lines": _lines(work, job), "states": STATES, "tones": TONES,
                 "mine": job.technician_id == me.staff_id, "asked": job.offered_to == me.staff_id,
-                "people": _technicians(work), "live": job.state in LIVE,
+                "people": _technicians(work), "live": job.state in LIVE, "shows": SHOWS,
+                "parts": _parts(work, job), "next_shows": job_photos.next_shows(work, job),
+                "photos": job_photos.of_job(work, job.id),
+                "lacking": job_photos.lacking(work, job), "far": _far(), "metres": metres,
+                "is_near": is_near, "proved": job_photos.proves_arrival(work, job),
             }  # fmt: skip
         return console.page("job_live" if console.wants_fragment() else "job", **values)
 
@@ -101,6 +107,8 @@ def _add_steps(routes: Routes, console: Console) -> None:
     @routes.action("/jobs/<int:job_id>/step", right="job.work")
     def step(job_id: int) -> Any:
         do = request.form.get("do", "")
+        if do == "here":
+            return _check_in(console, job_id)
         return _do(console, job_id, lambda work: _step(console, work, job_id, do))
 
     @routes.action("/jobs/<int:job_id>/done", right="job.work")
@@ -108,29 +116,96 @@ def _add_steps(routes: Routes, console: Console) -> None:
         cause, fix = request.form.get("cause", ""), request.form.get("fix", "")
         wear = {"yes": True, "no": False}.get(request.form.get("wear", ""))
 
+        def photos(work: UnitOfWork) -> str:
+            if kept := kept_photos(work):
+                job_site.add_photos(work, _me(console), job_id, kept, shows="after")
+            return ""
+
         def act(work: UnitOfWork) -> str:
+            _want_photos(work, job_id)
             job = jobs.done(
                 work, console.settings, _me(console), job_id, cause=cause, fix=fix, found_wear=wear
             )
-            kept = job_ends.kept_out(work, job, work.session.get_one(Pile, job.pile_id))
-            offered = "The pile is offered to riders again."
-            return f"Done. {job_ends.in_english(kept) if kept else offered}"
+            return say("en", job_talk.done(work, job))
 
-        return _do(console, job_id, act)
+        return _do(console, job_id, photos, act)  # the photos stay, whatever the rest lacks
 
     @routes.action("/jobs/<int:job_id>/add", right="job.work")
     def add(job_id: int) -> Any:
-        """A part, a photo, or both."""
+        """A part, photos, or both."""
 
         def act(work: UnitOfWork) -> str:
-            part, media_id = request.form.get("part", ""), kept_photo(work)
-            if media_id is not None:
-                jobs.add_photo(work, _me(console), job_id, media_id)
-            if part.strip() or media_id is None:
-                jobs.add_part(work, _me(console), job_id, part)
+            part, photos = request.form.get("part", ""), kept_photos(work)
+            if photos:
+                shows = request.form.get("shows", "")
+                job_site.add_photos(work, _me(console), job_id, photos, shows=shows)
+            if part.strip() or not photos:
+                job_site.add_part(work, _me(console), job_id, part)
             return "Added."
 
         return _do(console, job_id, act)
+
+    @routes.action("/jobs/<int:job_id>/mend", right="job.work")
+    def mend(job_id: int) -> Any:
+        """What was noted is taken back, or a photo shows something else."""
+        do, entry = request.form.get("do", ""), request.form.get("entry", "")
+        number = int(entry) if _is_id(entry) else 0
+
+        def act(work: UnitOfWork) -> str:
+            if do == "part_back":
+                return f"Taken back: {job_site.part_back(work, _me(console), job_id, number)}."
+            if do == "photo_back":
+                gone = job_site.photos_back(work, _me(console), job_id, [number])
+                return "The photo is taken back." if gone else "That photo is gone already."
+            job_site.turn_photos(work, _me(console), job_id, [number], do)
+            return "Noted."
+
+        return _do(console, job_id, act)
+
+
+def _check_in(console: Console, job_id: int) -> Any:
+    """By location, by photos, or both. Photos are kept also where the location is too far away:
+    then the page asks whether they are sure."""
+    far: int | None = None
+    try:
+        with console.store.begin() as work:
+            job, photos = _found(work, job_id), kept_photos(work)
+            if photos:
+                job_site.add_photos(work, _me(console), job_id, photos)
+            try:
+                jobs.arrive(
+                    work, _me(console), job_id, distance_m=_distance(work, job),
+                    sure=request.form.get("sure") == "yes",
+                )  # fmt: skip
+            except jobs.TooFar as why:
+                far = why.metres
+        flash("Checked in." if far is None else str(jobs.TooFar(far)), "bad" if far else "good")
+    except (jobs.NotPossible, NotAPicture) as why:
+        flash(str(why), "bad")
+    return redirect(url_for("console.jobs_one", job_id=job_id, far=far), 303)
+
+
+def _distance(work: UnitOfWork, job: Job) -> int | None:
+    """Metres from the station by the form's location, or as it was told before; None: neither."""
+    station = work.session.get_one(Pile, job.pile_id).station
+    try:
+        lat, lng = float(request.form["lat"]), float(request.form["lng"])
+    except (KeyError, ValueError):
+        told = request.form.get("far", "")
+        return int(told) if _is_id(told) else None
+    if not (abs(lat) <= 90 and abs(lng) <= 180):
+        return None
+    return distance_m(lat, lng, station.lat, station.lng)
+
+
+def _want_photos(work: UnitOfWork, job_id: int) -> None:
+    """Some kinds of work are proved by photos, unless somebody says that there are none."""
+    lacking = job_photos.lacking(work, jobs.locked(work, job_id))
+    if lacking and request.form.get("without") != "yes":
+        raise jobs.NotPossible(
+            f"A photo from {' and one from '.join(lacking)} the work is wanted. Add it, or tick "
+            "that there is none."
+        )
 
 
 def _step(console: Console, work: UnitOfWork, job_id: int, do: str) -> str:
@@ -143,8 +218,6 @@ def _step(console: Console, work: UnitOfWork, job_id: int, do: str) -> str:
             return "Somebody else is asked."
         case "way":
             jobs.on_my_way(work, actor, job_id)
-        case "here":
-            jobs.arrive(work, actor, job_id, distance_m=None)
         case "back":
             jobs.give_back(work, console.settings, actor, job_id)
             return "Given back; somebody else is asked."
@@ -201,11 +274,14 @@ def _me(console: Console) -> Actor:
     return console.me().actor()
 
 
-def _do(console: Console, job_id: int, act: Act) -> Any:
+def _do(console: Console, job_id: int, *acts: Act) -> Any:
+    """Each in a transaction of its own; what the last one tells is shown."""
+    told = ""
     try:
-        with console.store.begin() as work:
-            _found(work, job_id)
-            told = act(work)
+        for act in acts:
+            with console.store.begin() as work:
+                _found(work, job_id)
+                told = act(work)
         flash(told, "good")
     except (jobs.NotPossible, NotAPicture) as why:
         flash(str(why), "bad")
@@ -230,6 +306,16 @@ def _row(work: UnitOfWork, job: Job) -> dict[str, Any]:
 def _lines(work: UnitOfWork, job: Job) -> list[tuple[JobEntry, str]]:
     names = {row.id: row.name for row in work.session.execute(select(Staff.id, Staff.name))}
     return [(each, names.get(each.staff_id or 0, "")) for each in jobs.entries(work, job.id)]
+
+
+def _parts(work: UnitOfWork, job: Job) -> list[JobEntry]:
+    return [each for each in jobs.entries(work, job.id) if each.kind == "part"]
+
+
+def _far() -> int | None:
+    """How far away they were when they tried to check in just now."""
+    far = request.args.get("far", "")
+    return int(far) if _is_id(far) else None
 
 
 def _technicians(work: UnitOfWork) -> list[tuple[int, str]]:

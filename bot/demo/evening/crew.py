@@ -77,7 +77,7 @@ class Technician:
         sent = self.phones.send(self.phone, payload=f"job?do=way&id={number}")
         self._next(sent, f"Job {number}, on the way")
         sent = self.phones.send(self.phone, payload=f"job_check_in?id={number}")
-        self._next(sent, "job?do=here")
+        self._next(sent, "Share your location")
         pile_id, lat, lng = self.place_of(number)
         sent = self.phones.send(self.phone, lat=lat, lng=lng)
         self._next(sent, f"job_done?id={number}")
