@@ -207,6 +207,12 @@ class Settings:
     silent_after_s: int = setting(
         "A pile unheard for this long is shown as not confirmed", 300, least=1
     )
+    silent_charging_s: int = setting(
+        "A pile where a charge runs is offline, and its rider told, when it was unheard for this "
+        "long although it was asked for a sign of life meanwhile",
+        45,
+        least=4,
+    )
     silent_ticket_s: int = setting(
         "A pile that stays unconfirmed for this long gets a ticket, once; those of an outage are "
         "in its own",

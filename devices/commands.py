@@ -6,6 +6,7 @@ The row is committed before the CALL goes out, so that after a crash every try i
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -225,6 +226,15 @@ def _call(row: Command) -> Publishing:
     frames.check_request(action, payload)
     call = frames.Call(actions.message_id(row.id), action, payload)
     return Publishing(topics.down(row.pile_id, topics.CALL), frames.write(call))
+
+
+def sign_of_life(pile_id: str) -> Publishing:
+    """Asks a pile whether it is there. No row is kept and no answer waited for: whatever comes
+    back, be it a CALLERROR, is heard like all that a pile says."""
+    payload = {"requestedMessage": "Heartbeat"}
+    frames.check_request("TriggerMessage", payload)
+    call = frames.Call(f"alive-{uuid.uuid4().hex[:24]}", "TriggerMessage", payload)
+    return Publishing(topics.down(pile_id, topics.CALL), frames.write(call))
 
 
 def _standing(work: UnitOfWork, row: Command) -> lifecycle.Standing:

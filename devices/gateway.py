@@ -22,7 +22,7 @@ from bot.settings import Settings
 from bot.store.database import Store
 from devices import wake
 from devices.broker_logins import BrokerLogins
-from devices.commands import Commands, Publishing
+from devices.commands import Commands, Publishing, sign_of_life
 from devices.ingest import Ingest
 from devices.link import Delivery, Link
 from devices.presence import Presence
@@ -50,7 +50,6 @@ class Gateway:
         self._stopping = threading.Event()
         self._listening_since: datetime | None = None
         self._next_silence_check = self._next_logins = 0.0
-        self._silence_check_s = max(0.5, min(10.0, settings.silent_after_s / 4))
 
     @property
     def ready(self) -> bool:
@@ -86,7 +85,7 @@ class Gateway:
         else:
             self._listening_since = None
         if time.monotonic() >= self._next_silence_check:
-            self._next_silence_check = time.monotonic() + self._silence_check_s
+            self._next_silence_check = time.monotonic() + self._presence.look_every_s
             self._guarded(self._find_silent)
         if time.monotonic() >= self._next_logins:
             self._next_logins = time.monotonic() + LOGINS_S
@@ -153,10 +152,13 @@ class Gateway:
         self._publish(out)
 
     def _find_silent(self) -> None:
-        if self._listening_since is None:
+        since = self._listening_since
+        if since is None or self._queue.qsize() > BATCH:  # what they said waits to be read
             return
         with self._store.begin() as work:
-            self._presence.find_silent(work, listening_since=self._listening_since)
+            self._presence.find_silent(work, listening_since=since)
+            quiet = self._presence.find_quiet(work, listening_since=since)
+        self._publish([sign_of_life(pile_id) for pile_id in quiet])
 
     def _keep_logins(self) -> None:
         with self._store.read() as work:

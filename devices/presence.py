@@ -6,12 +6,14 @@ import json
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from bot.settings import Settings
 from bot.store import inbox
+from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
-from bot.store.stations import Pile
+from bot.store.devices import Command
+from bot.store.stations import Evse, Pile
 
 _NOTE_EVERY: Final = timedelta(seconds=5)  # how exactly seen_at is kept, at most
 _LIMITS: Final = {"state": 8, "conn": 40, "proto": 16, "fw": 50}  # the columns' sizes
@@ -22,7 +24,9 @@ class Presence:
 
     def __init__(self, settings: Settings) -> None:
         self._silent_after = timedelta(seconds=settings.silent_after_s)
-        self._note_every = min(_NOTE_EVERY, self._silent_after / 4)
+        self._charging = min(timedelta(seconds=settings.silent_charging_s), self._silent_after)
+        self._note_every = min(_NOTE_EVERY, self._charging / 4)
+        self._asked: dict[str, datetime] = {}  # when piles were last asked for a sign of life
 
     def heard(self, work: UnitOfWork, pile: Pile, at: datetime) -> None:
         """A pile said something of its own: it is there."""
@@ -59,16 +63,39 @@ class Presence:
         pile.seen_at = at
         return began
 
+    @property
+    def look_every_s(self) -> float:
+        """How often to look for silent piles, so that a rider hears of one within a minute."""
+        return max(0.5, min(5.0, self._charging.total_seconds() / 9))
+
     def find_silent(self, work: UnitOfWork, *, listening_since: datetime) -> None:
-        """Mark piles offline that were not heard for too long while we listened."""
-        limit = work.now - self._silent_after
-        if listening_since > limit:
-            return
-        silent = work.session.scalars(
-            select(Pile).where(Pile.online, or_(Pile.seen_at.is_(None), Pile.seen_at < limit))
-        )
-        for pile in silent:
+        """Mark piles offline that were not heard for too long while we listened; where a charge
+        runs that is sooner, since such a pile was asked meanwhile (`find_quiet`)."""
+        limit, charging = work.now - self._silent_after, work.now - self._charging
+        found: set[Pile] = set()
+        if listening_since <= limit:
+            silent = or_(Pile.seen_at.is_(None), Pile.seen_at < limit)
+            found |= set(work.session.scalars(select(Pile).where(Pile.online, silent)))
+        if listening_since <= charging:
+            quiet = select(Pile).where(_charging_unheard(charging))
+            found |= set(work.session.scalars(quiet))
+        for pile in sorted(found, key=lambda each: each.id):
             self._change(work, pile, work.now, online=False)
+
+    def find_quiet(self, work: UnitOfWork, *, listening_since: datetime) -> list[str]:
+        """Piles where a charge runs, to be asked now whether they are there: unheard for a third of
+        the time they have, and not asked in the last fifth of it. Heartbeats may be minutes apart,
+        a live pile answers at once."""
+        limit = work.now - self._charging / 3
+        if listening_since > limit:
+            return []
+        quiet = select(Pile.id).where(_charging_unheard(limit), ~_being_asked())
+        ids = work.session.scalars(quiet.order_by(Pile.id)).all()
+        again = work.now - self._charging / 5
+        due = [each for each in ids if self._asked.get(each, again) <= again]
+        self._asked = {each: self._asked[each] for each in ids if each in self._asked}
+        self._asked |= dict.fromkeys(due, work.now)
+        return due
 
     @staticmethod
     def _change(work: UnitOfWork, pile: Pile, at: datetime, *, online: bool) -> None:
@@ -82,6 +109,22 @@ class Presence:
             kind="pile.presence",
             body={"pile_id": pile.id, "online": online, "at": at.isoformat()},
         )
+
+
+def _charging_unheard(since: datetime) -> ColumnElement[bool]:
+    """Of a pile: it counts as there, a charge runs, and it was not heard since."""
+    runs = (
+        select(ChargingSession.id)
+        .join(Evse, Evse.id == ChargingSession.evse_id)
+        .where(Evse.pile_id == Pile.id, ChargingSession.open)
+        .where(ChargingSession.transaction_id.is_not(None))
+    )
+    return Pile.online & (Pile.seen_at < since) & runs.exists()
+
+
+def _being_asked() -> ColumnElement[bool]:
+    """Of a pile: it owes the answer to an order, and a pile is asked one thing at a time."""
+    return select(Command.id).where(Command.pile_id == Pile.id, Command.state == "sent").exists()
 
 
 def parse(payload: bytes) -> dict[str, str] | None:

@@ -32,7 +32,7 @@ from bot.store.riders import Media, Message
 from bot.store.staff import Staff
 from bot.store.stations import Evse, TariffVersion
 from tests.offers import add_coupon, add_plan_offer
-from tests.world import World, add_station, open_world
+from tests.world import World, add_pile, add_station, open_world
 
 FOLDER = Path(__file__).parent / "scenarios"
 RIDER = "+358401234567"
@@ -138,9 +138,14 @@ def station(world: World, name: str, pile: str, lat: str | None, lng: str | None
         world.pile(pile).status(number, "Available")
 
 
-@step(r"pile goes (online|offline)")
-def presence(world: World, state: str) -> None:
-    world.pile("1023").goes(state)
+@step(r"(\w+) also has pile (\d+)")
+def second_pile(world: World, name: str, pile: str) -> None:
+    add_pile(world, name, pile)
+
+
+@step(r"pile (?:(\d+) )?goes (online|offline)")
+def presence(world: World, pile: str | None, state: str) -> None:
+    world.pile(pile or "1023").goes(state)
 
 
 @step(r"pile reports socket (\d) (Available|Occupied|Faulted|Unavailable|Reserved)(?: with (\w+))?")

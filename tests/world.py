@@ -461,6 +461,27 @@ def add_station(
             )  # fmt: skip
 
 
+def add_pile(world: World, name: str, pile: str) -> None:
+    """Another pile with two sockets at a station, online, like those that stand there."""
+    with world.store.begin() as work:
+        station = work.session.scalars(select(Station).where(Station.name == name)).one()
+        like = station.piles[0].evses[0]
+        row = Pile(id=codes.pile_id(pile), number=pile, station_id=station.id, kind="ac")
+        work.session.add(row)
+        work.session.flush()
+        for number in (1, 2):
+            work.session.add(
+                Evse(
+                    pile_id=row.id, number=number, code=codes.evse_code(pile, number),
+                    tariff_id=like.tariff_id, connector_type=like.connector_type,
+                    max_power_w=like.max_power_w,
+                )
+            )  # fmt: skip
+    world.pile(pile).goes("online")
+    for number in (1, 2):
+        world.pile(pile).status(number, "Available")
+
+
 @contextmanager
 def open_world(tmp_path: Path, database_url: str | None = None, **changed: Any) -> Iterator[World]:
     """A world on a fresh database with one station, Kamppi: pile 1023 with two EVSEs, online.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +18,7 @@ from bot.services.nearest import Way
 from bot.services.stations import EvseView
 from bot.settings import Settings
 from bot.store.cases import Clock
+from bot.store.changes import touched
 from bot.store.database import UnitOfWork
 from bot.store.diversion import Diversion
 from bot.store.jobs import Job
@@ -25,6 +26,7 @@ from bot.store.stations import Evse, Pile
 from bot.store.upsert import insert
 
 SAME: Final = timedelta(minutes=30)  # within this a pile asked for again is the same offer
+SHOWN: Final = timedelta(days=30)  # what the pile's page counts
 TAKEN_WITHIN: Final = timedelta(hours=2)  # who goes there later goes by themselves
 _WORKS: Final = (
     Availability.FREE, Availability.PLUGGED, Availability.BUSY, Availability.RESERVED
@@ -150,6 +152,7 @@ def note(work: UnitOfWork, rider_id: int, pile: Pile, why: str, ways: Sequence[W
         )
         .on_conflict_do_nothing(index_elements=["key"])
     )  # fmt: skip
+    touched(work, f"pile:{pile.id}")
 
 
 def went(work: UnitOfWork, rider_id: int, evse: Evse, by: str) -> None:
@@ -162,13 +165,15 @@ def went(work: UnitOfWork, rider_id: int, evse: Evse, by: str) -> None:
         )
         .order_by(Diversion.id.desc())
     )  # fmt: skip
-    led = [each.id for each in offers if evse.pile.station_id in each.stations]
-    if led:
-        work.session.execute(
-            update(Diversion)
-            .where(Diversion.id == led[0], Diversion.taken_at.is_(None))
-            .values(taken_at=work.now, taken_by=by, taken_evse_id=evse.id)
-        )
+    led = next((each for each in offers if evse.pile.station_id in each.stations), None)
+    if led is None:
+        return
+    work.session.execute(
+        update(Diversion)
+        .where(Diversion.id == led.id, Diversion.taken_at.is_(None))
+        .values(taken_at=work.now, taken_by=by, taken_evse_id=evse.id)
+    )
+    touched(work, f"pile:{led.pile_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +184,11 @@ class Counted:
     taken: int
 
 
-def counted(
-    work: UnitOfWork, pile_ids: Collection[str], since: datetime, until: datetime
-) -> dict[str, Counted]:
-    """By the pile that did not work, for offers made within a time."""
-    rows = work.session.execute(
-        select(Diversion.pile_id, func.count(Diversion.id), func.count(Diversion.taken_at))
-        .where(
-            Diversion.pile_id.in_(pile_ids), Diversion.at >= since, Diversion.at < until
+def counted(work: UnitOfWork, pile_id: str) -> Counted:
+    """Of a pile that did not work, in the last `SHOWN`."""
+    offered, taken = work.session.execute(
+        select(func.count(Diversion.id), func.count(Diversion.taken_at)).where(
+            Diversion.pile_id == pile_id, Diversion.at > work.now - SHOWN
         )
-        .group_by(Diversion.pile_id)
-    )  # fmt: skip
-    return {pile_id: Counted(offered, taken) for pile_id, offered, taken in rows}
+    ).one()
+    return Counted(offered, taken)

@@ -10,6 +10,7 @@ from bot.services import login_throttle, understood
 from bot.store.cases import OutageRider
 from bot.store.database import Store
 from bot.store.devices import PileEvent
+from bot.store.diversion import Diversion
 from bot.store.limits import forget_old
 from bot.store.prediction import EvseDay
 from bot.store.queues import Inbox, Outbox
@@ -40,6 +41,7 @@ def tidy(store: Store) -> None:
         ),
         delete(Outbox).where(Outbox.state.in_(("done", "dropped")), Outbox.done_at < queues),
         delete(OutageRider).where(OutageRider.at < queues),
+        delete(Diversion).where(Diversion.at < events),
         delete(PileEvent).where(PileEvent.received_at < events),
         delete(EvseSample).where(EvseSample.minute < now - SAMPLES_KEPT),
         delete(PileAlarm).where(PileAlarm.cleared_at < now - ALARMS_KEPT),

@@ -86,6 +86,21 @@ def test_one_pile_whole(world: World, desk: Desk) -> None:
     assert "<html" not in fragment
 
 
+def test_who_was_shown_the_way_on_from_a_broken_pile(world: World, desk: Desk) -> None:
+    agent = desk.agent("agent")
+    assert "never</span>" in agent.get("/piles/P001023").text
+    add_station(world.store, name="Otto", pile="2045")
+    for pile, status in (("2045", "Available"), ("1023", "Faulted")):
+        world.pile(pile).goes("online")
+        for socket in (1, 2):
+            world.pile(pile).status(socket, status)
+    world.rider_says(RIDER, "1023-27")
+    world.bot_says(RIDER, "reports a fault", "Otto")
+    shown = agent.get("/piles/P001023").text
+    assert '<b class="num">1</b> time ' in shown
+    assert "0 went there" in shown
+
+
 def test_what_a_pile_says_is_never_markup(world: World, desk: Desk) -> None:
     world.pile("1023").says(
         "BootNotification",

@@ -162,8 +162,8 @@ def test_starting_at_a_place_that_was_shown_takes_the_offer_once(town: Town) -> 
     (row,) = rows(town)
     assert (row.taken_by, row.taken_evse_id, row.taken_at) == ("start", there, town.now)
     with town.store.read() as work:
-        counted = diversion.counted(work, [PILE], town.now - timedelta(days=1), town.now)
-    assert counted[PILE] == diversion.Counted(offered=1, taken=1)
+        assert diversion.counted(work, PILE) == diversion.Counted(offered=1, taken=1)
+        assert diversion.counted(work, "P002000") == diversion.Counted(offered=0, taken=0)
 
 
 @pytest.mark.parametrize("by", ["booking", "later"])

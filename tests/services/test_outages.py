@@ -24,7 +24,7 @@ from bot.store.waiting import Waiter
 from tests.charging.world import SETTINGS
 from tests.databases import with_tables
 from tests.services.test_cases import Office, Route
-from tests.world import World, open_world
+from tests.world import add_pile, open_world
 
 assert later  # the world's routes need it loaded
 CALLED = replace(SETTINGS, page_on_call="whatsapp:+358409999999")
@@ -224,9 +224,12 @@ def test_whoever_it_touches_hears_once_and_nobody_twice(town: Town) -> None:
     asked(town, 9, "", payload="find_pile?station=2")
     town.fails(*PASILA[:3])
     assert town.heard_of_it() == dict.fromkeys((1, 2, 3, 4, 5, 9), 1)
+    asked(town, 4, "2003")
     town.fails(PASILA[3])  # it grows
+    assert [each.told for each in town.outages()] == [6]
     town.builds(3, "Vallila", piles=2, lat=60.3)
     town.builds(4, "Arabia", piles=2, lat=60.4)
+    asked(town, 2, "4000")  # who has heard of Pasila asked for another place that is out
     town.fails("P003000", "P003001", "P004000", "P004001")  # it is the whole city
     assert [each.scope for each in town.outages()] == ["station:2", "station:3", "city"]
     assert town.heard_of_it() == dict.fromkeys((1, 2, 3, 4, 5, 9), 1)
@@ -307,28 +310,10 @@ def test_the_page_of_an_outage_is_sent(tmp_path: Path) -> None:
     with open_world(tmp_path, page_on_call=f"whatsapp:{phone}") as world:
         world.rider_says(phone, "hello")  # opens the 24 hours
         world.bot_says(phone, "Hello")
-        two_piles(world)
+        add_pile(world, "Kamppi", "1024")
         for number in ("1023", "1024"):
             world.pile(number).status(1, "Faulted")
         world.bot_is_silent(phone)
         for number in ("1023", "1024"):
             world.pile(number).status(2, "Faulted")
         world.bot_says(phone, "OUTAGE: 2 piles are out at Kamppi.")
-
-
-def two_piles(world: World) -> None:
-    with world.store.begin() as work:
-        evse = work.session.scalars(select(Evse)).first()
-        station = work.session.scalars(select(Station)).one()
-        assert evse is not None
-        work.session.add(Pile(id="P001024", number="1024", station_id=station.id, kind="ac"))
-        work.session.flush()
-        for number in (1, 2):
-            work.session.add(
-                Evse(pile_id="P001024", number=number,
-                     code=codes.evse_code("1024", number), tariff_id=evse.tariff_id,
-                     connector_type="IEC_62196_T2", max_power_w=22_000)
-            )  # fmt: skip
-    world.pile("1024").goes("online")
-    for number in (1, 2):
-        world.pile("1024").status(number, "Available")

@@ -15,6 +15,7 @@ from bot.domain.jobs import STATES
 from bot.gateways.labels import labels_of, labels_pdf
 from bot.services import (
     certificates,
+    diversion,
     pile_care,
     pile_log,
     pile_setup,
@@ -78,6 +79,7 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "uptime": pile_log.uptime(work, pile),
                 "unconfirmed_at": stale.since_when(work, pile),
                 "care": pile_care.care_of(work, pile),
+                "ways": diversion.counted(work, pile_id),
                 "visit": visit_view.line,
                 "job_states": STATES,
                 "events": [pile_view.said(e) for e in pile_log.newest_events(work, pile_id, 40)],

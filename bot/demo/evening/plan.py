@@ -138,16 +138,14 @@ class Size:
 WHOLE: Final = Size(
     name="whole", piles=(*[1] * 26, 4), sockets=2, sessions=200, riders=90, at_once=10,
     troubles_at_once=6, speed=30, charge_s=12, workers=2,
-    settings={"JOB_OFFER_S": "30", "SILENT_AFTER_S": "45", "HEARTBEAT_S": "15",
-              "NO_ENERGY_S": "60"},
+    settings={"JOB_OFFER_S": "30", "NO_ENERGY_S": "60"},
     policies={"fault_response": 80}, column=0,
 )  # fmt: skip
 SMALL: Final = Size(
     name="small", piles=(*[1] * 12, 2), sockets=1, sessions=18, riders=24, at_once=2,
     troubles_at_once=14, speed=60, charge_s=3, workers=1,
-    settings={"JOB_OFFER_S": "9", "SILENT_AFTER_S": "14", "HEARTBEAT_S": "4",
-              "NO_ENERGY_S": "8", "START_TIMEOUT_S": "8", "COMMAND_TIMEOUT_S": "2",
-              "FAULT_SETTLE_S": "2"},
+    settings={"JOB_OFFER_S": "9", "SILENT_CHARGING_S": "14", "NO_ENERGY_S": "8",
+              "START_TIMEOUT_S": "8", "COMMAND_TIMEOUT_S": "2", "FAULT_SETTLE_S": "2"},
     policies={"fault_response": 10, "urgent": 10}, column=1,
 )  # fmt: skip
 SIZES: Final[Mapping[str, Size]] = {each.name: each for each in (WHOLE, SMALL)}
