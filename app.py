@@ -407,13 +407,14 @@ def run_migrate(_: argparse.Namespace) -> int:
 @command("seed")
 def run_seed(_: argparse.Namespace) -> int:
     """Fills the database with the demo city."""
-    from bot.demo import seed
+    from bot.demo import seed, seed_past
     from bot.gateways.stripe_client import client_for
 
     settings = settings_for("seed")
     save_card = seed.test_card(client_for(settings))
     store = Store(make_engine(settings.database_url))
     seed.seed(store, secret_key=settings.secret_key, save_card=save_card)
+    seed_past.add_past(store, settings)
     return 0
 
 
