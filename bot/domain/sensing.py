@@ -18,6 +18,7 @@ RANK: Final[Mapping[str, int]] = {"": 0, "warn": 1, "stop": 2}
 # A value that wavers around a limit must not raise the alarm each minute.
 BACK_PERCENT: Final = 3
 LEAST_POINTS: Final = 6  # fewer tell no trend
+STEADY: Final = 50  # percent: a line that explains less is no trend
 LEAST_SPAN: Final = timedelta(hours=1)
 
 
@@ -88,19 +89,33 @@ def _inwards(limit: int | None, *, up: bool) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A straight line through values: its rise in thousandths an hour, and where it ends."""
+    """A straight line through values: its rise in thousandths an hour, where it ends, and how much
+    of what the values do it explains, in percent."""
 
     per_hour: int
     last: int
     at: datetime
+    explains: int = 100
+
+    @property
+    def steady(self) -> bool:
+        """The values go that way, rather than up and down with the charges."""
+        return self.per_hour != 0 and self.explains >= STEADY
 
     def reaches(self, limit: int | None) -> datetime | None:
-        """When the line meets a limit above it; None when it does not rise towards it, or not
-        within a month."""
-        if limit is None or self.per_hour <= 0 or self.last >= limit:
+        """When the line meets a limit ahead of it; None when it does not go there, or not within a
+        month."""
+        if limit is None or (limit - self.last) * self.per_hour <= 0:
             return None
-        hours = -(-(limit - self.last) // self.per_hour)
+        hours = -(-abs(limit - self.last) // abs(self.per_hour))
         return self.at + timedelta(hours=hours) if hours <= 31 * 24 else None
+
+    def meets(self, limits: Limits) -> tuple[int, datetime] | None:
+        """The nearest limit that the values go towards, and when they are there: upwards the limits
+        above, downwards the one below."""
+        ahead = (limits.warn_high, limits.stop_high) if self.per_hour > 0 else (limits.warn_low,)
+        met = [(at, each) for each in ahead if (at := self.reaches(each)) and each is not None]
+        return (min(met)[1], min(met)[0]) if met else None
 
 
 def trend(points: Sequence[tuple[datetime, int]]) -> Trend | None:
@@ -115,7 +130,9 @@ def trend(points: Sequence[tuple[datetime, int]]) -> Trend | None:
     under = n * sum(x * x for x in xs) - sum_x * sum_x
     per_hour = over * 3600 // under
     last = (sum_y + (over * (n * xs[-1] - sum_x)) // under) // n
-    return Trend(per_hour, last, points[-1][0])
+    spread = n * sum(y * y for y in ys) - sum_y * sum_y
+    explains = 100 * over * over // (under * spread) if spread else 100
+    return Trend(per_hour, last, points[-1][0], explains)
 
 
 def worth_keeping(minute: datetime, low: int, high: int, before: tuple[datetime, int, int]) -> bool:

@@ -97,11 +97,12 @@ def _beyond_over(work: UnitOfWork, evse_ids: Sequence[int]) -> None:
         row.cleared_at = max(row.at, work.now)
 
 
-def call_over(work: UnitOfWork, actor: Actor, alarm_id: int, *, reason: str) -> PileAlarm | None:
-    """Staff know that an alarm is over although nothing has said so; None: it is already."""
+def call_over(work: UnitOfWork, actor: Actor, pile_id: str, alarm_id: int, *, reason: str) -> bool:
+    """Staff know that an alarm of a pile is over although nothing has said so; False: it is
+    already."""
     row = work.session.get(PileAlarm, alarm_id, with_for_update=True, populate_existing=True)
-    if row is None or row.cleared_at is not None:
-        return None
+    if row is None or row.pile_id != pile_id or row.cleared_at is not None:
+        return False
     pile = work.session.get_one(Pile, row.pile_id)
     evse = work.session.get(Evse, row.evse_id) if row.evse_id is not None else None
     _end(work, pile, "looked_at", work.now, PileAlarm.id == row.id)
@@ -113,7 +114,7 @@ def call_over(work: UnitOfWork, actor: Actor, alarm_id: int, *, reason: str) -> 
         work, actor, "pile.alarm_over", f"pile:{pile.id}", before={"alarm": row.code},
         reason=reason,
     )  # fmt: skip
-    return row
+    return True
 
 
 def look_at(

@@ -34,6 +34,7 @@ _EVERY: Final[Mapping[str, str]] = {
     "EVCommunicationError": N_("the pile and the vehicle do not understand each other"),
     "PowerMeterFailure": N_("the meter does not answer"),
     "PowerSwitchFailure": N_("the contactor does not open or close"),
+    "METER_JUMP": N_("the meter has jumped to a reading that cannot be"),
     "ReaderFailure": N_("the card reader does not answer"),
     "InternalError": N_("an error inside the firmware"),
     "ResetFailure": N_("a restart has failed"),

@@ -83,7 +83,8 @@ WHO: Final[dict[str, str]] = {
         predictions_end
         meters_record jobs_step jobs_done jobs_add jobs_mend
         actions_hard_restart actions_hard_restart_form actions_unlock actions_unlock_form
-        actions_in_service actions_in_service_form limits_page limits_save limits_reset
+        actions_in_service actions_in_service_form piles_alarm_over
+        limits_page limits_save limits_reset
         policies_withdraw
         actions_socket_in actions_socket_in_form actions_get_log actions_get_log_form
         actions_read_settings actions_read_settings_form

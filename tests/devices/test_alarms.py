@@ -127,8 +127,9 @@ def test_staff_call_an_alarm_over_that_nothing_takes_back(gate: Gate) -> None:
     with gate.store.begin() as work:
         actor = Actor(None, "system", "")  # type: ignore[arg-type]  # nobody of the staff
         (found,) = [each for each, _ in alarms.newest(work, work.session.get_one(Pile, PILE))]
-        assert alarms.call_over(work, actor, found.id, reason="Register read") is not None
-        assert alarms.call_over(work, actor, found.id, reason="again") is None
+        assert not alarms.call_over(work, actor, "P999999", found.id, reason="another pile's")
+        assert alarms.call_over(work, actor, PILE, found.id, reason="Register read")
+        assert not alarms.call_over(work, actor, PILE, found.id, reason="again")
     assert codes(gate) == [None, None]
     with gate.store.read() as work:
         told = work.session.scalars(select(Audit).where(Audit.action == "pile.alarm_over")).one()

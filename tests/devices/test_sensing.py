@@ -13,11 +13,12 @@ from sqlalchemy import select
 from bot.domain.sensing import Limits
 from bot.services import sensing
 from bot.services.audit import Actor
-from bot.store.charging import ChargingSession
+from bot.store.charging import ChargingSession, Hold
 from bot.store.desk import Incident
-from bot.store.sensing import EvseSample, SensorAlarm
+from bot.store.jobs import Job
+from bot.store.sensing import EvseSample, PileAlarm, SensorAlarm
 from bot.store.staff import Audit
-from bot.store.stations import Evse, Pile
+from bot.store.stations import Evse, Pile, TariffVersion
 from tests.console.desk import Desk, open_desk
 from tests.test_scenarios import play
 from tests.world import World, open_world
@@ -218,3 +219,70 @@ def test_a_models_own_limits_come_before_those_of_every_model(world: World) -> N
         found = sensing.limits_of(work, pile, pile.evses[0])
     assert found["temperature"] == Limits(None, 3, 4)
     assert found["voltage"].stop_high == 264_500
+
+
+def test_a_voltage_beyond_the_limit_ends_the_charge_and_sends_somebody(world: World) -> None:
+    """No danger, all the same: the rider hears why, pays for what was taken only, and a technician
+    is sent; the socket is not offered."""
+    with world.store.begin() as work:
+        prices = work.session.scalars(select(TariffVersion)).one()
+        fee = {"kind": "flat", "price": "1.00", "per": "start"}
+        prices.body = {"elements": [*prices.body["elements"], fee]}
+    play(world, CHARGES + "clock passes 60 s\npile charges for 4000 Wh\n")
+    measured(world, volts=280)
+    play(
+        world,
+        """
+        bot says reported a fault
+        bot says This is case 1
+        pile accepts the stop
+        pile ends with Remote
+        bot says Receipt
+        """,
+    )
+    with world.store.read() as work:
+        session = work.session.scalars(select(ChargingSession)).one()
+        hold = work.session.scalars(select(Hold)).one()
+        assert (session.open, session.state) == (False, "settled")
+        assert (
+            hold.captured_minor == 150 and hold.captured_minor < hold.amount_minor
+        )  # 5 kWh, no start fee
+        assert work.session.scalars(select(Incident)).first() is None
+    world.clock_passes(61)
+    with world.store.read() as work:
+        job = work.session.scalars(select(Job)).one()
+        assert (job.kind, job.fault_code, job.source) == ("repair", "OVER_VOLTAGE", "pile")
+        assert work.session.get_one(Evse, job.evse_id).number == 2
+    play(world, "rider says 1023-27\nbot says under repair | the voltage is too high")
+
+
+def test_doors_smoke_and_trips_are_rows_that_staff_can_call_over(world: World, desk: Desk) -> None:
+    play(world, "pile raises DOOR_OPEN\npile raises GROUND_FAULT at socket 2\nclock passes 10 min")
+    play(world, "pile takes back GROUND_FAULT at socket 2")
+    otto = desk.agent("technician", "Otto")
+    page = otto.get("/piles/P001023").text
+    assert "Whole pile" in page and "DOOR_OPEN: the door of the housing is open" in page
+    assert "GROUND_FAULT: current leaks" in page and "after 10 min" in page
+    assert page.count("not yet") == 1 and "Call an alarm over" in page
+    assert "Call an alarm over" not in desk.agent("agent").get("/piles/P001023").text
+    with world.store.read() as work:
+        door = work.session.scalars(select(PileAlarm).where(PileAlarm.evse_id.is_(None))).one()
+    answer = otto.post("/piles/P001023/alarm-over", alarm=str(door.id), reason=" ")
+    assert answer.status_code == 303 and "not yet" in otto.get("/piles/P001023").text
+    otto.post("/piles/P001023/alarm-over", alarm=str(door.id), reason="I closed it")
+    page = otto.get("/piles/P001023").text
+    assert "not yet" not in page and "Call an alarm over" not in page
+
+
+def test_a_voltage_that_sinks_tells_when_it_meets_its_limit(world: World, desk: Desk) -> None:
+    with world.store.begin() as work:
+        evse = work.session.scalars(select(Evse).where(Evse.number == 2)).one()
+        for step in range(9):
+            at = work.now - timedelta(minutes=10 * (8 - step))
+            value = 230_000 - 1_000 * step
+            work.session.add(
+                EvseSample(evse_id=evse.id, kind="voltage", minute=at.replace(second=0,
+                           microsecond=0), low=value, high=value, last=value, last_at=at)
+            )  # fmt: skip
+    page = desk.agent("technician").get("/piles/P001023").text
+    assert "falls 6 V an hour, reaches 207 V about" in page

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.sensing import KINDS, Level, Limits, defaults, judge, trend
+from bot.domain.sensing import KINDS, Level, Limits, Trend, defaults, judge, trend
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HEAT = Limits(None, 70_000, 90_000)
@@ -74,6 +74,40 @@ def test_what_falls_or_stands_reaches_nothing() -> None:
         found = trend(rising(per_hour))
         assert found is not None
         assert found.reaches(70_000) is None
+
+
+@pytest.mark.parametrize(
+    ("last", "per_hour", "met"),
+    [
+        (250_000, 1_000, (253_000, 3)),  # the nearer of two above
+        (255_000, 1_000, (264_500, 10)),  # that one is behind it
+        (210_000, -1_000, (207_000, 3)),
+        (200_000, -1_000, None),  # below it already
+        (200_000, 1_000, (253_000, 53)),  # it comes back, and goes on
+        (230_000, 0, None),
+        (230_000, 1, None),  # not within a month
+    ],
+)
+def test_a_trend_meets_the_nearest_limit_on_its_way(
+    last: int, per_hour: int, met: tuple[int, int] | None
+) -> None:
+    found = Trend(per_hour, last, NOON).meets(MAINS)
+    assert found == (None if met is None else (met[0], NOON + timedelta(hours=met[1])))
+
+
+def test_what_goes_up_and_down_with_the_charges_is_no_trend() -> None:
+    points = [(NOON + timedelta(minutes=10 * n), 230_000 + 9_000 * (n % 2)) for n in range(13)]
+    found = trend(points)
+    assert found is not None and not found.steady
+    steady = trend(rising(3_000))
+    assert steady is not None and steady.explains >= 99 and steady.steady
+
+
+@given(st.integers(-9_000, 9_000), st.integers(0, 4_000))
+def test_a_trend_explains_between_nothing_and_all(per_hour: int, wave: int) -> None:
+    points = [(at, value + wave * (n % 3)) for n, (at, value) in enumerate(rising(per_hour))]
+    found = trend(points)
+    assert found is not None and 0 <= found.explains <= 100
 
 
 def test_too_few_points_tell_no_trend() -> None:

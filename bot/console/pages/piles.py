@@ -14,6 +14,7 @@ from bot.domain.certificates import KINDS as CERTIFIED
 from bot.domain.jobs import STATES
 from bot.gateways.labels import labels_of, labels_pdf
 from bot.services import (
+    alarms,
     certificates,
     diversion,
     pile_care,
@@ -74,7 +75,9 @@ def add_routes(routes: Routes, console: Console) -> None:
                 "station": pile.station,
                 "chart": pile_view.chart(work, pile),
                 "sensors": sensor_view.lines(sensing.sensors(work, pile)),
-                "alarms": sensor_view.alarms(sensing.alarms(work, pile)),
+                "alarms": sensor_view.alarms(
+                    pile, alarms.newest(work, pile), sensing.alarms(work, pile)
+                ),
                 "line": sensor_view.LINE,
                 "uptime": pile_log.uptime(work, pile),
                 "unconfirmed_at": stale.since_when(work, pile),
@@ -103,6 +106,22 @@ def add_routes(routes: Routes, console: Console) -> None:
         else:
             flash("Saved. A charge that runs there is told now." if changed else
                   "Nothing was changed.", "good")  # fmt: skip
+        return redirect(url_for("console.piles_one", pile_id=pile_id), 303)
+
+    @routes.action("/piles/<pile_id>/alarm-over", right="pile.in_service")
+    def alarm_over(pile_id: str) -> Any:
+        """An alarm that nothing takes back is over, on somebody's word."""
+        given, reason = request.form.get("alarm", ""), request.form.get("reason", "").strip()[:500]
+        with console.store.begin() as work:
+            known = int(given) if given.isdecimal() and len(given) < 18 else 0
+            if not reason:
+                told = "Say how you know that it is over."
+            elif alarms.call_over(work, console.me().actor(), pile_id, known, reason=reason):
+                told = ""
+            else:
+                told = "That alarm is over already."
+        flash(told or "It is over. Where nothing else is wrong, riders are offered the socket.",
+              "bad" if told else "good")  # fmt: skip
         return redirect(url_for("console.piles_one", pile_id=pile_id), 303)
 
     @routes.page("/piles/<pile_id>/labels.pdf", right="pile.read")
