@@ -1,8 +1,9 @@
 """Which questions are alike: masked, cut into pieces of words, weighed by how rare these are.
 
 A text is the bag of its words and of the runs of three and four characters in them, Chinese of
-single characters and pairs: typing errors and endings change a part of them only. Pieces that
-many texts have weigh less (TF-IDF); texts are compared by the cosine of their bags.
+single characters and pairs, traditional ones as simplified: typing errors and endings change a
+part of them only. Pieces that many texts have weigh less (TF-IDF); texts are compared by the cosine
+of their bags.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bot.domain.chinese import simplified
 from bot.domain.masking import mask_text
 
 ALIKE: Final = 0.34  # questions of one group, against the group's middle
@@ -86,7 +88,7 @@ Bag = Mapping[str, float]
 
 def pieces(text: str) -> dict[str, float]:
     """The pieces of a text, each with how much of it there is."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("ß", "ss")
+    plain = simplified(unicodedata.normalize("NFKC", text)).casefold().replace("ß", "ss")
     split = unicodedata.normalize("NFD", plain)
     plain = "".join(c for c in split if not unicodedata.combining(c))
     found: dict[str, float] = defaultdict(float)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.chinese import simplified
 from bot.domain.knowledge import ENOUGH, Version, best, live, may_answer
-from bot.domain.questions import Asked, groups, masked
+from bot.domain.questions import Asked, groups, masked, pieces
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -55,6 +56,21 @@ def test_questions_that_ask_the_same_are_one_group() -> None:
     ]  # fmt: skip
     assert {each.count for each in made[2:]} == {2}
     assert made[2].text in ("可以带狗吗", "能不能带狗去站点")
+
+
+def test_traditional_and_simplified_chinese_ask_the_same() -> None:
+    for traditional, simple in (
+        ("充電樁壞了怎麼辦", "充电桩坏了怎么办"), ("可以開發票嗎", "可以开发票吗"),
+        ("電動車充電費用怎麼計算", "电动车充电费用怎么计算"),
+        ("停車場關門後還能充電嗎", "停车场关门后还能充电吗"),
+    ):  # fmt: skip
+        assert simplified(traditional) == simple
+        assert pieces(traditional) == pieces(simple)
+    (one,) = groups([Asked("可以開發票嗎", 1), Asked("可以开发票吗", 2), Asked("可以开发票吗", 3)])
+    assert (one.text, one.count, one.riders) == ("可以开发票吗", 3, 3)
+    found = best("能帶寵物嗎", [(7, "能带宠物吗"), (8, "可以开发票吗")])
+    assert found is not None and found[0] == 7
+    assert simplified("abc ß 12 한 の") == "abc ß 12 한 の"
 
 
 def test_one_rider_who_asks_often_is_one_rider() -> None:
