@@ -78,6 +78,7 @@ def on_transaction(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     changes.happen(work, session, events, heard_at=heard_at, settings=settings)
     if body["event"] == "Ended":
         receipt_watch.heard(work, session.id, heard_at)
+        incidents.charge_ended(work, session)
     if body.get("power_w") is not None:
         session.power_w = int(body["power_w"])
 

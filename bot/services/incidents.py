@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from bot.domain.masking import mask_text
 from bot.domain.paging import REPORTED_BY
 from bot.errors import PilebotError
-from bot.services import audit, paging
+from bot.services import audit, paging, piles
 from bot.services.audit import Actor
 from bot.services.marks import mark
 from bot.settings import Settings
@@ -22,9 +22,10 @@ from bot.store.desk import Incident, IncidentEntry
 from bot.store.devices import Command
 from bot.store.riders import Conversation, Media
 from bot.store.staff import Staff
-from bot.store.stations import Pile, Station
+from bot.store.stations import Evse, Pile, Station
 
 TEXT_MAX: Final = 1000
+UNLOCK_TTL_S: Final = 600
 EVIDENCE_KEPT: Final = timedelta(days=3 * 365)  # claims after an accident come late
 _REFUSED: Final = {
     "rejected": "the pile refused",
@@ -170,7 +171,7 @@ def _mark(
 
 def command_answered(work: UnitOfWork, command: Command, body: Mapping[str, Any]) -> None:
     """Inbox kind "command.result": a pile in danger stopped, or did not."""
-    if command.kind not in ("stop", "change_availability"):
+    if command.kind not in ("stop", "change_availability", "unlock"):
         return
     outcome = str(body["outcome"])
     for incident in of_pile(work, command.pile_id):
@@ -186,8 +187,23 @@ def command_answered(work: UnitOfWork, command: Command, body: Mapping[str, Any]
 def _order(command: Command) -> str:
     if command.kind == "stop":
         return "Stop of the charge"
+    if command.kind == "unlock":
+        return f"Unlocking socket {command.evse_number}"
     out = command.body.get("status") == "Inoperative"
     return "Out of service" if out else "Back into service"
+
+
+def charge_ended(work: UnitOfWork, session: ChargingSession) -> None:
+    """The pile reports that a charge is over: where danger ended it, its cable is let go, so that
+    the vehicle can be moved when the fire service says so. Never before: it may carry current."""
+    evse = work.session.get_one(Evse, session.evse_id)
+    known = [each for each in of_pile(work, evse.pile_id) if session.created_at <= each.at]
+    if not known or evse.pile.in_service:
+        return
+    piles.command(
+        work, key=f"danger-unlock:{session.id}", pile_id=evse.pile_id, kind="unlock",
+        evse_number=evse.number, body={}, ttl_s=UNLOCK_TTL_S,
+    )  # fmt: skip
 
 
 def on_the_spot(work: UnitOfWork, incident: Incident) -> str:

@@ -59,7 +59,7 @@ def _restart(asked: Asked) -> Plan:
             f"Somebody else is charging at this pile (charge {others[0].id}), so it cannot be "
             "restarted now."
         )
-    elif hard and running:
+    elif running:
         why = "A charge is running at this pile. Stop it first, or restart when idle."
     forced = asked.force(why)
     _reachable(pile)
@@ -199,7 +199,8 @@ def _set_setting(asked: Asked) -> Plan:
     told = "It counts after a restart, which you order apart. " if wanted.reboot else ""
     return asked.plan(
         f"{wanted.title} of pile {pile.number}",
-        f"{wanted.about}. {told}What it is now is kept, so that it can be undone.",
+        f"{_stopped_first(running)}{wanted.about}. {told}What it is now is kept, so that it can "
+        "be undone.",
         ("Now", f"{now.value} {wanted.unit}".strip()),
         ("Told", now.read_at),
         ("Takes", wanted.range),
@@ -209,7 +210,7 @@ def _set_setting(asked: Asked) -> Plan:
         forced=forced,
         body={
             "variable": wanted.name, "value": value, "before": now.value,
-            **_forced(forced, ()),
+            **_forced(forced, running),
         },
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ from bot.store.desk import ConsoleEvent, Incident, IncidentEntry
 from bot.store.riders import Media
 from bot.store.stations import Pile
 from tests.console.desk import Desk, open_desk
+from tests.console.journey import charging, ends
 from tests.world import World, open_world
 
 ANNA, CHEF = "+358401110001", "+358401110002"
@@ -495,3 +496,21 @@ def test_a_code_typed_after_the_danger_was_closed_is_a_wish_to_charge(
     with world.store.read() as work:
         assert work.session.scalars(select(Pile.in_service)).all() == [True]
         assert len(work.session.scalars(select(Incident)).all()) == 1
+
+
+def test_a_cable_is_let_go_when_the_pile_says_that_the_charge_is_over(world: World) -> None:
+    charging(world, "+358401234567")
+    world.rider_says("+358409990001", "there is smoke at pile 1023")
+    pile = world.pile("1023")
+    pile.answers("RequestStopTransaction", status="Accepted")
+    world.clock_passes(300)
+    assert "UnlockConnector" not in [each[1] for each in pile.asked]  # it may carry current
+    ends(world, "Remote")
+    assert pile.answers("UnlockConnector", status="Unlocked")["evseId"] == 2
+    assert "Unlocking socket 2: the pile obeys." in log(world, "order_done")
+
+
+def test_a_charge_that_ends_by_itself_is_not_unlocked(world: World) -> None:
+    charging(world, "+358401234567")
+    ends(world)
+    assert "UnlockConnector" not in [each[1] for each in world.pile("1023").asked]

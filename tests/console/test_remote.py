@@ -218,6 +218,69 @@ def test_who_insists_ends_the_charge_first_and_says_why(
     assert "It smells" not in teo.get(f"/piles/{PILE}/history?by=bot").text
 
 
+def test_no_socket_is_unlocked_under_a_charge_unless_it_is_stopped_first(
+    world: World, teo: Agent, pile: SimplePile
+) -> None:
+    session_id = charging(world)
+    refused = order(teo, "unlock", evse="2")
+    assert refused.status_code == 409
+    assert "Stop it first" in refused.text
+    assert [each for each in pile.asked if each[1] == "UnlockConnector"] == []
+    assert order(teo, "unlock", "k2", evse="2", force="1", reason="").status_code == 409
+    assert newest(world, PHONE).open
+    forced = order(teo, "unlock", "k3", evse="2", force="1", reason="The cable is stuck")
+    assert forced.status_code == 303
+    assert action(world).body["stop_first"] == [session_id]
+    world.settle()
+    assert "UnlockConnector" not in [each[1] for each in pile.asked]  # one after the other
+    pile.answers("RequestStopTransaction", status="Accepted")
+    ends(world, "Remote")
+    pile.answers("UnlockConnector", status="Unlocked")
+    assert (action(world).state, action(world).outcome) == ("done", "The connector is unlocked.")
+    (noted,) = audited(world, "action.unlock")
+    assert (noted.reason, "Stop it first" in str(noted.after)) == ("The cable is stuck", True)
+
+
+def test_a_setting_that_is_insisted_on_ends_the_charge_first(
+    world: World, teo: Agent, pile: SimplePile
+) -> None:
+    with world.store.begin() as work:
+        row = PileVariable(pile_id=PILE, name=TIMEOUT, value="180", read_at=work.now)
+        work.session.add(row)
+    session_id = charging(world)
+    given = {"choice": TIMEOUT, "value": "90"}
+    assert "Somebody charges" in order(teo, "set-setting", "k1", **given).text
+    assert order(teo, "set-setting", "k2", force="1", **given).status_code == 303
+    assert action(world).body["stop_first"] == [session_id]
+    pile.answers("RequestStopTransaction", status="Accepted")
+
+
+def test_a_restart_when_idle_is_refused_too_and_stops_nothing(
+    world: World, desk: Desk, teo: Agent, pile: SimplePile
+) -> None:
+    charging(world)
+    world.rider_says(PHONE, "agent")
+    anna, chat = desk.agent("agent", "Anna"), desk.conversation(PHONE).id
+    anna.post(f"/conversations/{chat}/claim")
+    own = order(anna, "soft-restart", conversation=chat)  # the rider's own charge
+    assert own.status_code == 409
+    assert "Stop it first, or restart when idle" in own.text
+    assert order(teo, "soft-restart", "k2", force="1").status_code == 303
+    assert pile.answers("Reset", status="Accepted")["type"] == "OnIdle"
+    assert "RequestStopTransaction" not in [each[1] for each in pile.asked]
+    assert newest(world, PHONE).open
+
+
+def test_a_pile_is_asked_for_its_firmware_s_state(
+    world: World, teo: Agent, pile: SimplePile
+) -> None:
+    assert order(teo, "ask-firmware").status_code == 303
+    asked = pile.answers("TriggerMessage", status="Accepted")
+    assert asked["requestedMessage"] == "FirmwareStatusNotification"
+    pile.says("FirmwareStatusNotification", status="Idle")
+    assert action(world).state == "done"
+
+
 def test_one_socket_goes_out_and_comes_back(world: World, teo: Agent, pile: SimplePile) -> None:
     order(teo, "socket-out", evse=2)
     assert availability(world) == [True, False]
