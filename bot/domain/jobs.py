@@ -77,6 +77,11 @@ def next_worker(workers: Collection[Worker], passed: Collection[int]) -> int | N
     return min(free, key=order).staff_id
 
 
+def subject(job_id: int) -> str:
+    """How clocks name a job."""
+    return f"job:{job_id}"
+
+
 def is_confirmed(source: str) -> bool:
     """Whether a job is more than a rider's word: only such a one marks the pile as in repair."""
     return source != "rider"

@@ -109,13 +109,12 @@ def expected(work: UnitOfWork, pile: Pile) -> Say:
 
 def _promised(work: UnitOfWork, job: Job) -> datetime | None:
     """Until when somebody is to be there."""
-    if job.case_id is None:
-        return None
     return work.session.scalars(
         select(Clock.due_at).where(
-            Clock.case_id == job.case_id, Clock.name == "on_site", Clock.state == "running"
+            Clock.subject == job_rules.subject(job.id), Clock.name == "on_site",
+            Clock.state == "running",
         )
-    ).first()
+    ).first()  # fmt: skip
 
 
 def _moment(at: datetime, now: datetime, tz: str) -> Moment:

@@ -30,11 +30,6 @@ ON_SITE: Final = "on_site"
 _TIMED: Final = ("repair", "site_care")  # somebody is promised on the spot for these
 
 
-def subject(job_id: int) -> str:
-    """How clocks name a job."""
-    return f"job:{job_id}"
-
-
 def of_job(work: UnitOfWork, job: Job) -> Sequence[Case]:
     """The cases that people still work on and that a job is for, in the order of their locks; one
     that turned out to be about money is for nobody on the spot, unless staff sent them for it."""
@@ -66,7 +61,7 @@ def _words_locked(work: UnitOfWork, case: Case) -> bool:
 def opened(work: UnitOfWork, job: Job, case: Case | None) -> None:
     """A new job: its cases are tied to it, and the promise that somebody comes begins."""
     if job.kind in _TIMED:
-        clocks.start(work, ON_SITE, subject(job.id), at=job.created_at, team="technical")
+        clocks.start(work, ON_SITE, rules.subject(job.id), at=job.created_at, team="technical")
     joined(work, job, case)
 
 
@@ -97,7 +92,7 @@ def tie(work: UnitOfWork, job: Job, case: Case) -> None:
 
 def _is_promised_to(work: UnitOfWork, job: Job, case: Case) -> None:
     """Whose promise it is that somebody comes: the first rider's who has a case there."""
-    for clock in clocks.of_subject(work, subject(job.id)):
+    for clock in clocks.of_subject(work, rules.subject(job.id)):
         news = clock.case_id is None or case.rider_id is not None
         if clock.name == ON_SITE and clock.state != "stopped" and not clock.rider_id and news:
             clock.case_id, clock.rider_id = case.id, case.rider_id
@@ -153,7 +148,7 @@ def _team(work: UnitOfWork, case: Case) -> str:
 def arrived(work: UnitOfWork, actor: Actor, job: Job, told: str) -> None:
     """Somebody is there: for a case, and for an outage as soon as it is the first pile of it."""
     event = f"{actor.name} arrived, {told}"[:80]
-    clocks.stop(work, ON_SITE, subject(job.id), event=event)
+    clocks.stop(work, ON_SITE, rules.subject(job.id), event=event)
     for case in of_job(work, job):
         if case.code == "outage":
             clocks.stop(work, ON_SITE, cases.subject(case.id), event=event)
@@ -181,7 +176,7 @@ def solved(
 def given_back(work: UnitOfWork, actor: Actor, job: Job) -> None:
     """Nobody has it again: the promise begins anew, and its riders hear that another is asked."""
     if job.arrived_at is not None and job.kind in _TIMED:
-        _again(work, ON_SITE, subject(job.id), team="technical")
+        _again(work, ON_SITE, rules.subject(job.id), team="technical")
     for case in of_job(work, job):
         cases.entry(work, case, "note", f"Job {job.id}: {actor.name} gave it back", actor=actor)
         _is_promised_to(work, job, case)

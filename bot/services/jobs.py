@@ -278,7 +278,7 @@ def done(
     )  # fmt: skip
     _note(work, actor, job, "done", f"Cause: {cause} Done: {fix}")
     job_photos.note_lacking(work, job)
-    clocks.stop(work, "preventive", job_cases.subject(job.id), event=f"{actor.name} is done"[:80])
+    clocks.stop(work, "preventive", rules.subject(job.id), event=f"{actor.name} is done"[:80])
     if job.kind in ("preventive", "repair"):
         watches.visited(work, job)
     pile = work.session.get_one(Pile, job.pile_id)
@@ -340,7 +340,7 @@ def cancel(work: UnitOfWork, actor: Actor | None, job_id: int, why: str) -> Job:
     entry(work, job, "cancelled", why[:TEXT_MAX], actor.staff_id if actor else None)
     touched(work, f"job:{job.id}", f"pile:{job.pile_id}")
     _riders_see(work, job)
-    clocks.drop(work, job_cases.subject(job.id), event="the job was cancelled")
+    clocks.drop(work, rules.subject(job.id), event="the job was cancelled")
     _tell_calendar(work, job)
     if actor is not None:
         audit.record(work, actor, "job.cancelled", f"job:{job.id}", reason=why)

@@ -18,7 +18,7 @@ from sqlalchemy import Subquery, func, or_, select
 from bot.domain import jobs as job_rules
 from bot.domain import prediction as rules
 from bot.domain.prediction import Candidate, Day, Facts, Results
-from bot.services import clocks, job_cases, jobs, wear
+from bot.services import clocks, jobs, wear
 from bot.settings import Settings
 from bot.store.changes import touched
 from bot.store.database import Store, UnitOfWork
@@ -235,7 +235,7 @@ def _make(work: UnitOfWork, settings: Settings, evse_id: int, slot: str) -> Pred
         planned_at=from_at - rules.VISIT_BEFORE,
     )  # fmt: skip
     prediction.job_id = job.id
-    clocks.start(work, "preventive", job_cases.subject(job.id), team="technical")
+    clocks.start(work, "preventive", job_rules.subject(job.id), team="technical")
     touched(work, "prediction")
     log.info("failure_predicted", evse=evse.code, risk=scored.risk)
     return prediction

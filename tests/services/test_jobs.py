@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -269,6 +270,24 @@ def test_the_agent_who_has_a_case_keeps_it(field: Field) -> None:
         case_work.assign(work, SETTINGS, MIA, number, owner_id=MIA.staff_id)
     field.does("accept")
     assert field.case(number).owner_id == MIA.staff_id
+
+
+def test_of_many_who_ask_at_once_one_job_is_made_for_all_their_cases(engine: Engine) -> None:
+    field = Field(engine)
+    numbers = [field.complains(1, code="bill_wrong"), field.complains(2, code="bill_wrong")]
+
+    def ask(number: int) -> int:
+        with field.work() as work:
+            return jobs.open_job(
+                work, kind="repair", pile=work.session.get_one(Pile, PILE), text="Look",
+                case=work.session.get_one(Case, numbers[number % 2]), key=f"k{number}",
+            ).id  # fmt: skip
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(ask, range(6))) == {1}
+    with field.store.read() as work:
+        for number in numbers:
+            assert [e.ref for e in cases.links(work, number) if e.kind == "job"] == ["1"]
 
 
 # --- faults --------------------------------------------------------------------------------------
