@@ -28,7 +28,7 @@ def on_email(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> N
     text = str(body["text"]).strip() or subject
     known = _own_case(work, sender, subject)
     if known is not None:
-        _join(work, known, text, str(body["id"]))
+        _join(work, known, text, str(body["id"]), auto=bool(body.get("auto")))
         if body.get("danger"):
             safety.from_case(work, settings, known, key=f"email:{body['id']}", text=text)
         return
@@ -74,8 +74,11 @@ def _own_case(work: UnitOfWork, sender: str, subject: str) -> Case | None:
     return case if case is not None and case_people.of_sender(work, case, sender) else None
 
 
-def _join(work: UnitOfWork, case: Case, text: str, key: str) -> None:
+def _join(work: UnitOfWork, case: Case, text: str, key: str, *, auto: bool) -> None:
     locked = work.session.get_one(Case, case.id, with_for_update=True, populate_existing=True)
+    if auto:  # "I am on holiday": nobody asks, and nobody says that it is not solved
+        cases.entry(work, locked, "note", f"Answered by a machine: {text}", key=f"re:email:{key}")
+        return
     cases.wrote_again(work, locked, text, source="email", key=f"email:{key}")
 
 

@@ -253,8 +253,9 @@ def _of_report(work: UnitOfWork, key: str) -> Case | None:
 def _conversation(work: UnitOfWork, rider_id: int | None) -> Conversation | None:
     if rider_id is None:
         return None
+    # Locked as the rows that name it lock it, but before their keys: a turn holds it by then, too.
     chat = select(Conversation).where(Conversation.rider_id == rider_id)
-    return work.session.scalars(chat).first()
+    return work.session.scalars(chat.with_for_update(read=True, key_share=True)).first()
 
 
 # --- its file ------------------------------------------------------------------------------------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
+from bot.domain.cases import OPEN
 from bot.replies import Say
 from bot.services import case_intake, case_work, cases, handoff, threads
 from bot.store.cases import Case
@@ -17,6 +19,7 @@ from bot.store.queues import Outbox
 from bot.store.riders import Conversation
 from bot.store.staff import Staff
 from bot.store.stations import Pile
+from tests.charging.test_parallel import together
 from tests.charging.world import PILE, SETTINGS
 from tests.databases import with_tables
 from tests.services.test_cases import ANNA, TEO, Office, doing, solve
@@ -279,3 +282,29 @@ def test_whoever_writes_again_is_heard_by_every_door(
             cases.wrote_again(work, case, "Still so", source=source, key="letter")
     found = office.case(number)
     assert (found.contacts, found.status) == (contacts, then)
+
+
+def test_a_pile_named_while_it_is_reported_leaves_one_case(engine: Engine) -> None:
+    """The rider names the pile of a case that lacked it, again and again, while reports with that
+    pile come in: whoever is second joins the first, and no line is lost."""
+    office = Office(engine)
+    office.report("first", pile_id=None)
+
+    def name() -> None:
+        with office.work() as work:
+            chat = work.session.scalars(select(Conversation).with_for_update()).one()
+            pile = work.session.get_one(Pile, PILE)
+            case_intake.place_named(work, SETTINGS, chat, pile)
+
+    def tell(number: int) -> None:
+        with office.work() as work:
+            cases.open_case(
+                work, kind="fault", rider_id=1, pile_id=PILE, text="broken", source="whatsapp",
+                key=f"m{number}",
+            )  # fmt: skip
+
+    together([name, *(partial(tell, number) for number in range(6)), name])
+    with office.store.read() as work:
+        left = work.session.scalars(select(Case).where(Case.merged_into.is_(None))).one()
+        assert (left.open_key, left.contacts) == (f"rider:1|{PILE}|fault", 7)
+        assert left.status in OPEN

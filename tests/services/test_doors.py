@@ -83,6 +83,13 @@ def test_a_letter_opens_a_case_and_the_next_joins_it(world: World) -> None:
     reply: dict[str, Any] = {"stripped-text": "Still so"}
     assert mailgun(world, "m2", subject="Re: [Case 1] Pile", **reply) == 204
     assert file(world, 1)[-1] == "Still so"
+    assert all_cases(world)[0].contacts == 2
+    away: dict[str, Any] = {
+        "stripped-text": "I am away", "message-headers": '[["Auto-Submitted", "auto-replied"]]',
+    }  # fmt: skip
+    assert mailgun(world, "m2a", subject="Re: [Case 1] Pile", **away) == 204
+    assert file(world, 1)[-1] == "Answered by a machine: I am away"
+    assert all_cases(world)[0].contacts == 2
     stranger: dict[str, Any] = {
         "from": "Eve <eve@example.com>",
         "subject": "case 1",
@@ -166,6 +173,12 @@ def test_partners_report_and_read_their_own(world: World) -> None:
     note = {"message_id": "a2", "text": "Two bottles"}
     assert ask(world, owner, "POST", "/1/notes", **note).status_code == 201
     assert file(world, 1)[-1] == "Two bottles"
+    assert all_cases(world)[0].contacts == 2
+    with world.store.begin() as work:
+        work.session.get_one(Case, 1).status = "done"
+    assert ask(world, owner, "POST", "/1/notes", message_id="a3", text="A third").status_code == 201
+    assert ask(world, owner, "POST", "/1/notes", message_id="a3", text="A third").status_code == 201
+    assert (all_cases(world)[0].status, all_cases(world)[0].contacts) == ("new", 3)
     for secret, method, path, body, code in (
         ("", "GET", "/1", {}, 401), ("pbk_wrong", "GET", "/1", {}, 401),
         (elsewhere, "GET", "/1", {}, 403), (elsewhere, "POST", "/1/notes", note, 404),
