@@ -14,6 +14,7 @@ from sqlalchemy.orm import selectinload
 from bot.console.map_view import Place
 from bot.domain.availability import SUSPECT_AFTER, Availability, EvseFacts, availability
 from bot.domain.connectors import CONNECTORS
+from bot.domain.jobs import LIVE
 from bot.domain.staff_actions import plain
 from bot.services import charging, fault_words, reach, repairs, stale, visit_times
 from bot.services.audit import Actor
@@ -24,6 +25,7 @@ from bot.store.charging import ChargingSession
 from bot.store.database import UnitOfWork
 from bot.store.desk import Incident
 from bot.store.devices import PileEvent
+from bot.store.jobs import Job
 from bot.store.riders import Conversation
 from bot.store.stations import Evse, Pile, Station
 
@@ -107,7 +109,7 @@ class Said:
 
 
 def wants_care(work: UnitOfWork, settings: Settings) -> ColumnElement[bool]:
-    """Piles somebody should look after: silent, out of service, faulted, in danger."""
+    """Piles somebody should look after: silent, out of service, faulted, to repair, in danger."""
     silent = work.now - timedelta(seconds=settings.silent_after_s)
     return or_(
         ~Pile.in_service,
@@ -117,6 +119,7 @@ def wants_care(work: UnitOfWork, settings: Settings) -> ColumnElement[bool]:
             select(Evse.pile_id).where((Evse.status == "Faulted") | Evse.fault_code.is_not(None))
         ),
         Pile.id.in_(_in_danger()),
+        Pile.id.in_(select(Job.pile_id).where(Job.kind == "repair", Job.state.in_(LIVE))),
     )
 
 

@@ -87,8 +87,9 @@ def _serves(work: UnitOfWork, action: StaffAction, pile: Pile) -> None:
     else:
         evse = work.session.get_one(Evse, int(action.body["evse_id"]))
         evse.in_service = _SOCKET[action.kind]
-    # A visit in the calendar that is over has looked for no fault.
-    if action.kind in ("in_service", "socket_in") and not action.key.startswith("visit:"):
+    # The calendar puts back by itself (bot/services/visits.py), also where nobody came.
+    by_calendar = ":visit:" in action.key
+    if action.kind in ("in_service", "socket_in") and not by_calendar:
         alarms.looked_at(work, pile, evse)
     site_news.changed(work, pile.station_id)
     work.session.flush()

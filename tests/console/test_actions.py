@@ -31,6 +31,7 @@ from tests.console.journey import (
     taken_over,
     world_code,
 )
+from tests.test_scenarios import play
 from tests.world import World, open_world
 
 PILE = "P001023"
@@ -441,11 +442,16 @@ def test_out_of_service_and_back(world: World, desk: Desk) -> None:
     for number in (1, 2):
         world.pile("1023").status(number, "Unavailable")
     assert action(world).state == "done"
+    play(world, "pile raises DOOR_OPEN")
     order(tom, "in-service", "k2", pile=PILE)
     with world.store.read() as work:
-        assert not work.session.get_one(Pile, PILE).in_service, "not before the pile said yes"
+        pile = work.session.get_one(Pile, PILE)
+        assert not pile.in_service, "not before the pile said yes"
+        assert {each.fault_code for each in pile.evses} == {"DOOR_OPEN"}
     world.pile("1023").answers("ChangeAvailability", status="Accepted")
     assert action(world).state == "running"
+    with world.store.read() as work:  # somebody has looked at it: the alarm is over
+        assert {e.fault_code for e in work.session.get_one(Pile, PILE).evses} == {None}
     for number in (1, 2):
         world.pile("1023").status(number, "Available")
     assert action(world).state == "done"

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, func, select
 from bot.errors import Refused
 from bot.services import (
     action_results,
+    alarms,
     booked,
     bookings,
     charging,
@@ -249,8 +250,13 @@ def test_nobody_came(world: Calendar) -> None:
         assert (case.code, case.status, case.pile_id) == ("visit_missed", "assigned", PILE)
         assert case.owner_id == work.session.scalars(select(Visit.made_by)).one()
         assert "Nobody came to the visit at pile 1023" in case.text
+    with world.work() as work:
+        evse = work.session.get_one(Evse, 1)
+        alarms.raised(work, evse.pile, evse, "METER_JUMP", source="meter", at=work.now)
     world.answers("change_availability", "accepted")
     assert world.pile().in_service
+    with world.work() as work:  # and so nobody has looked at what was wrong there
+        assert work.session.get_one(Evse, 1).fault_code == "METER_JUMP"
 
 
 def test_a_pile_out_of_contact_is_put_back_when_it_is_there(world: Calendar) -> None:
