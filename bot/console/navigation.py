@@ -86,7 +86,7 @@ SECTIONS: Final = (
     Section("Maintenance", "refresh-cw", "visits_page", "visit.read", group="Upkeep"),
     Section(
         "Certificates",
-        "shield-check",
+        "lock",
         "certificates_page",
         "visit.read",
         False,

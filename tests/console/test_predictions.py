@@ -97,10 +97,12 @@ def test_what_nobody_visited_in_time_is_watched(world: World, desk: Desk, otto: 
     assert "Nobody was done within 24 h after it was foretold (job 1)" in shown
     pile = otto.get("/piles/P001023").text
     assert "Watched" in pile and "Nobody was done within 24 h" in pile
-    assert desk.agent("agent").post("/predictions/watch/1/end", reason="x").status_code == 403
-    assert otto.post("/predictions/watch/1/end", reason=" ").status_code == 303
+    assert (
+        desk.agent("agent").post("/predictions/watch/end", watch="1", reason="x").status_code == 403
+    )
+    assert otto.post("/predictions/watch/end", watch="1", reason=" ").status_code == 303
     assert "Say why" in otto.get("/predictions?tab=watch").text
-    otto.post("/predictions/watch/1/end", reason="The socket is new")
-    otto.post("/predictions/watch/1/end", reason="Again")
+    otto.post("/predictions/watch/end", watch="1", reason="The socket is new")
+    otto.post("/predictions/watch/end", watch="1", reason="Again")
     shown = otto.get("/predictions?tab=watch").text
     assert "not on the list any more" in shown and "On the watch-list" not in shown

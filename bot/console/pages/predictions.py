@@ -44,8 +44,9 @@ def add_routes(routes: Routes, console: Console) -> None:
         with console.store.read() as work:
             return str(watches.count(work) or "")
 
-    @routes.action("/predictions/watch/<int:watch_id>/end", right="visit.plan")
-    def end(watch_id: int) -> Any:
+    @routes.action("/predictions/watch/end", right="visit.plan")
+    def end() -> Any:
+        watch_id = request.form.get("watch", 0, type=int)
         try:
             with console.store.begin() as work:
                 watches.take_off(
@@ -60,7 +61,10 @@ def add_routes(routes: Routes, console: Console) -> None:
 def _values(work: UnitOfWork, tab: str) -> dict[str, Any]:
     values: dict[str, Any] = {"results": prediction.results(work), "model": prediction.fitted(work)}
     if tab == "watch":
-        return {**values, "watched": prediction.watched(work), "listed": watches.current(work)}
+        listed = watches.current(work)
+        choices = [(str(row.id), evse.code) for row, evse in listed]
+        watched = prediction.watched(work)
+        return {**values, "watched": watched, "listed": listed, "choices": choices}
     if tab == "missed":
         return {**values, "missed": prediction.missed(work)}
     return {**values, "rows": prediction.newest(work, open_=tab == "open")}

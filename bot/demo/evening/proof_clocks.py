@@ -164,7 +164,8 @@ def _end_of(work: UnitOfWork, clock: Clock, stopped_at: datetime) -> datetime | 
     if kind == "session":
         return stopped_at if _receipt_left(work, int(number), stopped_at) else None
     if kind == "job":
-        return work.session.get_one(Job, int(number)).arrived_at
+        job = work.session.get_one(Job, int(number))
+        return job.done_at if clock.name == "preventive" else job.arrived_at
     sent = _jobs_of(work, int(number))
     if clock.name == "on_site":
         return _near((each.arrived_at for each in sent), stopped_at)
