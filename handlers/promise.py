@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from bot.dialog.intents import intent
 from bot.dialog.turn import Turn
-from bot.domain.clocks import Policy
 from bot.replies import Amount, Replies, Say, Value
-from bot.services import clock_results, clocks
+from bot.services import clock_results, promises
 from bot.services.clock_results import Kept
-
-# The same words as on the poster at the pile; {limit} is the policy in force.
-PROMISES: Final[dict[str, Say]] = {
-    "bill": Say("Your bill"),
-    "urgent": Say("A person contacts you when a charge loses power"),
-    "fault_response": Say("A technician takes a fault on"),
-    "first_reply": Say("A person answers a complaint"),
-    "dispute": Say("A doubted bill is decided"),
-    "on_site": Say("Somebody at a broken pile"),
-}
+from bot.services.promises import Promise
 
 
 @intent(
@@ -30,32 +18,31 @@ PROMISES: Final[dict[str, Say]] = {
     ),
 )  # fmt: skip
 def promise(turn: Turn) -> Replies:
-    """The policy in force, and the last 30 days."""
-    counted = clock_results.lately(turn.work)
-    told = Say("What we promise, and how often we kept it in the last 30 days:")
-    for name, what in PROMISES.items():
-        policy, kept = clocks.policy(turn.work, name), counted.get(name, Kept(0, 0))
-        line = _line(what, policy, kept)
-        told = Say("{before}\n- {line}", {"before": told, "line": line})
-    return [
-        told,
-        Say("The clocks run day and night. What we miss is made good without your asking."),
-    ]
-
-
-def _line(what: Say, policy: Policy, kept: Kept) -> Say:
-    """One promise: its limit, what is aimed at where that is less, and how it was kept."""
-    values: dict[str, Value] = {
-        "what": what, "limit": Amount(policy.limit_s, "s"), "met": kept.met, "n": kept.n,
-        "aimed": kept.aimed, "target": Amount(policy.target_s or policy.limit_s, "s"),
-    }  # fmt: skip
-    if policy.target_s is None:
-        if not kept.n:
-            return Say("{what}: within {limit}. Nothing to count yet.", values)
-        return Say("{what}: within {limit}. Kept {met} of {n}.", values)
-    if not kept.n:
-        return Say("{what}: within {target}, at most {limit}. Nothing to count yet.", values)
-    return Say(
-        "{what}: within {target}, at most {limit}. Kept {met} of {n}, {aimed} within {target}.",
-        values,
+    """The text of the poster, and the last 30 days."""
+    counted, found = clock_results.lately(turn.work), promises.in_force(turn.work)
+    told = Say(
+        "What we promise (version {version}), and how often we kept it in the last 30 days:",
+        {"version": promises.version(found)},
     )
+    for each in found:
+        line = _line(each, counted.get(each.name, Kept(0, 0)))
+        told = Say("{before}\n- {line}", {"before": told, "line": line})
+    ends = promises.when_missed(found)
+    told_last = ends[0]
+    for each_end in ends[1:]:
+        told_last = Say("{before} {next}", {"before": told_last, "next": each_end})
+    return [told, told_last]
+
+
+def _line(promise: Promise, kept: Kept) -> Say:
+    """One promise, and how it was kept."""
+    policy = promise.policy
+    values: dict[str, Value] = {
+        "promise": promise.line, "met": kept.met, "n": kept.n, "aimed": kept.aimed,
+        "target": Amount(policy.target_s or policy.limit_s, "s"),
+    }  # fmt: skip
+    if not kept.n:
+        return Say("{promise} Nothing to count yet.", values)
+    if policy.target_s is None:
+        return Say("{promise} Kept {met} of {n}.", values)
+    return Say("{promise} Kept {met} of {n}, {aimed} within {target}.", values)

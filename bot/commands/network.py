@@ -64,6 +64,28 @@ def run_labels(options: argparse.Namespace) -> int:
 
 
 @command(
+    "posters",
+    argument("stations", nargs="*", help="names of stations; none: all"),
+    argument("--lang", default="en", help="en, es, pt-BR, zh, fr or de"),
+    argument("--size", choices=("a4", "a6"), default="a4"),
+    argument("--out", type=Path, default=Path("posters.pdf")),
+    argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),
+)
+def run_posters(options: argparse.Namespace) -> int:
+    """Writes the promises as a poster for each station, a PDF to print."""
+    from bot.gateways.poster_pdf import posters_of, posters_pdf
+
+    settings = settings_or_demos("posters", options.demo)
+    with Store(make_engine(settings.database_url)).read() as work:
+        found = posters_of(work, options.stations)
+    if not found:
+        sys.exit("There is no such station. Nothing was written.")
+    options.out.write_bytes(posters_pdf(found, settings, lang=options.lang, size=options.size))
+    print(f"{len(found)} posters in {options.out}")
+    return 0
+
+
+@command(
     "fit-predictions",
     argument("--use", action="store_true", help="score by the new weights from now on"),
     argument("--demo", type=Path, help="a demo's folder, when the environment has no settings"),

@@ -59,7 +59,7 @@ def labels_pdf(labels: Sequence[Label], brand: str) -> bytes:
         x = _LEFT + place % 2 * (WIDTH_MM + _GAP)
         y = _TOP + place // 2 * (HEIGHT_MM + _GAP)
         _cut_marks(pdf, x, y)
-        draw_sticker(_PdfCanvas(pdf, x, y), label, brand)
+        draw_sticker(PdfCanvas(pdf, x, y), label, brand)
     return bytes(pdf.output())
 
 
@@ -72,36 +72,42 @@ def _cut_marks(pdf: FPDF, x: float, y: float) -> None:
             pdf.line(edge_x, edge_y + away_y, edge_x, edge_y + away_y * 3)
 
 
-class _PdfCanvas:
-    """Draws at (left, top) of the current page."""
+class PdfCanvas:
+    """Draws at (left, top) of the current page, `scale` mm of paper for each of the drawing's."""
 
-    def __init__(self, pdf: FPDF, left: float, top: float) -> None:
-        self._pdf, self._left, self._top = pdf, left, top
+    def __init__(self, pdf: FPDF, left: float, top: float, scale: float = 1.0) -> None:
+        self._pdf, self._left, self._top, self._scale = pdf, left, top, scale
+
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        return self._left + x * self._scale, self._top + y * self._scale
 
     def box(self, x: float, y: float, w: float, h: float, colour: str, radius: float = 0) -> None:
+        """A filled rectangle with round corners."""
         self._pdf.set_fill_color(colour)
-        rounded = bool(radius)
         self._pdf.rect(
-            self._left + x, self._top + y, w, h, style="F",
-            round_corners=rounded, corner_radius=radius,
+            *self._at(x, y), w * self._scale, h * self._scale, style="F",
+            round_corners=bool(radius), corner_radius=radius * self._scale,
         )  # fmt: skip
 
     def circle(self, x: float, y: float, radius: float, colour: str) -> None:
+        """A filled circle around (x, y)."""
         self._pdf.set_fill_color(colour)
-        self._pdf.circle(self._left + x, self._top + y, radius, style="F")
+        self._pdf.circle(*self._at(x, y), radius * self._scale, style="F")
 
     def polygon(self, points: Sequence[tuple[float, float]], colour: str) -> None:
+        """A filled polygon."""
         self._pdf.set_fill_color(colour)
-        self._pdf.polygon([(self._left + x, self._top + y) for x, y in points], style="F")
+        self._pdf.polygon([self._at(x, y) for x, y in points], style="F")
 
     def text(
         self, x: float, y: float, text: str, size: float, colour: str, *, bold: bool, anchor: str
     ) -> None:
-        width = self.text_width(text, size, bold=bold)
-        shift = {"l": 0.0, "m": width / 2, "r": width}[anchor]
+        """Text with its baseline at y."""
+        shift = {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * self.text_width(text, size, bold=bold)
         self._pdf.set_text_color(colour)
-        self._pdf.text(self._left + x - shift, self._top + y, text)
+        self._pdf.text(*self._at(x - shift, y), text)
 
     def text_width(self, text: str, size: float, *, bold: bool) -> float:
-        self._pdf.set_font("sans", "B" if bold else "", size / _MM_PER_PT)
-        return float(self._pdf.get_string_width(text))
+        """How wide a text comes out."""
+        self._pdf.set_font("sans", "B" if bold else "", size * self._scale / _MM_PER_PT)
+        return float(self._pdf.get_string_width(text)) / self._scale

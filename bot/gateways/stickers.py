@@ -77,7 +77,7 @@ def draw_sticker(canvas: Canvas, label: Label, brand: str) -> None:
     canvas.box(0, 0, WIDTH_MM, HEIGHT_MM, WHITE, 5)
     canvas.box(0, 0, WIDTH_MM, 12, BAND, 5)
     canvas.box(0, 6, WIDTH_MM, 15.5, BAND)
-    _bolt(canvas, 6.5, 4.8, 12)
+    draw_bolt(canvas, 6.5, 4.8, 12)
     brand_size = _fitting(canvas, brand, 9.5, 48)
     canvas.text(17, 11.4, brand, brand_size, WHITE, bold=True, anchor="l")
     line = "Scan to charge with WhatsApp"
@@ -164,7 +164,8 @@ class PictureCanvas:
         return font_for(text, size * self.scale, bold=bold).getlength(text) / self.scale
 
 
-def _bolt(canvas: Canvas, x: float, y: float, height: float) -> None:
+def draw_bolt(canvas: Canvas, x: float, y: float, height: float) -> None:
+    """The mark of the brand."""
     shape = ((0.42, 0), (0, 0.58), (0.28, 0.58), (0.2, 1), (0.66, 0.38), (0.36, 0.38), (0.6, 0))
     canvas.polygon([(x + px * height, y + py * height) for px, py in shape], LEAF)
 

@@ -45,11 +45,12 @@ TEXT_MAX: Final = 1000
 
 def assign(
     work: UnitOfWork, settings: Settings, actor: Actor, case_id: int, *, owner_id: int | None,
-    team: str = "",
+    team: str = "", quiet: bool = False,
 ) -> Case:  # fmt: skip
     """Give a case to a person, a team or both. Raises NotPossible: facts are lacking, nobody such.
 
-    A technician who takes a fault on ends the clock of its response.
+    A technician who takes a fault on ends the clock of its response. `quiet`: the rider hears of it
+    by another line.
     """
     case = locked(work, case_id)
     team = team or case.team
@@ -74,7 +75,7 @@ def assign(
     if owner is not None and owner.id == actor.staff_id and accepts(owner):
         event = f"accepted by {owner.name}"[:80]
         clocks.stop(work, "fault_response", cases.subject(case.id), event=event)
-    if before["status"] == "new" and case.status == "assigned":
+    if before["status"] == "new" and case.status == "assigned" and not quiet:
         case_talk.push(work, settings, case, key=f"assigned:{case.rounds}")
     return case
 

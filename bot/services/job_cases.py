@@ -135,7 +135,9 @@ def accepted(work: UnitOfWork, settings: Settings, actor: Actor, job: Job) -> No
             continue
         owner = work.session.get(Staff, case.owner_id) if case.owner_id else None
         owner_id = owner.id if owner is not None and owner.active else actor.staff_id
-        case_work.assign(work, settings, actor, case.id, owner_id=owner_id, team=_team(work, case))
+        case_work.assign(
+            work, settings, actor, case.id, owner_id=owner_id, team=_team(work, case), quiet=True
+        )
         event = f"accepted by {actor.name}"[:80]
         clocks.stop(work, RESPONSE, cases.subject(case.id), event=event)
 

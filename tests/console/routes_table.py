@@ -31,7 +31,8 @@ WHO: Final[dict[str, str]] = {
         incidents_page incidents_one incidents_photo incidents_note
         tickets_page tickets_count tickets_urgent ticket_one ticket_photo ticket_printable
         ticket_note
-        piles_page piles_count piles_one piles_streets piles_labels remote_page remote_history
+        piles_page piles_count piles_one piles_streets piles_labels piles_poster remote_page
+        remote_history
         bookings_page bookings_no_shows bookings_one booking_rules_page
         waiting_page forecasts_page forecasts_one
         stations_page stations_one stations_photo tariffs_page tariffs_one_page

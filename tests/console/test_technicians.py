@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from bot.services import job_photos, jobs
 from bot.store import inbox
-from bot.store.cases import CaseEntry, Clock
+from bot.store.cases import Case, CaseEntry, Clock
 from bot.store.jobs import Job
 from bot.store.queues import Inbox
+from bot.store.riders import Message
 from bot.store.stations import Pile
 from tests.console.desk import Agent, Desk
 from tests.console.test_jobs import OTTO, RIDER, faulted, greeted, job, otto  # noqa: F401 - fixture
@@ -253,6 +254,26 @@ def test_what_is_said_at_the_end_is_so(world: World, otto: Agent) -> None:  # no
     page = otto.get("/jobs/1").text
     assert "1023-27 still reports a fault" in page
     assert "offered to riders again" not in page
+
+
+def test_a_rider_reads_one_line_when_a_technician_accepts(
+    world: World,
+    desk: Desk,
+    otto: Agent,  # noqa: F811
+) -> None:
+    world.rider_says(RIDER, "the screen of 1023 is broken")
+    world.bot_says(RIDER, "case 1")
+    desk.agent("agent").post("/jobs/create", pile="P001023", text="Screen", case="1")
+    world.settle()
+    with world.store.read() as work:
+        before = len(work.session.scalars(select(Message).where(Message.author != "rider")).all())
+    otto.post("/jobs/1/step", do="accept")
+    world.settle()
+    world.bot_says(RIDER, "Case 1: a technician has taken on pile 1023")
+    with world.store.read() as work:
+        after = len(work.session.scalars(select(Message).where(Message.author != "rider")).all())
+        assert work.session.scalars(select(Case)).one().status == "assigned"
+    assert after - before == 1
 
 
 def test_photos_of_nobodys_job_are_what_they_were(world: World, otto: Agent) -> None:  # noqa: F811

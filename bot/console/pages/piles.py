@@ -13,6 +13,8 @@ from bot.console.guard import Routes
 from bot.domain.certificates import KINDS as CERTIFIED
 from bot.domain.jobs import STATES
 from bot.gateways.labels import labels_of, labels_pdf
+from bot.gateways.poster_pdf import SIZES, posters_of, posters_pdf
+from bot.gateways.translate import LANGUAGES
 from bot.services import (
     alarms,
     certificates,
@@ -133,6 +135,23 @@ def add_routes(routes: Routes, console: Console) -> None:
             found = labels_of(work, console.settings, [evse.code for evse in pile.evses])
             name = f"pile-{pile.number}-labels.pdf"
         answer = Response(labels_pdf(found, console.settings.brand), mimetype="application/pdf")
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return answer
+
+    @routes.page("/piles/<pile_id>/poster.pdf", right="pile.read")
+    def poster(pile_id: str) -> Any:
+        """What is promised, to hang up at the pile's station."""
+        lang, size = request.args.get("lang", "en"), request.args.get("size", "a4")
+        if lang not in LANGUAGES or size not in SIZES:
+            abort(404)
+        with console.store.read() as work:
+            pile = work.session.get(Pile, pile_id)
+            if pile is None:
+                abort(404)
+            found = posters_of(work, [pile.station.name])[:1]
+        made = posters_pdf(found, console.settings, lang=lang, size=size)
+        answer = Response(made, mimetype="application/pdf")
+        name = f"promise-{pile.number}-{lang}-{size}.pdf"
         answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return answer
 
