@@ -55,6 +55,11 @@ def _words_locked(work: UnitOfWork, case: Case) -> bool:
     return case.rider_id is not None and wording.lock_of_case(work, case) is not None
 
 
+def numbers(work: UnitOfWork, job: Job) -> Sequence[int]:
+    """All cases that a job is or was for."""
+    return work.session.scalars(select(Case.id).where(is_of(job)).order_by(Case.id)).all()
+
+
 # --- what belongs together -----------------------------------------------------------------------
 
 

@@ -101,6 +101,17 @@ def test_a_pile_that_staff_keep_out_is_not_said_to_be_offered(
         assert incidents.of_pile(work, PILE) == []
 
 
+def test_a_jobs_page_tells_whose_word_it_is_and_all_its_tickets(
+    world: World, desk: Desk, otto: Agent
+) -> None:
+    for number in (1, 2):
+        world.rider_says(f"+35840999000{number}", "the cable of 1023-27 is broken")
+    world.settle()
+    page = desk.agent("agent").get("/jobs/1").text
+    assert "A rider&#39;s word" in page
+    assert all(f'href="/tickets/{number}"' in page for number in (1, 2))
+
+
 def test_an_outage_has_its_piles_to_send_somebody_to(world: World, desk: Desk, otto: Agent) -> None:
     with world.store.begin() as work:
         station = work.session.scalars(select(Station)).first()

@@ -13,9 +13,9 @@ from bot.console.addresses import inside
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.uploads import IMAGES, NotAPicture, kept_photos
-from bot.domain.jobs import KINDS, LIVE, SHOWS, STATES, is_near, metres
+from bot.domain.jobs import KINDS, LIVE, SHOWS, SOURCES, STATES, is_near, metres
 from bot.gateways.translate import say
-from bot.services import fault_words, job_photos, job_site, job_talk, jobs, technicians
+from bot.services import fault_words, job_cases, job_photos, job_site, job_talk, jobs, technicians
 from bot.services.audit import Actor
 from bot.services.stations import distance_m
 from bot.store.cases import Case
@@ -84,6 +84,7 @@ def _add_pages(routes: Routes, console: Console) -> None:
                 "photos": job_photos.of_job(work, job.id),
                 "lacking": job_photos.lacking(work, job), "far": _far(), "metres": metres,
                 "is_near": is_near, "proved": job_photos.proves_arrival(work, job),
+                "sent_by": SOURCES[job.source], "tickets": job_cases.numbers(work, job),
             }  # fmt: skip
         return console.page("job_live" if console.wants_fragment() else "job", **values)
 
