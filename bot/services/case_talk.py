@@ -119,13 +119,22 @@ def opened(work: UnitOfWork, settings: Settings, case: Case) -> Say:
 
 
 def clock_line(work: UnitOfWork, settings: Settings, case: Case) -> Say | None:
-    """What is promised next and how long it has, or that it is late or paused; None: nothing is."""
+    """What is promised next and how long it has, or that it is late, and what stands still; None:
+    nothing is."""
     clock = cases.next_deadline(work, case)
     if clock is None:
         return None
-    what, tz = _ENDS.get(clock.name, Say("We look at it")), tz_of(work, settings, case)
+    still = Say("The clock stands still while we wait for your answer.")
     if clock.state == "paused":
-        return Say("The clock stands still while we wait for your answer.")
+        return still
+    line = _promise_line(work, settings, case, clock)
+    if all(each.state != "paused" for each in cases.all_clocks(work, case)):
+        return line
+    return Say("{state} {more}", {"state": still, "more": line})  # somebody comes all the same
+
+
+def _promise_line(work: UnitOfWork, settings: Settings, case: Case, clock: Clock) -> Say:
+    what, tz = _ENDS.get(clock.name, Say("We look at it")), tz_of(work, settings, case)
     if clock.breached_at is not None or clock.due_at is None or clock.due_at <= work.now:
         if case.level:
             return Say("{what}: this is late. A supervisor has been told.", {"what": what})
