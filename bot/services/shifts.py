@@ -45,7 +45,9 @@ def of(work: UnitOfWork, staff_id: int) -> dict[int, tuple[int, int]]:
 def change(
     work: UnitOfWork, actor: Actor, staff_id: int, week: Mapping[int, tuple[int, int]]
 ) -> None:
-    """Somebody's week anew; days that are not in it are free."""
+    """Somebody's week anew; days that are not in it are free. Of two who save at once the second
+    waits for the first."""
+    work.session.get_one(Staff, staff_id, with_for_update=True)
     before = of(work, staff_id)
     work.session.execute(delete(StaffShift).where(StaffShift.staff_id == staff_id))
     work.session.add_all(
