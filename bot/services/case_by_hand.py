@@ -203,5 +203,7 @@ def join(
             cases.take_up(work, case, "Reported again after it was done", actor=actor)
     case.pile_id = case.pile_id or (heard.pile.id if heard.pile else None)
     case.updated_at = work.now
+    if heard.code in rules.DANGER:
+        safety.from_case(work, settings, case, key=key, text=heard.text)
     audit.record(work, actor, "case_join", f"case:{case.id}", after={"source": heard.source})
     return case

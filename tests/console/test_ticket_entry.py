@@ -135,3 +135,21 @@ def test_danger_by_phone_locks_the_pile_and_calls_people(world: World, desk: Des
     enter(anna, code="hazard", text="Sparks", contact=PHONE, anyway="yes")
     assert desk.conversation(PHONE).handoff_reason == "safety"
     assert case(world, 2).rider_id == desk.conversation(PHONE).rider_id
+
+
+def test_danger_waits_for_no_question_about_what_is_open(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    anna = desk.agent("agent", "Anna")
+    enter(anna, code="hazard", pile="1023", text="Smoke!", contact=STRANGER)
+    with world.store.read() as work:
+        assert work.session.scalars(select(Incident)).one().pile_id == "P001023"
+        assert not work.session.get_one(Pile, "P001023").in_service
+
+
+def test_danger_added_to_what_is_open_locks_the_pile(world: World, desk: Desk) -> None:
+    world.rider_says(PHONE, "the cable of 1023-27 is broken")
+    anna = desk.agent("agent", "Anna")
+    enter(anna, code="hazard", pile="1023", text="It sparks", contact=STRANGER, into="1")
+    with world.store.read() as work:
+        assert work.session.scalars(select(Incident)).one().pile_id == "P001023"
+        assert not work.session.get_one(Pile, "P001023").in_service

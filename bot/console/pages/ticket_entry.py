@@ -13,7 +13,7 @@ from bot.console import ticket_view
 from bot.console.context import Console
 from bot.console.guard import Routes
 from bot.console.view import LANGUAGES, shown_text
-from bot.domain.cases import BY_HAND, CLASSES, SOURCES, STATUSES, TOPICS
+from bot.domain.cases import BY_HAND, CLASSES, DANGER, SOURCES, STATUSES, TOPICS
 from bot.domain.masking import mask_phone
 from bot.services import audit, case_by_hand, case_calls, finding, reach
 from bot.services.case_work import NotPossible
@@ -44,7 +44,9 @@ def add_routes(routes: Routes, console: Console) -> None:
                 if into is not None and not reach.may_read_case(work, actor, into):
                     raise NotPossible("There is no such ticket.")
                 likely = case_by_hand.alike(work, actor, heard)
-                if likely and into is None and request.form.get("anyway") != "yes":
+                # Danger waits for no question: it is the ticket that is open, or a new one.
+                asks = into is None and heard.code not in DANGER
+                if likely and asks and request.form.get("anyway") != "yes":
                     if heard.contact.startswith("+"):
                         finding.note_phone_search(work, actor, len(likely))
                     return _form(console, given, rows=ticket_view.rows_of(work, likely))
