@@ -68,7 +68,7 @@ def test_a_live_repair_marks_its_socket_everywhere_until_it_is_done(
     with world.store.begin() as work:
         actor = Actor(otto.staff_id, "technician", "Otto Korhonen")
         jobs.on_my_way(work, actor, 1)
-        jobs.arrive(work, actor, 1, distance_m=None)
+        jobs.arrive(work, actor, 1, distance_m=40)
         jobs.done(work, world.settings, actor, 1, cause="A loose wire", fix="Fastened")
     assert is_offered(world, CODE) and "Under repair" not in sticker(world)
 
