@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bot.dialog.intents import ask, intent, maybe, wish
-from bot.dialog.kinds import CHOICE, Words
+from bot.dialog.kinds import CHOICE, Findings
 from bot.dialog.turn import Instead, Turn
 from bot.domain import jobs as rules
 from bot.errors import Refused
@@ -183,14 +183,35 @@ def _photos(turn: Turn, values: Mapping[str, Any]) -> Replies | None:
     )
 
 
+def _ask_fix(turn: Turn, slots: Mapping[str, Any]) -> Replies:
+    return [*_danger_now(turn, slots["id"]), Say("What did you do?")]
+
+
+def _danger_now(turn: Turn, number: str) -> list[Reply]:
+    """What was burnt or wet is told in words of danger: it is no alarm, but may be one."""
+    if turn.heard.understanding.engine != "safety":
+        return []
+    pile = turn.work.session.get_one(Pile, job_meant(turn, number).pile_id)
+    return [
+        Choose(
+            Say(
+                "That is kept as what you found. If there is danger at {pile} now, tap here: I "
+                "switch it off and call people.",
+                {"pile": pile.number},
+            ),
+            [Option(f"safety_emergency?pile={pile.number}", Say("Yes, danger"))],
+        )
+    ]
+
+
 @wish
 class Finish:
     """What it was, what was done, and what for."""
 
     id: str = ask("Which job?", CHOICE)
     photos: str | None = ask(_photos, CHOICE)
-    cause: str = ask("What was it? Please describe the cause in a few words.", Words(500))
-    fix: str = ask("What did you do?", Words(500))
+    cause: str = ask("What was it? Please describe the cause in a few words.", Findings(500))
+    fix: str = ask(_ask_fix, Findings(500))
     wear: str | None = maybe(CHOICE)  # of a preventive visit: there was something to prevent
 
 
@@ -206,7 +227,7 @@ class Nothing:
     """A preventive visit that found nothing, and what was looked at."""
 
     id: str = ask("Which job?", CHOICE)
-    checked: str = ask("What did you check?", Words(500))
+    checked: str = ask("What did you check?", Findings(500))
 
 
 @intent("job_nothing")
@@ -224,7 +245,7 @@ def _done(turn: Turn, number: str, *, cause: str, fix: str, found_wear: bool | N
         )  # fmt: skip
     except jobs.NotPossible:
         return card(turn, staff, jobs.locked(turn.work, found.id))
-    return job_talk.done(turn.work, found)
+    return [*_danger_now(turn, number), job_talk.done(turn.work, found)]
 
 
 @intent("rate_visit")

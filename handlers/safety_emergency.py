@@ -54,10 +54,11 @@ def danger(turn: Turn, _: Danger) -> Replies:
 
 
 def _named(turn: Turn) -> Pile | None:
-    """The last pile in the message that exists; digits that are none (of a phone number) must not
-    stand in its way, nor in that of the warning."""
-    for entity in reversed(turn.heard.understanding.entities):
-        code = parse(entity.value) if entity.type == "pile_code" else None
+    """The last pile in the message, or its button's, that exists; digits that are none (of a phone
+    number) must not stand in its way, nor in that of the warning."""
+    said = [e.value for e in turn.heard.understanding.entities if e.type == "pile_code"]
+    for value in reversed([turn.value("pile") or "", *said]):
+        code = parse(value)
         if code is not None:
             with suppress(Refused):
                 return stations.by_code(turn.work, code)[0]

@@ -102,10 +102,13 @@ class Engine:
 
     def _answer(self, turn: Turn, state: State, heard: str) -> list[Reply] | None:
         """The message as an answer to the open question, or None when it is something else."""
-        if turn.heard.understanding.engine == "safety":
-            return None  # a word of danger never answers anything else
         intent = self.intents[state.intent]
         slot = next(each for each in intent.slots if each.name == state.asking)
+        findings = getattr(slot.kind, "takes_danger", False) and _is_told(turn)
+        if findings:
+            return self._said_freely(turn, intent, slot, state)
+        if turn.heard.understanding.engine == "safety":
+            return None  # a word of danger never answers anything else
         if self.takes_anything(turn.conversation.dialog) and _is_free(turn):
             return self._said_freely(turn, intent, slot, state)
         earlier = self._earlier(turn, intent, slot)
@@ -386,6 +389,13 @@ def _is_free(turn: Turn) -> bool:
     if understood.engine in ("safety", "qr") or understood.intent in FIRST:
         return False
     return understood.confidence < 1 or understood.intent in ("affirm", "greet", "thanks_bye")
+
+
+def _is_told(turn: Turn) -> bool:
+    """Typed words that are danger or a stop for whoever charges, and for nobody else."""
+    heard = turn.heard
+    typed = heard.payload is None and bool(heard.text.strip())
+    return typed and heard.understanding.intent in FIRST
 
 
 def _no(refused: Refused) -> Reply:

@@ -199,6 +199,13 @@ class Words:
         return raw
 
 
+class Findings(Words):
+    """What somebody saw at a pile and did there: words of danger and of stopping are part of it.
+    Whoever asks says how to call people at once."""
+
+    takes_danger = True
+
+
 class Digits(Words):
     """The number of a row behind a button; nobody types it."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from bot.services import job_photos, jobs
 from bot.store import inbox
 from bot.store.cases import Case, CaseEntry, Clock
+from bot.store.desk import Incident
 from bot.store.jobs import Job
 from bot.store.queues import Inbox
 from bot.store.riders import Message
@@ -283,3 +284,30 @@ def test_photos_of_nobodys_job_are_what_they_were(world: World, otto: Agent) -> 
     with world.store.read() as work:
         assert work.session.scalars(select(Job)).all() == []
         assert work.session.get_one(Pile, "P001023").in_service
+
+
+def test_what_was_burnt_is_a_finding_and_one_tap_makes_it_danger(
+    world: World,
+    desk: Desk,
+    otto: Agent,  # noqa: F811
+) -> None:
+    greeted(world, OTTO)
+    with world.store.begin() as work:
+        pile = work.session.scalars(select(Pile)).first()
+        assert pile is not None
+        jobs.open_job(work, kind="repair", pile=pile, text="Look", key="x")
+    world.settle()
+    for do in ("accept", "here"):
+        otto.post("/jobs/1/step", do=do, **KAMPPI)
+    world.rider_says(OTTO, "job 1")
+    world.rider_taps(OTTO, "Done")
+    world.bot_says(OTTO, "What was it?")
+    world.rider_says(OTTO, "Water in the plug, smoke came out of it")
+    world.bot_says(OTTO, "kept as what you found", "danger at 1023 now")
+    world.bot_says(OTTO, "What did you do?")
+    with world.store.read() as work:
+        assert work.session.scalars(select(Incident)).all() == []
+    world.rider_taps(OTTO, "Yes, danger")
+    with world.store.read() as work:
+        (incident,) = work.session.scalars(select(Incident))
+        assert incident.pile_id == "P001023"
