@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from bot.domain import cases as case_rules
 from bot.domain import jobs as rules
 from bot.domain.masking import mask_text
-from bot.services import cases, job_cases, jobs
+from bot.services import cases, job_cases, jobs, stale
 from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.charging import ChargingSession
@@ -62,6 +62,27 @@ def on_taken_up(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -
         text=f"Case {case.id} is not solved: {mask_text(case.text)}",
         key=f"case:{case.id}:{case.rounds}",
     )  # fmt: skip
+
+
+def on_known_again(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]) -> None:
+    """Inbox kind stale.KNOWN_AGAIN: a job that silence alone was the reason for, and that nobody
+    has taken yet, is called off; the ticket stays for staff to look at and close."""
+    pile_id = str(body["pile_id"])
+    for job in jobs.live_of_pile(work, pile_id):
+        behind = job_cases.of_job(work, job)
+        if job.state == "open" and behind and all(_is_of_silence(each) for each in behind):
+            jobs.cancel(work, None, job.id, "The pile is in contact again.")
+    silence = select(Case).where(Case.pile_id == pile_id, Case.status.in_(case_rules.OPEN))
+    for case in work.session.scalars(silence).all():
+        if _is_of_silence(case):
+            cases.entry(
+                work, case, "note", "The pile is in contact again and tells its state.",
+                key=f"again:{body['stale_id']}:{case.id}",
+            )  # fmt: skip
+
+
+def _is_of_silence(case: Case) -> bool:
+    return case.key.partition(":")[2].startswith(stale.TICKET)
 
 
 def _sends(work: UnitOfWork, case: Case, source: str) -> bool:

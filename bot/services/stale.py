@@ -20,6 +20,7 @@ from sqlalchemy import Select, func, or_, select
 
 from bot.services import cases, piles
 from bot.settings import Settings
+from bot.store import inbox
 from bot.store.cases import Outage
 from bot.store.changes import touched
 from bot.store.database import Store, UnitOfWork
@@ -28,6 +29,8 @@ from bot.store.maintenance import StaleStatus
 from bot.store.stations import Evse, Pile
 from bot.store.upsert import insert
 
+TICKET: Final = "stale:"  # what the key of a silent pile's ticket begins with
+KNOWN_AGAIN: Final = "pile.known_again"
 EVERY: Final = timedelta(seconds=30)
 _ASK_TTL_S: Final = 120
 
@@ -78,11 +81,16 @@ def _note(work: UnitOfWork, limit: timedelta) -> None:
     for evse_id, (pile, evse) in is_now.items():
         if evse_id not in was:
             _begin(work, pile, evse)
+    still, back = {pile.id for pile, _ in is_now.values()}, dict[str, int]()
     for evse_id, row in was.items():
         if evse_id not in is_now:
             row.over_at, row.open_key = work.now, None
             pile_id = work.session.get_one(Evse, evse_id).pile_id
             touched(work, "stale", f"pile:{pile_id}")
+            if row.told_at is not None and pile_id not in still:
+                back[pile_id] = row.id
+    for pile_id, stale_id in back.items():
+        _known_again(work, pile_id, stale_id)
 
 
 def _stale(work: UnitOfWork, limit: timedelta) -> Iterable[tuple[Pile, Evse]]:
@@ -129,6 +137,14 @@ def _begin(work: UnitOfWork, pile: Pile, evse: Evse) -> None:
         )  # fmt: skip
 
 
+def _known_again(work: UnitOfWork, pile_id: str, stale_id: int) -> None:
+    """Nobody has to go there any more because of its silence (bot/services/case_jobs.py)."""
+    inbox.put(
+        work, source="stale", source_id=str(stale_id), stream=f"pile:{pile_id}", kind=KNOWN_AGAIN,
+        body={"pile_id": pile_id, "stale_id": stale_id},
+    )  # fmt: skip
+
+
 def _tell(work: UnitOfWork, after: timedelta) -> None:
     """One ticket for each pile that has been unknown for long."""
     rows = work.session.execute(
@@ -168,7 +184,7 @@ def _open_ticket(work: UnitOfWork, pile: Pile, stale: list[StaleStatus]) -> None
         work, kind="fault", code="broken", rider_id=None, pile_id=pile.id, source="pile",
         text=f"Pile {pile.number}: {what}{since}. Riders are told that it is not confirmed.",
         contact_name=f"Pile {pile.number}", contact=f"pile {pile.number}",
-        key=f"stale:{stale[0].id}",
+        key=f"{TICKET}{stale[0].id}",
     )  # fmt: skip
 
 

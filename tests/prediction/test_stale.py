@@ -10,11 +10,13 @@ from sqlalchemy import select
 
 from bot.domain.availability import Availability
 from bot.errors import Refused
-from bot.services import offers, stale, stations
+from bot.services import case_jobs, cases, offers, stale, stations
 from bot.store.cases import Case, Outage
 from bot.store.database import make_engine
 from bot.store.devices import Command, PileEvent
+from bot.store.jobs import Job
 from bot.store.maintenance import StaleStatus
+from bot.store.queues import Inbox
 from bot.store.riders import Rider
 from bot.store.stations import Evse, Pile
 from tests.databases import with_tables
@@ -153,3 +155,27 @@ def test_a_pile_that_never_came_is_not_told_of(world: World) -> None:
         work.session.get_one(Pile, PILE).seen_at = None
     later(world, 600)
     assert rows(world) == []
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_who_was_sent_for_silence_alone_is_called_off_until_somebody_took_it(
+    world: World, taken: bool
+) -> None:
+    for _ in range(6):
+        later(world, 30)
+    (ticket,) = tickets(world)
+    with world.work() as work:
+        case_jobs.on_wanted(work, SETTINGS, {"case_id": ticket.id})
+        if taken:
+            work.session.scalars(select(Job)).one().state = "accepted"
+    later(world, 1, heard=True)
+    with world.work() as work:
+        (fact,) = work.session.scalars(select(Inbox).where(Inbox.kind == stale.KNOWN_AGAIN))
+        for _ in range(2):  # a repeat changes nothing
+            case_jobs.on_known_again(work, SETTINGS, fact.body)
+        assert work.session.scalars(select(Job)).one().state == (
+            "accepted" if taken else "cancelled"
+        )
+        said = [each.text for each in cases.entries(work, ticket.id)]
+        assert said.count("The pile is in contact again and tells its state.") == 1
+    assert state(world) is (Availability.IN_REPAIR if taken else Availability.FREE)
