@@ -15,7 +15,7 @@ from bot.domain.money import Money, payable
 from bot.domain.pricing import load_bill
 from bot.errors import PilebotError
 from bot.replies import Amount, Moment, Say, Value
-from bot.services import audit, marks, meter_cases, refund_words, refunds
+from bot.services import audit, jobs, marks, meter_cases, refund_words, refunds
 from bot.services.audit import Actor
 from bot.services.outbound import conversation_of, tell_rider
 from bot.settings import Settings
@@ -117,7 +117,20 @@ def record(
         )
         tell_rider(work, check.rider_id, said, key=f"meter:{check.id}:fair")
         _solve(work, settings, actor, check, "The meter is right, the bill stands.")
+    else:
+        _send_for_repair(work, check)
     return check
+
+
+def _send_for_repair(work: UnitOfWork, check: MeterCheck) -> None:
+    """Nobody is to pay by a meter that is known to be wrong: its socket is in repair."""
+    session = work.session.get_one(ChargingSession, check.session_id)
+    evse = work.session.get_one(Evse, session.evse_id)
+    jobs.open_job(
+        work, kind="repair", source="staff", pile=evse.pile, evse=evse, key=f"meter:{check.id}",
+        text=f"The meter of {evse.code} is off by {float(error_of(check) * 100):+.2f} %: put it "
+        "right and test it again.",
+    )  # fmt: skip
 
 
 def _percent(check: MeterCheck) -> Amount:

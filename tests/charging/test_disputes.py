@@ -15,6 +15,7 @@ from bot.services import (
     clocks,
     coupons,
     disputes,
+    jobs,
     meter_cases,
     meter_checks,
     meter_rechecks,
@@ -24,6 +25,7 @@ from bot.services.audit import Actor
 from bot.store.cases import Case
 from bot.store.charging import ChargingSession, Hold, Refund
 from bot.store.database import make_engine
+from bot.store.jobs import Job
 from bot.store.offers import Coupon, MeterCheck, RefundRequest
 from bot.store.queues import Inbox
 from bot.store.staff import Staff
@@ -256,6 +258,8 @@ def test_a_meter_is_fair_by_its_error_and_not_by_what_is_owed(
         assert "by the reference" in case.cause
         stopped = {each.name: each.outcome for each in clocks.of_subject(work, f"case:{case_id}")}
         assert stopped["dispute"] == "met"
+        sent = [job.evse_id for job in work.session.scalars(select(Job))]
+        assert sent == ([] if state == "fair" else [1])  # nobody is to pay by such a meter
         if state == "fair" or shown < 10_000:
             with pytest.raises(meter_checks.NotPossible):
                 meter_rechecks.look(work, SETTINGS, MARIA, check_id)
@@ -275,6 +279,8 @@ def test_a_bad_meter_of_a_refunded_charge_is_no_good_test_of_others(sqlite_world
     check_id, _ = doubted(world, first)
     assert after_test(world, check_id, 12_000) == "failed"
     world.passes(3_600)
+    with world.work() as work:  # somebody has been there
+        jobs.cancel(work, None, work.session.scalars(select(Job.id)).one(), "Put right")
     other = paid(world, rider=2, key="other")
     with world.work() as work:
         found = meter_rechecks.look(work, SETTINGS, MARIA, check_id)
