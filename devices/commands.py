@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import exists, select
 
-from bot.services import piles
+from bot.services import pile_setup, piles
 from bot.settings import Settings
 from bot.store import outbox
 from bot.store.database import UnitOfWork
@@ -117,7 +117,8 @@ class Commands:
     def connected(self, work: UnitOfWork, pile_id: str, conn: str) -> None:
         """A pile is back: ask it what became of the commands it never answered, and tell one that
         was taken out of service meanwhile to stay so."""
-        if not work.session.get_one(Pile, pile_id).in_service:
+        out = not work.session.get_one(Pile, pile_id).in_service
+        if out and not pile_setup.is_going_up(work, pile_id):  # that one is to be tested
             piles.command(
                 work,
                 key=f"out-of-service:{pile_id}:{conn}",
@@ -126,8 +127,8 @@ class Commands:
                 body={"status": "Inoperative"},
                 ttl_s=HOLD_S,
             )
-        out = select(Evse.number).where(Evse.pile_id == pile_id, ~Evse.in_service)
-        for number in work.session.scalars(out.order_by(Evse.number)):
+        closed = select(Evse.number).where(Evse.pile_id == pile_id, ~Evse.in_service)
+        for number in work.session.scalars(closed.order_by(Evse.number)):
             piles.command(
                 work,
                 key=f"out-of-service:{pile_id}:{number}:{conn}",

@@ -136,7 +136,7 @@ def undone(work: UnitOfWork, pile: Pile) -> list[str]:
 
 def test(work: UnitOfWork, actor: Actor, evse: Evse) -> SocketTest:
     """A test charge at a socket of a pile that is being made ready. Raises NotPossible."""
-    if not _in_setup(work, evse.pile_id):
+    if not is_going_up(work, evse.pile_id):
         raise NotPossible("Riders can come to this pile: take it out of service instead.")
     try:
         return socket_tests.start(work, actor, evse)
@@ -156,7 +156,7 @@ def go_live(work: UnitOfWork, actor: Actor, pile_id: str, reason: str) -> None:
     """Let riders come. With steps undone only for a reason, and never to a pile that nobody has
     heard of. Raises NotPossible."""
     pile = work.session.get_one(Pile, pile_id, with_for_update=ALONE)
-    if not _in_setup(work, pile_id):
+    if not is_going_up(work, pile_id):
         return
     reason = " ".join(reason.split())[:300]
     left = undone(work, pile)
@@ -174,6 +174,7 @@ def go_live(work: UnitOfWork, actor: Actor, pile_id: str, reason: str) -> None:
     site_news.changed(work, pile.station_id)
 
 
-def _in_setup(work: UnitOfWork, pile_id: str) -> bool:
+def is_going_up(work: UnitOfWork, pile_id: str) -> bool:
+    """Whether a pile was added in the console and riders cannot come yet."""
     row = of(work, pile_id)
     return row is not None and row.live_at is None

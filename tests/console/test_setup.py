@@ -66,6 +66,8 @@ def test_a_pile_goes_live_in_minutes(world: World, desk: Desk) -> None:
     assert secret not in tina.get("/piles/P001042/setup").text
     assert "not heard yet" in tina.get("/piles/P001042/setup").text
     pile = connected(world)
+    world.settle()
+    assert pile.asked == []  # a pile that is to be tested is not told to be out of service
     world.give_card(RIDER)
     world.rider_says(RIDER, "1042")
     assert "Yes, start" not in world.transcript(RIDER)  # nobody starts before it is live
