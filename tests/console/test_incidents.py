@@ -503,6 +503,7 @@ def test_a_cable_is_let_go_when_the_pile_says_that_the_charge_is_over(world: Wor
     world.rider_says("+358409990001", "there is smoke at pile 1023")
     pile = world.pile("1023")
     pile.answers("RequestStopTransaction", status="Accepted")
+    pile.answers("ChangeAvailability", status="Accepted")
     world.clock_passes(300)
     assert "UnlockConnector" not in [each[1] for each in pile.asked]  # it may carry current
     ends(world, "Remote")

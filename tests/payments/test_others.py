@@ -117,7 +117,7 @@ def test_a_refused_capture_is_tried_again_before_anybody_hears(
 ) -> None:
     hold = ask(world, world.rider("pm_card_visa"), "deposit")
     world.settle()
-    world.fault("POST /v1/payment_intents/*/capture", status=402)
+    world.fault(f"POST /v1/payment_intents/{world.intent(hold).id}/capture", status=402)
     with world.store.begin() as work:
         payments.capture(work, work.session.get_one(Hold, hold.id), 1500)
     world.settle()
