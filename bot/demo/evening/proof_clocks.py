@@ -75,7 +75,10 @@ def _start_of(work: UnitOfWork, clock: Clock) -> datetime | None:
     if kind == "job":  # somebody on the spot is promised from the moment a job is made
         return work.session.get_one(Job, int(number)).created_at
     case = work.session.get_one(Case, int(number))
-    return case.solved_at if clock.name == "call_back" else case.created_at
+    if clock.name == "call_back":
+        return _near(_told_at(work, case.id, "solved"), clock.started_at)
+    again = _told_at(work, case.id, "reopened")  # each round has clocks of its own
+    return _near([case.created_at, *again], clock.started_at)
 
 
 def _stop_known(work: UnitOfWork, session_id: int) -> datetime | None:
@@ -177,10 +180,17 @@ def _end_of(work: UnitOfWork, clock: Clock, stopped_at: datetime) -> datetime | 
             CaseLink.ref == clock.stop_event.split()[1],
         )  # fmt: skip
         return work.session.scalars(tied).first()
-    words = ("contact", "solved", "closed")
-    ends = select(CaseEntry.at).where(CaseEntry.case_id == int(number), CaseEntry.kind.in_(words))
-    near = [at for at in work.session.scalars(ends) if _same(at, stopped_at)]
+    words = ["contact", "solved", "closed"]
+    if clock.name == "call_back":
+        words.append("reopened")
+    near = [at for at in _told_at(work, int(number), *words) if _same(at, stopped_at)]
     return near[0] if near else None
+
+
+def _told_at(work: UnitOfWork, case_id: int, *kinds: str) -> Sequence[datetime]:
+    """When a case's file tells of such things."""
+    told = select(CaseEntry.at).where(CaseEntry.case_id == case_id, CaseEntry.kind.in_(kinds))
+    return work.session.scalars(told.order_by(CaseEntry.id)).all()
 
 
 def _same(one: datetime, other: datetime) -> bool:
