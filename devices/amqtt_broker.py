@@ -58,7 +58,8 @@ def _logins(path: str) -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _read(path: str, _changed_at: int) -> dict[str, str]:
     lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return dict(line.split(":", 1) for line in lines)
+    pairs = (line.partition(":") for line in lines)  # it may be read while it is written
+    return {name: hashed for name, _, hashed in pairs if hashed}
 
 
 class OwnTopics(BaseTopicPlugin):  # type: ignore[misc]  # amqtt ships no types

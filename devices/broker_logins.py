@@ -39,12 +39,11 @@ class BrokerLogins:
             return False
         logins = broker_passwords(work, self._url)
         lines = "".join(f"{name}:{hash_}\n" for name, hash_ in logins.items())
-        fresh = self._file.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(lines, encoding="utf-8")
-        fresh.replace(self._file)
-        self._reload()
+        # Into the same file: its owner, who may read it, and a mount of it alone stay as they are.
+        self._file.touch(mode=0o600)
+        self._file.write_text(lines, encoding="utf-8")
         self._known = piles
+        self._reload()
         log.info("broker_logins", piles=len(piles))
         return True
 
@@ -57,3 +56,5 @@ class BrokerLogins:
             os.kill(int(pid_file.read_text(encoding="utf-8")), signal.SIGHUP)
         except (ValueError, ProcessLookupError):
             log.info("broker_not_running")  # it reads the file when it starts
+        except PermissionError:
+            log.error("broker_not_told", why="it is another user's process")

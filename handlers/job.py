@@ -11,7 +11,17 @@ from bot.dialog.kinds import CHOICE, Findings
 from bot.dialog.turn import Instead, Turn
 from bot.domain import jobs as rules
 from bot.errors import Refused
-from bot.replies import Amount, Choose, Option, Replies, Reply, Say, Value, Written
+from bot.replies import (
+    Amount,
+    Choose,
+    Option,
+    Replies,
+    Reply,
+    Say,
+    Value,
+    Written,
+    as_sequence,
+)
 from bot.services import job_photos, job_talk, jobs, technicians
 from bot.services.audit import Actor
 from bot.services.stations import distance_m
@@ -244,7 +254,8 @@ def _done(turn: Turn, number: str, *, cause: str, fix: str, found_wear: bool | N
             found_wear=found_wear,
         )  # fmt: skip
     except jobs.NotPossible:
-        return card(turn, staff, jobs.locked(turn.work, found.id))
+        said = card(turn, staff, jobs.locked(turn.work, found.id))
+        return [*_danger_now(turn, number), *as_sequence(said)]
     return [*_danger_now(turn, number), job_talk.done(turn.work, found)]
 
 

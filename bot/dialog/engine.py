@@ -14,11 +14,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from bot.dialog.intents import Intent, Slot
 from bot.dialog.kinds import AGREED
 from bot.dialog.turn import Instead, State, Turn
 from bot.errors import Refused
 from bot.replies import Choose, Option, Reply, Say, as_sequence
+from bot.store.charging import ChargingSession
 
 STALE_AFTER = timedelta(hours=1)
 # "start it" to "Shall I start?" is a yes; a long text that speaks of starting is not.
@@ -29,6 +32,7 @@ ANSWERS = frozenset({"answer", "affirm", "deny", "unclear", "out_of_scope", "hel
 
 
 # Several requests of one message: stopping first, then what is told at once, then what asks back.
+STOP_WORDS = 2
 FIRST = ("safety_emergency", "stop_charge")
 TOLD_AT_ONCE = (
     "invoice_or_receipt", "charge_status", "order_history", "faq_howto", "language_change",
@@ -105,7 +109,7 @@ class Engine:
         intent = self.intents[state.intent]
         slot = next(each for each in intent.slots if each.name == state.asking)
         findings = getattr(slot.kind, "takes_danger", False) and _is_told(turn)
-        if findings:
+        if findings and len(turn.heard.text) <= getattr(slot.kind, "longest", 0):
             return self._said_freely(turn, intent, slot, state)
         if turn.heard.understanding.engine == "safety":
             return None  # a word of danger never answers anything else
@@ -177,10 +181,17 @@ class Engine:
     def takes_anything(self, dialog: Mapping[str, Any]) -> bool:
         """Whether the open question is about a name, an address or other free text: it tells
         nothing of what the rider wants, nor of their language."""
+        return self._asks(dialog, "takes_anything")
+
+    def takes_findings(self, dialog: Mapping[str, Any]) -> bool:
+        """Whether it is about what was found and done at a pile."""
+        return self._asks(dialog, "takes_danger")
+
+    def _asks(self, dialog: Mapping[str, Any], trait: str) -> bool:
         intent = self.intents.get(dialog.get("intent", ""))
         slots = intent.slots if intent else ()
         asking = next((each for each in slots if each.name == dialog.get("asking")), None)
-        return asking is not None and getattr(asking.kind, "takes_anything", False)
+        return asking is not None and getattr(asking.kind, trait, False)
 
     def _said_freely(self, turn: Turn, intent: Intent, slot: Slot, state: State) -> list[Reply]:
         """Free text answers the open question, whatever it was taken for."""
@@ -392,10 +403,21 @@ def _is_free(turn: Turn) -> bool:
 
 
 def _is_told(turn: Turn) -> bool:
-    """Typed words that are danger or a stop for whoever charges, and for nobody else."""
+    """Typed words that tell of danger, or hold a word for stopping by the way: "a burnt terminal".
+    A stop is a stop for whoever charges, and in so many words for everybody."""
     heard = turn.heard
-    typed = heard.payload is None and bool(heard.text.strip())
-    return typed and heard.understanding.intent in FIRST
+    if heard.payload is not None or not heard.text.strip():
+        return False
+    if heard.understanding.intent == "stop_charge":
+        return len(heard.text.split()) > STOP_WORDS and not _charges(turn)
+    return heard.understanding.intent == "safety_emergency"
+
+
+def _charges(turn: Turn) -> bool:
+    open_ = select(ChargingSession.id).where(
+        ChargingSession.rider_id == turn.rider.id, ChargingSession.open
+    )
+    return turn.work.session.scalars(open_).first() is not None
 
 
 def _no(refused: Refused) -> Reply:

@@ -13,6 +13,11 @@ UNITS: Final[Mapping[str, str]] = {
     "voltage": "V", "current": "A", "power": "W", "temperature": "°C",
 }  # fmt: skip
 
+CODES: Final[Mapping[str, str]] = {  # of the alarm that a value beyond its limit raises
+    "voltage": "OVER_VOLTAGE", "current": "OVER_CURRENT", "power": "OVER_POWER",
+    "temperature": "OVER_TEMP",
+}  # fmt: skip
+
 Level = Literal["", "warn", "stop"]
 RANK: Final[Mapping[str, int]] = {"": 0, "warn": 1, "stop": 2}
 # A value that wavers around a limit must not raise the alarm each minute.

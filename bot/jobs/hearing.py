@@ -32,6 +32,7 @@ DANGER = frozenset({"safety_emergency", "unsafe_wiring"})
 URGENT = DANGER | {"stop_charge"}
 ON_A_JOB = "on_a_job"  # a fact: a technician, whose photos are all kept
 ASKED_FREELY = "asked_freely"  # a fact: the open question takes any words
+ASKED_FINDINGS = "asked_findings"  # a fact: what was burnt is the answer, and its photo wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Hearing:
 
     def _is_urgent(self, incoming: Incoming, lang: str | None, context: frozenset[str]) -> bool:
         """Whether the caption of a photo already says all that matters: nothing is waited for."""
-        if not incoming.photos or not incoming.text:
+        if not incoming.photos or not incoming.text or ASKED_FINDINGS in context:
             return False
         return self.understand(incoming.text, lang=lang, context=context).intent in URGENT
 
@@ -222,6 +223,8 @@ class Hearing:
                 facts |= {"asked_confirm", f"asked_confirm:{dialog['intent']}"}
             if self.engine.takes_anything(dialog or {}):
                 facts.add(ASKED_FREELY)
+            if self.engine.takes_findings(dialog or {}):
+                facts.add(ASKED_FINDINGS)
             return rider.lang, frozenset(facts)
 
     def _understand(

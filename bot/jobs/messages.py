@@ -76,9 +76,11 @@ class Serving:
         rider = work.session.get_one(Rider, rider_id)
         _learn(work, rider, incoming, self._about_language(conversation, heard.understanding))
         line = self._file(work, conversation, prepared)
-        heard = site_photos.kept(work, rider, conversation, prepared, heard)
+        dangerous = _names_the_dangerous_pile(work, conversation, heard.understanding)
+        if not dangerous:
+            heard = site_photos.kept(work, rider, conversation, prepared, heard)
         threads.heard(work, conversation, for_bot=_serves_itself(heard))
-        if _names_the_dangerous_pile(work, conversation, heard.understanding):
+        if dangerous:
             meant = replace(heard.understanding, intent="safety_emergency", engine="safety")
             heard = replace(heard, understanding=meant)
         if _contests_a_bill(work, conversation, heard):

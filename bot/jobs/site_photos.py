@@ -28,7 +28,8 @@ def kept(
 ) -> Heard:
     """What was heard, as what became of its photos where they belong to a job."""
     photos, dialog = prepared.incoming.photos, conversation.dialog or {}
-    if not photos or heard.payload is not None or heard.understanding.intent in URGENT:
+    urgent = heard.understanding.intent in URGENT  # a finding is kept with its photos all the same
+    if not photos or heard.payload is not None or (urgent and dialog.get("intent") not in _ENDS):
         return heard
     staff = technicians.of_rider(work, rider)
     job = _job(work, staff, dialog) if staff is not None else None
@@ -46,6 +47,8 @@ def kept(
         work, Actor(staff.id, staff.role, staff.name), job.id, [each.id for each in files],
         caption=heard.text, shows=_shows(work, job, dialog),
     )  # fmt: skip
+    if urgent:
+        return heard
     entities = [
         Entity("job", str(job.id)),
         Entity("photos", ".".join(str(each.id) for each in made)),

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_, select
 
 from bot.domain.alarms import ENDS, Source, Word
+from bot.domain.sensing import CODES
 from bot.services import audit, site_news
 from bot.services.audit import Actor
 from bot.services.fault_words import FAULTED
@@ -89,9 +90,11 @@ def looked_at(work: UnitOfWork, pile: Pile, evse: Evse | None = None) -> None:
     _tell_again(work, pile, sockets)
 
 
-def _beyond_over(work: UnitOfWork, evse_ids: Sequence[int]) -> None:
+def _beyond_over(
+    work: UnitOfWork, evse_ids: Sequence[int], *conditions: ColumnElement[bool]
+) -> None:
     beyond = select(SensorAlarm).where(
-        SensorAlarm.evse_id.in_(evse_ids), SensorAlarm.cleared_at.is_(None)
+        SensorAlarm.evse_id.in_(evse_ids), SensorAlarm.cleared_at.is_(None), *conditions
     )
     for row in work.session.scalars(beyond):
         row.cleared_at = max(row.at, work.now)
@@ -107,7 +110,8 @@ def call_over(work: UnitOfWork, actor: Actor, pile_id: str, alarm_id: int, *, re
     evse = work.session.get(Evse, row.evse_id) if row.evse_id is not None else None
     _end(work, pile, "looked_at", work.now, PileAlarm.id == row.id)
     if evse is not None and row.source == "limit":
-        _beyond_over(work, [evse.id])
+        kinds = [kind for kind, code in CODES.items() if code == row.code]
+        _beyond_over(work, [evse.id], SensorAlarm.kind.in_(kinds))
     _tell_again(work, pile, _sockets(pile, evse), over={row.code})
     site_news.changed(work, pile.station_id)
     audit.record(

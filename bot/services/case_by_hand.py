@@ -186,6 +186,9 @@ def join(
     case = case_work.locked(work, case_id)
     if case.merged_into is not None or case.status == "closed":
         raise NotPossible("That ticket is closed.")
+    elsewhere = heard.pile is not None and case.pile_id not in (None, heard.pile.id)
+    if heard.code in rules.DANGER and elsewhere:  # what is locked is the ticket's pile
+        raise NotPossible("That ticket is about another pile. Enter the danger as a new one.")
     key = f"told:{actor.staff_id}:{key}"
     own = (heard.rider is not None and case.rider_id == heard.rider.id) or (
         bool(heard.contact) and case.contact == heard.contact

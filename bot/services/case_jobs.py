@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from bot.domain import cases as case_rules
 from bot.domain import jobs as rules
 from bot.domain.masking import mask_text
-from bot.services import cases, job_cases, jobs, stale
+from bot.services import alarms, cases, job_cases, jobs, stale
 from bot.settings import Settings
 from bot.store.cases import Case
 from bot.store.charging import ChargingSession
@@ -68,10 +68,11 @@ def on_known_again(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
     """Inbox kind stale.KNOWN_AGAIN: a job that silence alone was the reason for, and that nobody
     has taken yet, is called off; the ticket stays for staff to look at and close."""
     pile_id = str(body["pile_id"])
-    for job in jobs.live_of_pile(work, pile_id):
-        behind = job_cases.of_job(work, job)
-        if job.state == "open" and behind and all(_is_of_silence(each) for each in behind):
+    for each in jobs.live_of_pile(work, pile_id):
+        job = jobs.locked(work, each.id)
+        if job.state == "open" and _is_for_silence_alone(work, job):
             jobs.cancel(work, None, job.id, "The pile is in contact again.")
+            alarms.look_again(work, work.session.get_one(Pile, pile_id), after=timedelta(0))
     silence = select(Case).where(Case.pile_id == pile_id, Case.status.in_(case_rules.OPEN))
     for case in work.session.scalars(silence).all():
         if _is_of_silence(case):
@@ -79,6 +80,14 @@ def on_known_again(work: UnitOfWork, settings: Settings, body: Mapping[str, Any]
                 work, case, "note", "The pile is in contact again and tells its state.",
                 key=f"again:{body['stale_id']}:{case.id}",
             )  # fmt: skip
+
+
+def _is_for_silence_alone(work: UnitOfWork, job: Job) -> bool:
+    """Nothing else has joined it: no fault, no order of staff, nobody's report."""
+    behind = job_cases.of_job(work, job)
+    joined = any(each.kind == "note" for each in jobs.entries(work, job.id))
+    by_itself = job.source == "system" and not job.fault_code and not joined
+    return by_itself and bool(behind) and all(_is_of_silence(each) for each in behind)
 
 
 def _is_of_silence(case: Case) -> bool:

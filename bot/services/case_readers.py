@@ -107,13 +107,17 @@ def of_key(work: UnitOfWork, key: PartnerKey, *, limit: int = 100) -> Sequence[C
 def wrote(work: UnitOfWork, case: Case, name: str, text: str, *, key: str) -> None:
     """The partner's word becomes a line of the file; a repeat of `key` adds nothing."""
     case = work.session.get_one(Case, case.id, with_for_update=True, populate_existing=True)
-    cases.entry(work, case, KIND, text, body={"from": name}, key=key)
+    new = cases.entry(work, case, KIND, text, body={"from": name}, key=key)
     case.updated_at = work.now
+    if new and case.status in ("done", "closed"):
+        cases.take_up(work, case, f"{name} wrote after it was done")
 
 
 def by_mail(work: UnitOfWork, sender: str, case_id: int) -> tuple[Case, str] | None:
     """The case that a letter of the site's partner answers, with their name; None: it is none."""
     case = work.session.get(Case, case_id)
+    if case is not None and case.merged_into is not None:
+        case = work.session.get(Case, case.merged_into)
     if case is None:
         return None
     for reader in readers(work, case):

@@ -76,6 +76,6 @@ def _counts(case: Case) -> bool:
 
 
 def _page(work: UnitOfWork, settings: Settings, case: Case, text: str) -> None:
-    key = f"crisis:{case.id}"
+    key = f"crisis:{case.id}:{case.rounds}"  # each time that it is taken up
     if cases.entry(work, case, "clock", "Managers were paged", key=f"{key}:paged"):
         paging.page_once(work, settings, key=key, text=text, path=f"/tickets/{case.id}")

@@ -35,6 +35,7 @@ _EVERY: Final[Mapping[str, str]] = {
     "PowerMeterFailure": N_("the meter does not answer"),
     "PowerSwitchFailure": N_("the contactor does not open or close"),
     "METER_JUMP": N_("the meter has jumped to a reading that cannot be"),
+    "METER_WRONG": N_("the meter failed a test"),
     "ReaderFailure": N_("the card reader does not answer"),
     "InternalError": N_("an error inside the firmware"),
     "ResetFailure": N_("a restart has failed"),

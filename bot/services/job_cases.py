@@ -15,7 +15,7 @@ from sqlalchemy import func, or_, select
 from bot.domain import cases as case_rules
 from bot.domain import jobs as rules
 from bot.replies import Moment, Say
-from bot.services import case_talk, case_work, cases, clocks, job_talk, wording
+from bot.services import case_money, case_talk, case_work, cases, clocks, job_talk, wording
 from bot.services.audit import Actor
 from bot.settings import Settings
 from bot.store.cases import Case, CaseLink, Clock, Outage
@@ -167,7 +167,8 @@ def solved(
     """Its cases are solved; what only a manager may end gets a line. One rider rates the visit."""
     pile, asked = work.session.get_one(Pile, job.pile_id), False
     for case in of_job(work, job):
-        if _is_grave(case) or _words_locked(work, case):
+        money_first = bool(case_money.undecided(work, case.id))
+        if _is_grave(case) or _words_locked(work, case) or money_first:
             told = f"Job {job.id} is done. Cause: {cause} Done: {fix}"
             cases.entry(work, case, "note", told, actor=actor)
             continue

@@ -33,7 +33,7 @@ from bot.settings import Settings
 from bot.store import inbox
 from bot.store.cases import Case
 from bot.store.changes import touched
-from bot.store.database import UnitOfWork
+from bot.store.database import ALONE, UnitOfWork
 from bot.store.jobs import Job, JobEntry
 from bot.store.staff import Staff
 from bot.store.stations import Evse, Pile
@@ -420,7 +420,7 @@ def entry(
 
 def locked(work: UnitOfWork, job_id: int) -> Job:
     """A job, nobody else's for now. Raises NotPossible: there is none."""
-    job = work.session.get(Job, job_id, with_for_update=True, populate_existing=True)
+    job = work.session.get(Job, job_id, with_for_update=ALONE, populate_existing=True)
     if job is None:
         raise NotPossible("There is no such job.")
     return job

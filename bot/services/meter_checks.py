@@ -15,7 +15,7 @@ from bot.domain.money import Money, payable
 from bot.domain.pricing import load_bill
 from bot.errors import PilebotError
 from bot.replies import Amount, Moment, Say, Value
-from bot.services import audit, jobs, marks, meter_cases, refund_words, refunds
+from bot.services import alarms, audit, jobs, marks, meter_cases, refund_words, refunds, site_news
 from bot.services.audit import Actor
 from bot.services.outbound import conversation_of, tell_rider
 from bot.settings import Settings
@@ -25,6 +25,7 @@ from bot.store.offers import MeterCheck
 from bot.store.stations import Evse
 from bot.store.upsert import insert
 
+WRONG: Final = "METER_WRONG"  # the alarm of a meter that failed its test
 LEAST_WH: Final = 500  # a test of less proves nothing at a percent
 
 MOST_WH: Final = 1_000_000  # more than anybody waits for
@@ -123,11 +124,15 @@ def record(
 
 
 def _send_for_repair(work: UnitOfWork, check: MeterCheck) -> None:
-    """Nobody is to pay by a meter that is known to be wrong: its socket is in repair."""
+    """Nobody is to pay by a meter that is known to be wrong: its socket is closed until somebody
+    has seen to it."""
     session = work.session.get_one(ChargingSession, check.session_id)
     evse = work.session.get_one(Evse, session.evse_id)
+    alarms.raised(work, evse.pile, evse, WRONG, source="meter", at=work.now)
+    site_news.evse_changed(work, evse.id)
     jobs.open_job(
-        work, kind="repair", source="staff", pile=evse.pile, evse=evse, key=f"meter:{check.id}",
+        work, kind="repair", source="staff", pile=evse.pile, evse=evse,
+        key=f"meter:{check.id}:{work.now.isoformat()}", fault_code=WRONG,
         text=f"The meter of {evse.code} is off by {float(error_of(check) * 100):+.2f} %: put it "
         "right and test it again.",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from bot.errors import PilebotError
 from bot.services import audit, inventory, site_news, socket_tests
 from bot.services.audit import Actor
 from bot.store.changes import touched
+from bot.store.charging import ChargingSession
 from bot.store.database import ALONE, UnitOfWork
 from bot.store.pile_setup import PileSetup, SocketTest
 from bot.store.stations import Evse, Pile, Station, Tariff
@@ -144,11 +145,20 @@ def test(work: UnitOfWork, actor: Actor, evse: Evse) -> SocketTest:
         raise NotPossible(str(error)) from error
 
 
-def new_secret(work: UnitOfWork, actor: Actor, pile: Pile) -> inventory.NewPile:
-    """Another secret in place of a lost one; the old one opens no new connection."""
+def new_secret(work: UnitOfWork, actor: Actor, pile: Pile, reason: str = "") -> inventory.NewPile:
+    """Another secret in place of a lost one: the pile is cut off until it has the new one. Where
+    riders come, only for a reason and while nobody charges. Raises NotPossible."""
+    reason = " ".join(reason.split())[:300]
+    if not is_going_up(work, pile.id):
+        charge = select(ChargingSession.id).join(Evse, Evse.id == ChargingSession.evse_id)
+        charge = charge.where(Evse.pile_id == pile.id, ChargingSession.open)
+        if work.session.scalars(charge).first() is not None:
+            raise NotPossible("Somebody charges there: it would be cut off in the middle.")
+        if len(reason) < REASON_MIN:
+            raise NotPossible("Riders use this pile: say why it needs a new secret.")
     new = inventory.NewPile(pile.id, pile_secret.make())
     pile.secret_hash = pile_secret.hash_secret(new.secret)
-    audit.record(work, actor, "pile_secret", f"pile:{pile.id}")
+    audit.record(work, actor, "pile_secret", f"pile:{pile.id}", reason=reason)
     return new
 
 

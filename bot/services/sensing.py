@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import case, select
 
 from bot.domain.sensing import (
+    CODES,
     KINDS,
     RANK,
     UNITS,
@@ -37,10 +38,6 @@ from bot.store.upsert import insert
 SHOWN: Final = timedelta(hours=24)
 SOURCE: Final = "sensing"
 # What a value beyond a stop limit is called; "OVER_TEMP" is danger (bot/domain/paging.py).
-CODES: Final[Mapping[Kind, str]] = {
-    "voltage": "OVER_VOLTAGE", "current": "OVER_CURRENT", "power": "OVER_POWER",
-    "temperature": "OVER_TEMP",
-}  # fmt: skip
 
 
 class Sample(NamedTuple):

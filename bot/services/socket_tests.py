@@ -22,6 +22,7 @@ from bot.store.stations import Evse
 
 TIMER: Final = "socket_test.timer"
 WITHIN: Final = timedelta(minutes=3)  # to plug in, and for the first energy to be metered
+FORGOTTEN: Final = timedelta(minutes=6)  # after a start, and a stop that nothing came of
 ENOUGH_WH: Final = 1
 _TTL_S: Final = 60
 _LIVE: Final = ("starting", "running", "stopping")
@@ -41,8 +42,10 @@ def start(work: UnitOfWork, actor: Actor, evse: Evse) -> SocketTest:
     to this pile. Raises NotPossible: out of contact, a fault, a charge."""
     work.session.get_one(Evse, evse.id, with_for_update=ALONE)
     running = _running(work, evse.id)
-    if running is not None:
+    if running is not None and work.now - running.asked_at < FORGOTTEN:
         return running
+    if running is not None:  # the pile has lost it, by a restart in the middle
+        _over(work, running, "It was never heard to end.")
     if not evse.pile.online:
         raise NotPossible("The pile is not connected, so it cannot be told to start.")
     if evse.status in ("Faulted", "Unavailable"):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response, g, jsonify, request
 from sqlalchemy import select
+from sqlalchemy.exc import DataError
 
 from bot.domain.cases import DANGER, STATUSES, TOPICS
 from bot.services import (
@@ -51,6 +52,11 @@ def blueprint(store: Store, settings: Settings, is_danger: Callable[[str], bool]
     minute; every error is JSON {"error": …}. Words of danger (`is_danger`) make a report one of
     danger, whatever its topic."""
     api = Blueprint("partner_api", __name__, url_prefix="/api/partner")
+
+    @api.errorhandler(OverflowError)
+    @api.errorhandler(DataError)
+    def no_database_holds_this(_: Exception) -> tuple[Response, int]:
+        return jsonify(error="Something in this address or body cannot be right."), 400
 
     @api.errorhandler(Wrong)
     def say(error: Wrong) -> tuple[Response, int]:
@@ -162,6 +168,8 @@ def _told(*needed: str) -> dict[str, str]:
     for name, value in told.items():
         if not isinstance(value, str) or len(value) > _LONGEST[name]:
             raise Wrong(400, f"{name} is a text of at most {_LONGEST[name]} characters.")
+        if "\x00" in value or any("\ud800" <= each <= "\udfff" for each in value):
+            raise Wrong(400, f"{name} has characters that are no text.")
     for name in needed:
         if not told.get(name, "").strip():
             raise Wrong(400, f"{name} is missing.")
@@ -183,11 +191,11 @@ def _pile(work: UnitOfWork, key: PartnerKey, told: dict[str, str]) -> Pile | Non
 def _own(work: UnitOfWork, key: PartnerKey, case_id: int) -> Case:
     """A case that this partner has reported or that is shared with it; others do not exist."""
     case = work.session.get(Case, case_id)
-    tied = {(each.kind, each.ref) for each in cases.links(work, case_id)} if case else set()
+    if case is not None and case.merged_into is not None:
+        case = work.session.get(Case, case.merged_into)
+    tied = {(each.kind, each.ref) for each in cases.links(work, case.id)} if case else set()
     if case is None or (case_readers.KIND, str(key.id)) not in tied:
         raise Wrong(404, "There is no such case of yours.")
-    if case.merged_into is not None:
-        return work.session.get_one(Case, case.merged_into)
     return case
 
 

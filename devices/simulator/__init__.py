@@ -69,13 +69,15 @@ async def serve(
         state_dir.mkdir(parents=True, exist_ok=True)
     every_s = meter_every_s or min(10.0, max(2.0, 60.0 / speed))
     lines: dict[str, Line] = {}
-    tasks: list[asyncio.Task[None]] = []
+    running: dict[str, asyncio.Task[None]] = {}
 
     def put_up(spec: PileSpec) -> Line:
         state = state_dir / f"{spec.pile_id}.json" if state_dir else None
         line = Line(Pile(spec, state, meter_every_s=every_s), mqtt_url, heartbeat_s=heartbeat_s)
         lines[spec.pile_id] = line
-        tasks.append(asyncio.create_task(line.run()))
+        if before := running.get(spec.pile_id):  # it got a new secret
+            before.cancel()
+        running[spec.pile_id] = asyncio.create_task(line.run())
         return line
 
     added = Added(state_dir)
@@ -90,14 +92,14 @@ async def serve(
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    tasks.append(asyncio.create_task(_tick(lines, speed)))
+    running["tick"] = asyncio.create_task(_tick(lines, speed))
     try:
         await stopping.wait()
     finally:
         control.close()
-        for task in tasks:
+        for task in running.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*running.values(), return_exceptions=True)
         for line in lines.values():
             line.pile.touch()
 

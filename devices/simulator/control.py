@@ -117,8 +117,8 @@ class Control:
             spec = spec_from(body)
         except (KeyError, TypeError, ValueError):
             raise RequestError(400, "no pile can be like that") from None
-        if self._add is None or spec.pile_id in self._lines:
-            raise RequestError(400, f"{spec.pile_id} cannot be put up, or is there already")
+        if self._add is None:
+            raise RequestError(400, f"{spec.pile_id} cannot be put up")
         return self._add(spec).pile.view()
 
     def _line(self, pile_id: str) -> Line:

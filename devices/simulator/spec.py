@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from bot.store.database import UnitOfWork
+from bot.store.pile_setup import PileSetup
 from bot.store.stations import Pile
 
 MOST_SOCKETS: Final = 40
+_NAME: Final = re.compile(r"P[0-9]{6}")  # a file of the simulator is called like that
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class PileSpec:
 
 
 def specs_of(work: UnitOfWork, secret_of: Callable[[str], str]) -> list[PileSpec]:
-    """Every pile of the database, to be simulated; `secret_of` knows its MQTT password."""
+    """Every pile that the city began with, to be simulated; `secret_of` knows its MQTT password.
+    Those put up in the console are switched on by hand, see `Added`."""
     return [
         PileSpec(
             pile_id=pile.id,
@@ -48,7 +52,9 @@ def specs_of(work: UnitOfWork, secret_of: Callable[[str], str]) -> list[PileSpec
             ),
             model=pile.model or "Simulated pile",
         )
-        for pile in work.session.scalars(select(Pile).order_by(Pile.id))
+        for pile in work.session.scalars(
+            select(Pile).where(Pile.id.not_in(select(PileSetup.pile_id))).order_by(Pile.id)
+        )
     ]
 
 
@@ -56,7 +62,8 @@ def spec_from(body: Mapping[str, Any]) -> PileSpec:
     """A pile as {"pile_id", "secret", "kind": "ebike" | "ac" | "dc", "sockets", "max_power_w"}.
     Raises KeyError, TypeError and ValueError."""
     kind, sockets = str(body["kind"]), int(body["sockets"])
-    if kind not in ("ebike", "ac", "dc") or not 1 <= sockets <= MOST_SOCKETS:
+    known = kind in ("ebike", "ac", "dc") and _NAME.fullmatch(str(body["pile_id"]))
+    if not known or not 1 <= sockets <= MOST_SOCKETS:
         raise ValueError("no such pile")
     power_w = int(body["max_power_w"])
     evses = tuple(EvseSpec(number, kind, power_w) for number in range(1, sockets + 1))

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select
 from bot.domain.disputes import ChargeMoney, Decision, Reason, decide
 from bot.replies import Say
 from bot.services import (
+    alarms,
     cases,
     clocks,
     coupons,
@@ -29,6 +30,7 @@ from bot.store.jobs import Job
 from bot.store.offers import Coupon, MeterCheck, RefundRequest
 from bot.store.queues import Inbox
 from bot.store.staff import Staff
+from bot.store.stations import Evse
 from tests.charging.test_coupons import charge
 from tests.charging.test_parallel import together
 from tests.charging.world import SETTINGS, World
@@ -281,6 +283,9 @@ def test_a_bad_meter_of_a_refunded_charge_is_no_good_test_of_others(sqlite_world
     world.passes(3_600)
     with world.work() as work:  # somebody has been there
         jobs.cancel(work, None, work.session.scalars(select(Job.id)).one(), "Put right")
+        evse = work.session.get_one(Evse, 1)
+        assert evse.fault_code == meter_checks.WRONG  # not offered by time alone
+        alarms.looked_at(work, evse.pile, evse)
     other = paid(world, rider=2, key="other")
     with world.work() as work:
         found = meter_rechecks.look(work, SETTINGS, MARIA, check_id)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from bot.services import books, disputes, meter_checks
+from bot.services import alarms, books, disputes, meter_checks
 from bot.store.charging import ChargingSession, Refund
 from bot.store.desk import StaffAction
 from bot.store.offers import Coupon, CouponTemplate, MeterCheck, PlanOffer, RefundRequest
 from bot.store.staff import Audit
+from bot.store.stations import Pile
 from tests.console.desk import Agent, Desk, open_desk
 from tests.console.journey import OTHER, PHONE, charge, taken_over
 from tests.offers import add_template
@@ -209,6 +210,9 @@ def _recheck(world: World, desk: Desk) -> None:
     world.rider_says(OTHER, "1023-27")
     world.bot_says(OTHER, "1023-27 is under repair")  # nobody pays by a meter known to be wrong
     maria.post("/jobs/1/cancel", why="It is tested and put right")
+    with world.store.begin() as work:  # somebody has seen to it
+        pile = work.session.get_one(Pile, "P001023")
+        alarms.looked_at(work, pile)
     charge(world, OTHER)  # one more: with what finance gave already it is above the limit
     assert "Ask for approval" in fia.get(page).text
     assert "Give back 0.87 EUR" in maria.get(page).text  # within the manager's own

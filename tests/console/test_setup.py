@@ -12,12 +12,19 @@ from bot.store.charging import ChargingSession
 from bot.store.pile_setup import SocketTest
 from bot.store.stations import Pile, Station, Tariff
 from tests.console.desk import Agent, Desk
+from tests.console.journey import charging
 from tests.world import SimplePile, World
 
 RIDER = "+358409990031"
 FORM = {
     "station": "1", "number": "1042", "kind": "ac", "model": "Box 2", "sockets": "2",
     "connector_type": "IEC_62196_T2", "max_kw": "11",
+}  # fmt: skip
+
+
+STATION = {
+    "name": "Otaniemi", "address": "Otakaari 1", "lat": "60.1866", "lng": "24.8277",
+    "tz": "Europe/Helsinki", "country": "FI", "currency": "EUR", "tax_percent": "25,5",
 }  # fmt: skip
 
 
@@ -139,11 +146,7 @@ def test_a_socket_that_fails_says_why(world: World, desk: Desk, story: str, told
 
 
 def test_a_new_station_is_a_managers(world: World, desk: Desk) -> None:
-    station = {
-        "station": "new", "name": "Otaniemi", "address": "Otakaari 1", "lat": "60.1866",
-        "lng": "24.8277", "tz": "Europe/Helsinki", "country": "FI", "currency": "EUR",
-        "tax_percent": "25,5",
-    }  # fmt: skip
+    station = {"station": "new", **STATION}
     refused = desk.agent("technician").post("/piles/add", **{**FORM, **station})
     assert refused.status_code == 422
     assert "Only managers" in refused.text
@@ -165,12 +168,18 @@ def test_a_new_station_is_a_managers(world: World, desk: Desk) -> None:
         ({"tariff": "none such"}, "no tariff"),
         ({"station": "999"}, "Choose the station"),
         ({"kind": "steam"}, "unknown kind"),
+        ({"station": "new", "lat": "nan"}, "Latitude lies within"),
+        ({"station": "new", "lng": "inf"}, "Latitude lies within"),
+        ({"station": "new", "tax_percent": "NaN"}, "Tax lies between"),
+        ({"station": "new", "country": "Finland"}, "2 capital letters"),
+        ({"station": "new", "name": "Kamppi"}, "a station of this name already"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_is_lost(
     world: World, desk: Desk, changes: dict[str, str], told: str
 ) -> None:
-    page = desk.agent("technician").post("/piles/add", **{**FORM, "tariff": "AC", **changes})
+    form = {**FORM, **STATION, "tariff": "AC", **changes}
+    page = desk.agent("manager").post("/piles/add", **form)
     assert page.status_code == 422
     assert told.casefold() in page.text.casefold()
     with world.store.read() as work:
@@ -187,3 +196,37 @@ def test_a_lost_secret_is_replaced(world: World, desk: Desk) -> None:
         hashed = work.session.get_one(Pile, "P001042").secret_hash
     assert pile_secret.matches(second[1], hashed)
     assert not pile_secret.matches(first, hashed)
+
+
+def test_a_live_pile_gets_a_new_secret_for_a_reason_and_never_in_a_charge(
+    world: World, desk: Desk
+) -> None:
+    tina = desk.agent("technician")
+    with world.store.read() as work:
+        before = work.session.get_one(Pile, "P001023").secret_hash
+    assert tina.post("/piles/P001023/secret").status_code == 303
+    assert "say why" in tina.get("/piles/P001023/setup").text
+    charging(world, RIDER)
+    assert tina.post("/piles/P001023/secret", reason="It was stolen").status_code == 303
+    assert "Somebody charges there" in tina.get("/piles/P001023/setup").text
+    with world.store.read() as work:
+        assert work.session.get_one(Pile, "P001023").secret_hash == before
+
+
+def test_a_test_whose_pile_forgot_it_can_be_made_again(world: World, desk: Desk) -> None:
+    tina = desk.agent("technician")
+    put_up(world, tina)
+    pile = connected(world)
+    tina.post("/piles/P001042/test", socket="1")
+    pile.answers("RequestStartTransaction", status="Accepted")
+    pile.transaction_event(1, "Started", chargingState="EVConnected")
+    world.clock_passes(200)
+    pile.answers("RequestStopTransaction", status="Rejected")  # it has started anew since
+    assert "Test again" in tina.get("/piles/P001042/setup").text
+    world.clock_passes(200)
+    tina.post("/piles/P001042/test", socket="1")
+    with world.store.read() as work:
+        states = [
+            each.state for each in work.session.scalars(select(SocketTest).order_by(SocketTest.id))
+        ]
+    assert states == ["failed", "starting"]

@@ -311,3 +311,44 @@ def test_what_was_burnt_is_a_finding_and_one_tap_makes_it_danger(
     with world.store.read() as work:
         (incident,) = work.session.scalars(select(Incident))
         assert incident.pile_id == "P001023"
+
+
+@pytest.fixture
+def asked_what(world: World, desk: Desk, otto: Agent) -> None:  # noqa: F811
+    """Otto is on the spot, and the bot asks what it was."""
+    greeted(world, OTTO)
+    with world.store.begin() as work:
+        pile = work.session.scalars(select(Pile)).first()
+        assert pile is not None
+        jobs.open_job(work, kind="repair", pile=pile, text="Look", key="x")
+    world.settle()
+    for do in ("accept", "here"):
+        otto.post("/jobs/1/step", do=do, **KAMPPI)
+    world.rider_says(OTTO, "job 1")
+    world.rider_taps(OTTO, "Done")
+    world.bot_says(OTTO, "What was it?")
+
+
+@pytest.mark.usefixtures("asked_what")
+def test_a_word_for_stopping_by_the_way_is_a_finding_and_stop_is_stop(world: World) -> None:
+    world.rider_says(OTTO, "the stop button was stuck")
+    world.bot_says(OTTO, "What did you do?")
+    world.rider_says(OTTO, "stop")
+    world.bot_says(OTTO, "I have dropped that")
+
+
+@pytest.mark.usefixtures("asked_what")
+def test_a_photo_of_what_was_burnt_is_kept_with_the_job(world: World) -> None:
+    world.rider_sends_pictures(OTTO, "black", words="burnt, smoke came out of it")
+    world.bot_says(OTTO, "kept as what you found")
+    assert len(shown(world)) == 1
+
+
+@pytest.mark.usefixtures("asked_what")
+def test_the_sticker_after_danger_switches_that_pile_off(world: World) -> None:
+    world.rider_says(OTTO, "cancel")
+    world.rider_says(OTTO, "there is smoke")
+    world.bot_says(OTTO, "Send its code or a photo")
+    world.rider_sends_photo(OTTO, "1023-16")
+    with world.store.read() as work:
+        assert not work.session.get_one(Pile, "P001023").in_service

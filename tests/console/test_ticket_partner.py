@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from bot.services import case_letters, partners
+from bot.services import case_letters, cases, partners
 from bot.services.riders import rider_for
-from bot.store.cases import CaseEntry
+from bot.store.cases import Case, CaseEntry
 from bot.store.queues import Outbox
 from bot.store.staff import Audit
 from tests.console.desk import Desk, open_desk
@@ -129,3 +130,43 @@ def test_shared_by_letters_whose_answers_come_back(world: World, desk: Desk) -> 
     assert "shared with nobody" in anna.get("/tickets/1").text
     mia.post("/stations/1/partner", name="", email="")
     assert "Nobody is named" in mia.get("/stations/1").text
+
+
+def test_after_a_merge_the_partner_reads_and_writes_where_it_goes_on(
+    world: World, desk: Desk
+) -> None:
+    reported(world)
+    world.rider_says("+358401234568", "1023-16 is broken, its screen is black")
+    mia = desk.agent("manager", "Mia")
+    with world.store.begin() as work:
+        key, secret = partners.make(work, None, "Kamppi Oy", scopes=["cases:write", "cases:read"])
+    mia.post("/stations/1/partner", name="Kamppi Oy", email="House@Kamppi.fi", key=str(key.id))
+    mia.post("/tickets/1/share", text="Please open the gate")
+    mia.post("/tickets/1/merge", into="2")
+    with world.store.read() as work:
+        assert work.session.get_one(Case, 1).merged_into == 2
+    assert asked(world, secret, path="/1")["case"] == 2
+    mia.post("/tickets/2/solve", cause="Rust", fix="New", result="It works")
+    asked(world, secret, "POST", "/1/notes", message_id="b", text="The gate is locked again")
+    with world.store.read() as work:
+        case = work.session.get_one(Case, 2)
+        assert case.status not in ("done", "closed")  # somebody looks at it
+        said = [each.text for each in cases.entries(work, 2)]
+        assert said.count("The gate is locked again") == 1
+    mia.post("/tickets/2/unshare", ref=str(key.id))
+    assert asked(world, secret, path="/1") == 404
+    assert asked(world, secret, path="/2") == 404
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\ud800"])
+def test_what_is_no_text_is_said_to_the_partner(world: World, desk: Desk, text: str) -> None:
+    with world.store.begin() as work:
+        _, secret = partners.make(work, None, "Kamppi Oy", scopes=["cases:write", "cases:read"])
+    body = json.dumps({"message_id": "x", "topic": "broken", "text": text})
+    answer = world.http.post(
+        f"{world.settings.public_url}/api/partner/cases", content=body,
+        headers={"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
+    )  # fmt: skip
+    assert answer.status_code == 400
+    assert "no text" in answer.json()["error"]
+    assert asked(world, secret, path="/99999999999999999999") in (400, 404)

@@ -27,8 +27,12 @@ def test_a_new_secret_counts_without_a_restart(tmp_path: Path, mosquitto: bool) 
         with store.begin() as work:
             pile = work.session.get_one(Pile, "P000001")
             pile.secret_hash = pile_secret.hash_secret("another one")
+        file.chmod(0o640)  # as an operator may have set it
+        was = file.stat()
         with store.read() as work:
             assert logins.keep(work)
+            now = file.stat()
+            assert (now.st_mode, now.st_ino) == (was.st_mode, was.st_ino)
             assert not logins.keep(work)  # nothing has changed since
 
         async def gets_in(secret: str) -> bool:

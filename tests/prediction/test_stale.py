@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.domain.availability import Availability
 from bot.errors import Refused
-from bot.services import case_jobs, cases, offers, stale, stations
+from bot.services import case_jobs, cases, jobs, offers, stale, stations
 from bot.store.cases import Case, Outage
 from bot.store.database import make_engine
 from bot.store.devices import Command, PileEvent
@@ -179,3 +179,18 @@ def test_who_was_sent_for_silence_alone_is_called_off_until_somebody_took_it(
         said = [each.text for each in cases.entries(work, ticket.id)]
         assert said.count("The pile is in contact again and tells its state.") == 1
     assert state(world) is (Availability.IN_REPAIR if taken else Availability.FREE)
+
+
+def test_a_job_that_a_fault_has_joined_stays(world: World) -> None:
+    for _ in range(6):
+        later(world, 30)
+    (ticket,) = tickets(world)
+    with world.work() as work:
+        case_jobs.on_wanted(work, SETTINGS, {"case_id": ticket.id})
+        pile = work.session.get_one(Pile, PILE)
+        jobs.open_job(
+            work, kind="repair", source="pile", pile=pile, evse=pile.evses[1], text="It faults",
+            fault_code="GroundFault", key="fault",
+        )  # fmt: skip
+        case_jobs.on_known_again(work, SETTINGS, {"pile_id": PILE, "stale_id": 1})
+        assert work.session.scalars(select(Job)).one().state == "open"

@@ -65,7 +65,7 @@ def add_routes(routes: Routes, console: Console) -> None:
         except NotPossible as why:
             flash(str(why), "bad")
         else:
-            flash("Entered. It shows in the list a month before it ends.", "good")
+            flash("Entered. It counts as ending soon from a month before.", "good")
         return redirect(url_for("console.certificates_page"), 303)
 
     @routes.action("/certificates/end", right="visit.plan")

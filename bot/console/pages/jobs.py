@@ -15,7 +15,16 @@ from bot.console.guard import Routes
 from bot.console.uploads import IMAGES, NotAPicture, kept_photos
 from bot.domain.jobs import KINDS, LIVE, SHOWS, SOURCES, STATES, is_near, metres
 from bot.gateways.translate import say
-from bot.services import fault_words, job_cases, job_photos, job_site, job_talk, jobs, technicians
+from bot.services import (
+    fault_words,
+    job_cases,
+    job_photos,
+    job_site,
+    job_talk,
+    jobs,
+    reach,
+    technicians,
+)
 from bot.services.audit import Actor
 from bot.services.stations import distance_m
 from bot.store.cases import Case
@@ -227,6 +236,15 @@ def _step(console: Console, work: UnitOfWork, job_id: int, do: str) -> str:
     return "Noted."
 
 
+def _ticket(work: UnitOfWork, actor: Actor, case_id: str) -> Case | None:
+    """The ticket that somebody is sent for, as far as this person may read it."""
+    if not case_id:
+        return None
+    if not _is_id(case_id) or not reach.may_read_case(work, actor, int(case_id)):
+        abort(404)
+    return work.session.get_one(Case, int(case_id))
+
+
 def _add_desk_actions(routes: Routes, console: Console) -> None:
     @routes.action("/jobs/create", right="job.open")
     def create() -> Any:
@@ -236,7 +254,7 @@ def _add_desk_actions(routes: Routes, console: Console) -> None:
         key = f"staff:{form.get('key') or secrets.token_hex(8)}"
         with console.store.begin() as work:
             pile = work.session.get(Pile, form.get("pile", "")[:48])
-            case = work.session.get(Case, int(case_id)) if _is_id(case_id) else None
+            case = _ticket(work, _me(console), case_id)
             if pile is None or kind not in KINDS or not text:
                 flash("Say which pile it is about and what is to be done there.", "bad")
                 back = inside(form.get("back", ""), request.host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -76,8 +77,14 @@ def add_routes(routes: Routes, console: Console) -> None:
 
     @routes.action("/piles/<pile_id>/secret", right="pile.add")
     def secret(pile_id: str) -> Any:
-        with console.store.begin() as work:
-            made = pile_setup.new_secret(work, console.me().actor(), _found(work, pile_id))
+        reason = request.form.get("reason", "")
+        try:
+            with console.store.begin() as work:
+                pile = _found(work, pile_id)
+                made = pile_setup.new_secret(work, console.me().actor(), pile, reason)
+        except NotPossible as why:
+            flash(str(why), "bad")
+            return _back(pile_id)
         return _login(console, made, "New secret")
 
     @routes.action("/piles/<pile_id>/live", right="pile.add")
@@ -149,6 +156,15 @@ def _station(
         tax = Decimal(given["tax_percent"].replace(",", "."))
     except (ArithmeticError, ValueError):
         raise NotPossible("Latitude, longitude and tax are numbers.") from None
+    if not (abs(lat) <= 90 and abs(lng) <= 180):  # neither are "nan" and "inf" there
+        raise NotPossible("Latitude lies within 90, longitude within 180 degrees.")
+    if not (tax.is_finite() and 0 <= tax < 100):
+        raise NotPossible("Tax lies between 0 and 100 per cent.")
+    for name, letters in (("country", 2), ("currency", 3)):
+        if not re.fullmatch(f"[A-Z]{{{letters}}}", given[name]):
+            raise NotPossible(f"The {name} is {letters} capital letters.")
+    if work.session.scalars(select(Station.id).where(Station.name == given["name"])).first():
+        raise NotPossible("There is a station of this name already: choose it, or another name.")
     return {**{name: given[name] for name in _STATION}, "lat": lat, "lng": lng, "tax_percent": tax}
 
 

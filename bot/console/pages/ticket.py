@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, abort, flash, redirect, request, url_for
 
@@ -32,6 +32,7 @@ from bot.services import (
 )
 from bot.services.case_work import NotPossible
 from bot.services.wording import Locked
+from bot.settings import Settings
 from bot.store.cases import Case, CaseEntry
 from bot.store.database import UnitOfWork
 from bot.store.riders import Media
@@ -122,7 +123,7 @@ def _add_actions(routes: Routes, console: Console) -> None:
         def act(work: UnitOfWork) -> str:
             to, why = request.form.get("status", ""), request.form.get("why", "")
             case_work.move(work, settings, _me(), case_id, to, why=why)
-            return "Changed. The rider has been told."
+            return f"Changed. {_heard(work, settings, case_id)}"
 
         return done_to(console, case_id, act)
 
@@ -154,12 +155,24 @@ def _add_actions(routes: Routes, console: Console) -> None:
             said = {name: request.form.get(name, "") for name in ("cause", "fix", "result")}
             case = case_work.solve(work, settings, _me(), case_id, **said)
             wording.for_case(work, _me(), case, " ".join(said.values()))
-            return "Done. The rider has the result and is asked tomorrow."
+            return f"Done. {_heard(work, settings, case_id)}"
 
         return done_to(console, case_id, act)
 
     def _me() -> audit.Actor:
         return console.me().actor()
+
+
+_HEARD: Final = {
+    "chat": "The rider hears of it in the chat.", "mail": "They hear of it by e-mail.",
+    "partner": "The partner reads it.", "phone": "They have a phone only: call them.",
+    "": "Nobody can be told: there is no contact.",
+}  # fmt: skip
+
+
+def _heard(work: UnitOfWork, settings: Settings, case_id: int) -> str:
+    """Who hears of a step, and who has to be called."""
+    return _HEARD[case_people.door(settings, work.session.get_one(Case, case_id))]
 
 
 def _add_more_actions(routes: Routes, console: Console) -> None:
