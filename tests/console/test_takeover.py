@@ -193,7 +193,7 @@ def test_a_claim_between_rendering_and_sending_is_seen(world: World, desk: Desk)
     from bot.gateways import contents
 
     world.rider_says(PHONE, "hello")
-    world.read[PHONE] = len(world.bot_said(PHONE)) + world.read.get(PHONE, 0)
+    world.bot_says(PHONE, "Hello! Send me a photo")
     anna = desk.agent(name="Anna")
     real = contents.sid_of
     claimed: list[bool] = []
@@ -221,8 +221,7 @@ def test_the_bot_is_silent_while_a_person_owns_and_safety_still_works(
 ) -> None:
     world.rider_says(PHONE, "hello")
     take(desk.agent(name="Anna"))
-    world.settle()
-    world.read[PHONE] = len([m for m in world.phone(PHONE) if m["direction"] == "out"])
+    world.bot_says(PHONE, "Anna from our team is with you now")
     world.rider_says(PHONE, "where can I charge?")
     world.bot_is_silent(PHONE)
     world.rider_says(PHONE, "there is smoke coming out of pile 1023")
