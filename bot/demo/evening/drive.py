@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,7 @@ from bot.store.stations import Evse, Pile
 
 ENDS: Final = ("chat", "chat", "button", "unplugged")
 QUIET_S: Final = 120.0
+CLOSING: Final = timedelta(seconds=20)  # the longest that the staff and the processes take to stop
 OPEN_S: Final = 60.0
 _OVER: Final = ("captured", "void", "failed", "expired", "saved")
 
@@ -241,6 +242,11 @@ def _under_way(store: Store) -> list[str]:
             "messages": select(func.count()).where(Outbox.state == "open"),
             "inbox": select(func.count()).where(
                 Inbox.state == "open", Inbox.available_at <= soon
+            ),
+            # A promise that is missed while everything stops would leave its message unsent.
+            "promises": select(func.count()).where(
+                Inbox.state == "open", Inbox.kind == "clock.timer",
+                Inbox.available_at <= soon + CLOSING,
             ),
             "jobs": select(func.count()).where(Job.state.not_in(("done", "cancelled"))),
             "incidents": select(func.count()).where(Incident.state != "closed"),
