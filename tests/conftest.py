@@ -6,11 +6,13 @@ and took a third of all the tests' time. Nothing that a test could change is sha
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import httpx._transports.default as httpx_transports
+import pytest
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
@@ -49,3 +51,20 @@ _transports = vars(httpx_transports)
 _transports["create_ssl_context"] = cache(_transports["create_ssl_context"])  # reads certificates
 Rule._compile_builder = _known_builder  # type: ignore[method-assign, assignment]  # compiles Python
 Flask.jinja_options = {"bytecode_cache": _Templates()}
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Debian's Chromium: nothing is downloaded."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    return {
+        **browser_type_launch_args,
+        "executable_path": chromium,
+        "chromium_sandbox": False,
+        "args": [
+            "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        ],
+    }  # fmt: skip

@@ -16,6 +16,10 @@ TONES: Final = {
     "planned": ("info", "calendar"), "waiting": ("warn", "hourglass"), "on": ("accent", "wrench"),
     "done": ("good", "check"), "missed": ("bad", "triangle-alert"), "cancelled": ("neutral", "x"),
 }  # fmt: skip
+CERTIFIED: Final = {  # how a certificate stands
+    "valid": ("valid", "good", "check"), "due": ("ends soon", "warn", "clock"),
+    "expired": ("has ended", "bad", "triangle-alert"),
+}  # fmt: skip
 WEEKS: Final = 5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
@@ -61,6 +62,9 @@ class Address:
         return f"{name} {mask_phone(self.to)}"
 
 
+_BY_PHONE: Final[Mapping[str, Channel]] = {"whatsapp": "whatsapp", "sms": "sms"}
+
+
 def read_address(text: str, *, phone: Channel = "whatsapp") -> Address:
     """ "whatsapp:+358…", "sms:+358…", "mailto:a@b.fi", "https://…", or a bare number or e-mail
     address; a bare number is reached by `phone`. Raises WrongAddress."""
@@ -70,7 +74,7 @@ def read_address(text: str, *, phone: Channel = "whatsapp") -> Address:
     if scheme in ("http", "https") and "/" in rest and len(rest) > 3:
         return Address("webhook", text)
     if _PHONE.fullmatch(number):
-        return Address({"whatsapp": "whatsapp", "sms": "sms"}.get(scheme, phone), number)  # type: ignore[arg-type]  # a Channel each
+        return Address(_BY_PHONE.get(scheme, phone), number)
     mail = rest if scheme == "mailto" else text
     if _EMAIL.fullmatch(mail):
         return Address("email", mail)

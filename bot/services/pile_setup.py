@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain import pile_secret
 from bot.domain.codes import evse_code
@@ -80,7 +81,10 @@ def add(
     }  # fmt: skip
     document = {"stations": [{**_known(work, station), "piles": [pile]}]}
     try:
-        (new,) = inventory.take_in(work, document)
+        with work.session.begin_nested():
+            (new,) = inventory.take_in(work, document)
+    except IntegrityError as error:
+        raise NotPossible(f"Somebody has just added pile {wanted.number}.") from error
     except inventory.InventoryError as error:
         told = str(error)
         raise NotPossible(f"{told[:1].upper()}{told[1:]}.") from error

@@ -111,7 +111,7 @@ def _judge(work: UnitOfWork, pile: Pile, evse: Evse, sample: Sample, limits: Lim
             SensorAlarm.cleared_at.is_(None),
         )
     ).first()
-    before: Level = alarm.level if alarm is not None else ""  # type: ignore[assignment]  # a Level
+    before: Level = alarm.level if alarm is not None else ""
     level = judge(limits, sample.value, before)
     if level == before:
         if alarm is not None and level == "stop":
@@ -281,7 +281,7 @@ def _levels(work: UnitOfWork, pile: Pile) -> dict[tuple[int, str], Level]:
     open_ = select(SensorAlarm).where(
         SensorAlarm.evse_id.in_([each.id for each in pile.evses]), SensorAlarm.cleared_at.is_(None)
     )
-    return {(each.evse_id, each.kind): each.level for each in work.session.scalars(open_)}  # type: ignore[misc]  # Levels
+    return {(each.evse_id, each.kind): each.level for each in work.session.scalars(open_)}
 
 
 def alarms(work: UnitOfWork, pile: Pile, limit: int = 20) -> list[tuple[SensorAlarm, Evse]]:

@@ -62,7 +62,7 @@ def apply(
 
 def _place(waiter: Waiter) -> Place:
     return Place(
-        state=waiter.state,  # type: ignore[arg-type]  # only `advance` writes it
+        state=waiter.state,
         near=waiter.near,
         misses=waiter.misses,
         offers=waiter.offers,
@@ -98,9 +98,12 @@ def _carry_out(
 def _reserve(work: UnitOfWork, waiter: Waiter, command: on.Hold, noted: QueueEvent) -> None:
     """Tell the pile; a longer hold moves the reservation that stands there."""
     evse = work.session.get_one(Evse, command.evse_id)
-    body = {"id_token": f"rider:{waiter.rider_id}", "until": command.until.isoformat()}
+    body: dict[str, Any] = {
+        "id_token": f"rider:{waiter.rider_id}",
+        "until": command.until.isoformat(),
+    }
     if waiter.reserve_id is not None:
-        body["reservation_id"] = waiter.reserve_id  # type: ignore[assignment]  # JSON
+        body["reservation_id"] = waiter.reserve_id
     asked = piles.command(
         work, key=f"queue:{waiter.id}:reserve:{noted.id}", pile_id=evse.pile_id, kind="reserve",
         evse_number=evse.number, body=body, ttl_s=_TELL_PILE_S,

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from bot.domain.sensing import Level
 from bot.store.base import Base, BigId
 
 
@@ -35,7 +36,7 @@ class SensorAlarm(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     evse_id: Mapped[int] = mapped_column(ForeignKey("evse.id"), index=True)
     kind: Mapped[str] = mapped_column(String(12))
-    level: Mapped[str] = mapped_column(String(8))
+    level: Mapped[Level] = mapped_column(String(8))
     value: Mapped[int] = mapped_column(BigId)
     at: Mapped[datetime]
     cleared_at: Mapped[datetime | None]

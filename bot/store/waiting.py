@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from bot.domain.waiting import State
 from bot.store.base import Base, BigId
 
 
@@ -26,7 +27,7 @@ class Waiter(Base):
     station_id: Mapped[int] = mapped_column(ForeignKey("station.id"))
     connector_type: Mapped[str] = mapped_column(String(24))
     rank: Mapped[int] = mapped_column(BigId)
-    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    state: Mapped[State] = mapped_column(String(10), default="waiting")
     live: Mapped[bool] = mapped_column(default=True)
     joined_at: Mapped[datetime]
     near: Mapped[bool] = mapped_column(default=False)  # was at the station when joining

@@ -8,14 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.console.browsing import AXE, VIEWS, WAIT_MS
 from tests.console.desk import Desk
 from tests.console.door import PASSWORD, account, code_at
-from tests.console.test_in_browser import (  # noqa: F401 - a fixture by its name
-    AXE,
-    VIEWS,
-    WAIT_MS,
-    browser_type_launch_args,
-)
 
 pytestmark = pytest.mark.browser
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

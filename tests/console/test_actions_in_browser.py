@@ -11,15 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from bot.services import marks
 from bot.services.audit import Actor
+from tests.console.browsing import AXE, VIEWS, Open
 from tests.console.desk import Desk
 from tests.console.journey import PHONE, charge, charging, newest, taken_over
-from tests.console.test_in_browser import (  # noqa: F401 - fixtures
-    AXE,
-    VIEWS,
-    Open,
-    browse,
-    browser_type_launch_args,
-)
 from tests.world import World, open_world
 
 pytestmark = pytest.mark.browser
@@ -45,7 +39,7 @@ def action(page: Page, label: str) -> Locator:
 def test_a_refund_is_asked_for_and_approved_by_another(
     desk: Desk,
     world: World,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     charge(world)
     anna, mia = browse("agent", "Anna"), browse("manager", "Mia")
@@ -74,7 +68,7 @@ def test_a_refund_is_asked_for_and_approved_by_another(
 def test_a_restart_is_seen_from_pending_to_done(
     desk: Desk,
     world: World,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     charge(world)
     anna = browse("agent", "Anna")
@@ -97,7 +91,7 @@ def test_a_restart_is_seen_from_pending_to_done(
 def test_the_sheet_opens_and_closes_by_keyboard(
     desk: Desk,
     world: World,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     charging(world)
     anna = browse("agent", "Anna")
@@ -123,7 +117,7 @@ def test_the_sheet_opens_and_closes_by_keyboard(
 def test_panel_and_sheets_fit_and_are_accessible(
     desk: Desk,
     world: World,
-    browse: Open,  # noqa: F811
+    browse: Open,
     size: tuple[int, int],
     scheme: str,
 ) -> None:
@@ -164,7 +158,7 @@ def test_panel_and_sheets_fit_and_are_accessible(
 def test_what_is_unfolded_and_focused_stays_so_while_the_panel_lives(
     desk: Desk,
     world: World,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     charge(world)
     charging(world, wh=1000)

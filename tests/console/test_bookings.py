@@ -15,11 +15,8 @@ from bot.store.staff import Audit
 from bot.store.stations import Evse
 from tests.console.desk import Agent, Desk
 from tests.console.test_every_page import wrong_with
-from tests.console.test_in_browser import browser_type_launch_args
 from tests.console.test_safety_screens import page_of
 from tests.world import World
-
-__all__ = ["browser_type_launch_args"]  # a fixture, found by its name
 
 RIDER, OTHER = "+358401234567", "+358407654321"
 ZONE = ZoneInfo("Europe/Helsinki")

@@ -10,15 +10,8 @@ from sqlalchemy import select, update
 
 from bot.store.desk import CannedReply
 from bot.store.riders import Conversation, Message
+from tests.console.browsing import AXE, VIEWS, Open, last_on_phone
 from tests.console.desk import Desk
-from tests.console.test_in_browser import (  # noqa: F401 - fixtures by their names
-    AXE,
-    VIEWS,
-    Open,
-    browse,
-    browser_type_launch_args,
-    last_on_phone,
-)
 
 pytestmark = pytest.mark.browser
 PHONE = "+358401234567"
@@ -36,7 +29,7 @@ def opened(desk: Desk, page: Page, *, take: bool = True) -> Page:
     return page
 
 
-def test_fresh_lines_leave_what_is_in_hand(desk: Desk, browse: Open) -> None:  # noqa: F811
+def test_fresh_lines_leave_what_is_in_hand(desk: Desk, browse: Open) -> None:
     page = opened(desk, browse(name="Anna"))
     page.locator("#transcript details > summary").first.click()  # something is folded open
     page.get_by_text("Back to bot").click()
@@ -50,7 +43,7 @@ def test_fresh_lines_leave_what_is_in_hand(desk: Desk, browse: Open) -> None:  #
 
 def test_lines_that_come_while_another_page_is_read_are_in_order(
     desk: Desk,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     page = opened(desk, browse(name="Anna"))
     text = page.get_by_label("Message to the rider")
@@ -67,7 +60,7 @@ def test_lines_that_come_while_another_page_is_read_are_in_order(
     ]  # fmt: skip
 
 
-def test_a_slash_puts_a_canned_reply_in(desk: Desk, browse: Open) -> None:  # noqa: F811
+def test_a_slash_puts_a_canned_reply_in(desk: Desk, browse: Open) -> None:
     with desk.world.store.begin() as work:
         for shortcut, words in (("sorry", "Sorry, {rider}!"), ("cost", "So far {cost}.")):
             work.session.add(
@@ -90,7 +83,7 @@ def test_a_slash_puts_a_canned_reply_in(desk: Desk, browse: Open) -> None:  # no
     assert "{cost}" in text.input_value()
 
 
-def test_a_preview_shows_buttons_and_limits(desk: Desk, browse: Open) -> None:  # noqa: F811
+def test_a_preview_shows_buttons_and_limits(desk: Desk, browse: Open) -> None:
     page = opened(desk, browse(name="Anna"))
     page.get_by_label("Message to the rider").fill("Which one?")
     page.locator("#builder > summary").click()
@@ -107,7 +100,7 @@ def test_a_preview_shows_buttons_and_limits(desk: Desk, browse: Open) -> None:  
 
 def test_the_template_picker_opens_when_the_window_closes(
     desk: Desk,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     page = opened(desk, browse(name="Anna"))
     page.get_by_label("Message to the rider").fill("half a sent")
@@ -119,7 +112,7 @@ def test_the_template_picker_opens_when_the_window_closes(
     expect(page.get_by_label("Message to the rider")).to_have_value("half a sent")
 
 
-def test_it_works_without_scripts(desk: Desk, browse: Open, browser: object) -> None:  # noqa: F811
+def test_it_works_without_scripts(desk: Desk, browse: Open, browser: object) -> None:
     desk.world.rider_says(PHONE, "agent")
     anna = desk.agent(name="Anna")
     context = browser.new_context(java_script_enabled=False)  # type: ignore[attr-defined]
@@ -146,7 +139,7 @@ def test_it_works_without_scripts(desk: Desk, browse: Open, browser: object) -> 
 @pytest.mark.parametrize(("size", "scheme"), VIEWS)
 def test_everything_on_the_page_is_accessible_and_fits(
     desk: Desk,
-    browse: Open,  # noqa: F811
+    browse: Open,
     size: tuple[int, int],
     scheme: str,
 ) -> None:

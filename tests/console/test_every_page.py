@@ -24,13 +24,11 @@ from tests.console.desk import Agent, Desk
 from tests.console.journey import charging
 from tests.console.test_accounts_matrix import rules
 from tests.console.test_causes import cases_in, numbers
-from tests.console.test_in_browser import browser_type_launch_args
 from tests.console.test_inbox import waits
 from tests.console.test_reviews import drawn
 from tests.console.test_waiting import in_line
 from tests.world import World
 
-__all__ = ["browser_type_launch_args"]  # a fixture, found by its name
 pytestmark = pytest.mark.browser
 
 AXE: Final = (Path(__file__).parents[1] / "screens/vendor/axe.min.js").read_text(encoding="utf-8")

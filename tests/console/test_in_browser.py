@@ -2,80 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import update
 
 from bot.store.riders import Conversation
+from tests.console.browsing import Open, last_on_phone
 from tests.console.desk import Desk
 from tests.console.journey import PHONE, charging
 from tests.console.test_inbox import PHONES, waits
 
 pytestmark = pytest.mark.browser
-AXE = (Path(__file__).parents[1] / "screens/vendor/axe.min.js").read_text(encoding="utf-8")
-WAIT_MS = 20_000  # machines here are shared; nothing is timed
-Open = Callable[..., Page]
-VIEWS = [
-    pytest.param((360, 740), "light", id="360-light"),
-    pytest.param((360, 740), "dark", id="360-dark"),
-    pytest.param((1440, 900), "light", id="1440-light"),
-    pytest.param((1440, 900), "dark", id="1440-dark"),
-]
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    return {
-        **browser_type_launch_args,
-        "executable_path": chromium,
-        "chromium_sandbox": False,
-        "args": ["--disable-gpu", "--no-first-run", "--disable-background-networking"],
-    }
-
-
-@pytest.fixture
-def browse(desk: Desk, browser: Browser) -> Any:
-    """browse("agent", "Anna", size=(360, 780)): a browser with somebody logged in, at the inbox."""
-    contexts: list[BrowserContext] = []
-    errors: list[str] = []
-
-    def enter(
-        role: str = "agent", name: str = "", *, size: tuple[int, int] = (1440, 900),
-        scheme: str = "light", **values: Any,
-    ) -> Page:  # fmt: skip
-        agent = desk.agent(role, name, **values)
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme=scheme,  # type: ignore[arg-type]  # "light" or "dark"
-        )
-        context.add_cookies([{"name": "pilebot-staff", "value": agent.token, "url": desk.url}])
-        context.set_default_timeout(WAIT_MS)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(desk.url)
-        return page
-
-    expect.set_options(timeout=WAIT_MS)
-    yield enter
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-def last_on_phone(desk: Desk, phone: str, text: str) -> None:
-    """The rider's phone got this."""
-    desk.world.until(
-        lambda: any(text in m.get("text", "") for m in desk.world.phone(phone)), f"no {text!r}"
-    )
 
 
 def test_two_browsers_see_the_same_at_once(desk: Desk, browse: Open) -> None:

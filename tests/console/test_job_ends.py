@@ -15,14 +15,10 @@ from bot.store.cases import Case
 from bot.store.jobs import Job
 from bot.store.stations import Pile, Station
 from tests.console.desk import Agent, Desk
+from tests.console.sent_out import OTTO
 from tests.world import World
 
-OTTO, PILE = "+358405550001", "P001023"
-
-
-@pytest.fixture
-def otto(desk: Desk) -> Agent:
-    return desk.agent("technician", "Otto Korhonen", page_address=f"whatsapp:{OTTO}")
+PILE = "P001023"
 
 
 def danger(world: World) -> None:

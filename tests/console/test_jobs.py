@@ -5,57 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from bot.services import jobs
 from bot.services.audit import Actor
 from bot.services.jobs import NotPossible
-from bot.store.cases import Case, Clock
+from bot.store.cases import Case
 from bot.store.jobs import Job
 from bot.store.stations import Pile
 from tests.console.desk import Agent, Desk
+from tests.console.sent_out import LIISA, OTTO, RIDER, clock, faulted, greeted, job
 from tests.test_scenarios import play
 from tests.world import KAMPPI, World
-
-OTTO, LIISA, RIDER = "+358405550001", "+358405550002", "+358401234567"
-
-
-@pytest.fixture
-def otto(desk: Desk) -> Agent:
-    return desk.agent("technician", "Otto Korhonen", page_address=f"whatsapp:{OTTO}")
-
-
-@pytest.fixture
-def liisa(desk: Desk) -> Agent:
-    return desk.agent(
-        "technician", "Liisa Niemi", page_address=f"whatsapp:{LIISA}", presence="away"
-    )
-
-
-def greeted(world: World, *phones: str) -> None:
-    """They have written to us today, so free words reach them."""
-    for phone in phones:
-        world.rider_says(phone, "hello")
-        world.bot_says(phone, "")
-
-
-def faulted(world: World, socket: int = 2) -> None:
-    """A fault that stays for a minute."""
-    world.pile("1023").status(socket, "Faulted")
-    world.settle()
-    world.clock_passes(61)
-    world.settle()
-
-
-def job(world: World) -> Job:
-    with world.store.read() as work:
-        return work.session.scalars(select(Job)).one()
-
-
-def clock(world: World, name: str) -> Clock:
-    with world.store.read() as work:
-        return work.session.scalars(select(Clock).where(Clock.name == name)).one()
 
 
 def test_a_fault_that_stays_is_offered_taken_and_repaired_in_the_chat(

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from bot.services import prediction
 from bot.store.jobs import Job
 from bot.store.prediction import EvseDay
 from tests.console.desk import Agent, Desk
+from tests.console.sent_out import OTTO
 from tests.world import KAMPPI, World
-
-OTTO = "+358405550001"
-
-
-@pytest.fixture
-def otto(desk: Desk) -> Agent:
-    return desk.agent("technician", "Otto Korhonen", page_address=f"whatsapp:{OTTO}")
 
 
 def foretold(world: World) -> None:

@@ -9,7 +9,7 @@ from bot.services import jobs
 from bot.services.audit import Actor
 from bot.store.stations import Evse, Pile
 from tests.console.desk import Agent, Desk
-from tests.console.test_jobs import OTTO, RIDER, faulted, greeted, liisa, otto  # noqa: F401
+from tests.console.sent_out import OTTO, RIDER, faulted, greeted
 from tests.test_scenarios import play
 from tests.world import World
 
@@ -45,7 +45,7 @@ def heartbeat(world: World, hours: float) -> None:
 def test_a_live_repair_marks_its_socket_everywhere_until_it_is_done(
     world: World,
     desk: Desk,
-    otto: Agent,  # noqa: F811
+    otto: Agent,
 ) -> None:
     greeted(world, OTTO, RIDER)
     world.give_card(RIDER)

@@ -8,10 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.console.desk import Agent, Desk
-from tests.console.test_in_browser import browser_type_launch_args
 from tests.world import World
 
-__all__ = ["browser_type_launch_args"]  # a fixture, found by its name
 pytestmark = pytest.mark.browser
 
 

@@ -9,13 +9,9 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from bot.store.jobs import Job
+from tests.console.browsing import Open
 from tests.console.desk import Desk
-from tests.console.test_in_browser import (  # noqa: F401 - fixtures
-    Open,
-    browse,
-    browser_type_launch_args,
-)
-from tests.console.test_jobs import faulted
+from tests.console.sent_out import faulted
 from tests.world import KAMPPI, World
 
 pytestmark = pytest.mark.browser
@@ -24,7 +20,7 @@ pytestmark = pytest.mark.browser
 def test_a_visit_from_accepting_to_done(
     desk: Desk,
     world: World,
-    browse: Open,  # noqa: F811
+    browse: Open,
 ) -> None:
     faulted(world)
     page = browse("technician", "Otto Korhonen", size=(360, 740), scheme="dark")

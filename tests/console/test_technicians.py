@@ -19,7 +19,7 @@ from bot.store.queues import Inbox
 from bot.store.riders import Message
 from bot.store.stations import Pile
 from tests.console.desk import Agent, Desk
-from tests.console.test_jobs import OTTO, RIDER, faulted, greeted, job, otto  # noqa: F401 - fixture
+from tests.console.sent_out import OTTO, RIDER, faulted, greeted, job
 from tests.world import KAMPPI, World
 
 LAT, LNG = KAMPPI.values()
@@ -42,7 +42,7 @@ def clock_state(world: World, name: str) -> str:
 
 
 @pytest.fixture
-def at_work(world: World, desk: Desk, otto: Agent) -> Agent:  # noqa: F811
+def at_work(world: World, desk: Desk, otto: Agent) -> Agent:
     """Otto is at the pile of a rider's case, checked in by the console."""
     greeted(world, OTTO)
     world.rider_says(RIDER, "the screen of 1023 is broken")
@@ -141,7 +141,7 @@ def test_a_sticker_in_a_photo_of_the_work_starts_no_charge(world: World, at_work
 def test_without_a_location_a_photo_checks_in(
     world: World,
     desk: Desk,
-    otto: Agent,  # noqa: F811
+    otto: Agent,
 ) -> None:
     greeted(world, OTTO)
     faulted(world)
@@ -164,7 +164,7 @@ def test_without_a_location_a_photo_checks_in(
 def test_a_location_far_away_counts_with_a_photo_and_is_marked(
     world: World,
     desk: Desk,
-    otto: Agent,  # noqa: F811
+    otto: Agent,
 ) -> None:
     greeted(world, OTTO)
     faulted(world)
@@ -183,7 +183,7 @@ def test_a_location_far_away_counts_with_a_photo_and_is_marked(
 
 def test_the_console_asks_before_it_takes_a_location_far_away(
     world: World,
-    otto: Agent,  # noqa: F811
+    otto: Agent,
 ) -> None:
     faulted(world)
     otto.post("/jobs/1/step", do="accept")
@@ -221,7 +221,7 @@ def test_on_the_console_photos_are_turned_and_parts_taken_back(
 def test_site_care_wants_a_photo_from_before_and_one_from_after(
     world: World,
     desk: Desk,
-    otto: Agent,  # noqa: F811
+    otto: Agent,
 ) -> None:
     greeted(world, OTTO)
     desk.agent("agent").post("/jobs/create", pile="P001023", text="Posters", kind="site_care")
@@ -246,7 +246,7 @@ def test_site_care_wants_a_photo_from_before_and_one_from_after(
     assert shown(world) == ["before", "after"]
 
 
-def test_what_is_said_at_the_end_is_so(world: World, otto: Agent) -> None:  # noqa: F811
+def test_what_is_said_at_the_end_is_so(world: World, otto: Agent) -> None:
     """A socket that still reports a fault is offered to nobody."""
     faulted(world)
     for do in ("accept", "here"):
@@ -260,7 +260,7 @@ def test_what_is_said_at_the_end_is_so(world: World, otto: Agent) -> None:  # no
 def test_a_rider_reads_one_line_when_a_technician_accepts(
     world: World,
     desk: Desk,
-    otto: Agent,  # noqa: F811
+    otto: Agent,
 ) -> None:
     world.rider_says(RIDER, "the screen of 1023 is broken")
     world.bot_says(RIDER, "case 1")
@@ -277,7 +277,7 @@ def test_a_rider_reads_one_line_when_a_technician_accepts(
     assert after - before == 1
 
 
-def test_photos_of_nobodys_job_are_what_they_were(world: World, otto: Agent) -> None:  # noqa: F811
+def test_photos_of_nobodys_job_are_what_they_were(world: World, otto: Agent) -> None:
     """A technician without a job, and riders, are still read to as riders."""
     world.rider_sends_pictures(OTTO, "red")
     world.bot_says(OTTO, "cannot read a code")
@@ -286,35 +286,8 @@ def test_photos_of_nobodys_job_are_what_they_were(world: World, otto: Agent) -> 
         assert work.session.get_one(Pile, "P001023").in_service
 
 
-def test_what_was_burnt_is_a_finding_and_one_tap_makes_it_danger(
-    world: World,
-    desk: Desk,
-    otto: Agent,  # noqa: F811
-) -> None:
-    greeted(world, OTTO)
-    with world.store.begin() as work:
-        pile = work.session.scalars(select(Pile)).first()
-        assert pile is not None
-        jobs.open_job(work, kind="repair", pile=pile, text="Look", key="x")
-    world.settle()
-    for do in ("accept", "here"):
-        otto.post("/jobs/1/step", do=do, **KAMPPI)
-    world.rider_says(OTTO, "job 1")
-    world.rider_taps(OTTO, "Done")
-    world.bot_says(OTTO, "What was it?")
-    world.rider_says(OTTO, "Water in the plug, smoke came out of it")
-    world.bot_says(OTTO, "kept as what you found", "danger at 1023 now")
-    world.bot_says(OTTO, "What did you do?")
-    with world.store.read() as work:
-        assert work.session.scalars(select(Incident)).all() == []
-    world.rider_taps(OTTO, "Yes, danger")
-    with world.store.read() as work:
-        (incident,) = work.session.scalars(select(Incident))
-        assert incident.pile_id == "P001023"
-
-
 @pytest.fixture
-def asked_what(world: World, desk: Desk, otto: Agent) -> None:  # noqa: F811
+def asked_what(world: World, desk: Desk, otto: Agent) -> None:
     """Otto is on the spot, and the bot asks what it was."""
     greeted(world, OTTO)
     with world.store.begin() as work:
@@ -327,6 +300,19 @@ def asked_what(world: World, desk: Desk, otto: Agent) -> None:  # noqa: F811
     world.rider_says(OTTO, "job 1")
     world.rider_taps(OTTO, "Done")
     world.bot_says(OTTO, "What was it?")
+
+
+@pytest.mark.usefixtures("asked_what")
+def test_what_was_burnt_is_a_finding_and_one_tap_makes_it_danger(world: World) -> None:
+    world.rider_says(OTTO, "Water in the plug, smoke came out of it")
+    world.bot_says(OTTO, "kept as what you found", "danger at 1023 now")
+    world.bot_says(OTTO, "What did you do?")
+    with world.store.read() as work:
+        assert work.session.scalars(select(Incident)).all() == []
+    world.rider_taps(OTTO, "Yes, danger")
+    with world.store.read() as work:
+        (incident,) = work.session.scalars(select(Incident))
+        assert incident.pile_id == "P001023"
 
 
 @pytest.mark.usefixtures("asked_what")

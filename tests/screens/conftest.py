@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -58,19 +56,3 @@ def rider_id(store: Store) -> int:
 def session_token(store: Store, rider_id: int) -> str:
     with store.begin() as work:
         return weblogin.open_session(work, rider_id)
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    return {
-        **browser_type_launch_args,
-        "executable_path": chromium,
-        "chromium_sandbox": False,
-        "args": [
-            "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        ],
-    }  # fmt: skip

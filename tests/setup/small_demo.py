@@ -98,4 +98,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as from a terminal, not nohup
     sys.exit(main())

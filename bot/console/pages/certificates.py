@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from bot.console.context import Console
 from bot.console.guard import Routes
+from bot.console.visit_view import CERTIFIED
 from bot.domain.certificates import KINDS
 from bot.gateways.media import new_file, store_file
 from bot.services import certificates
@@ -36,7 +37,12 @@ def add_routes(routes: Routes, console: Console) -> None:
         months = [(first, list(found)) for first, found in groupby(lines, _month)]
         choices = [(each.certificate.id, _told(each)) for each in lines]
         return console.page(
-            "certificates", months=months, stations=stations, kinds=KINDS, choices=choices
+            "certificates",
+            months=months,
+            stations=stations,
+            kinds=KINDS,
+            choices=choices,
+            certified=CERTIFIED,
         )
 
     @routes.page("/certificates/count", right="visit.read")
@@ -88,7 +94,7 @@ def _month(line: Line) -> date:
 
 def _told(line: Line) -> str:
     where = f"pile {line.pile.number}" if line.pile else line.station.name
-    return f"{KINDS[line.certificate.kind]}, {where}, {line.certificate.expires_on:%d.%m.%Y}"
+    return f"{KINDS[line.certificate.kind]}, {where}, {line.certificate.expires_on:%-d %b %Y}"
 
 
 def _add(work: UnitOfWork, console: Console) -> None:

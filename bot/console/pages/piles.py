@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select
 from bot.console import map_view, pile_view, sensor_view, visit_view
 from bot.console.context import Console
 from bot.console.guard import Routes
-from bot.domain.certificates import KINDS as CERTIFIED
+from bot.domain.certificates import KINDS
 from bot.domain.jobs import STATES
 from bot.gateways.labels import labels_of, labels_pdf
 from bot.gateways.poster_pdf import SIZES, posters_of, posters_pdf
@@ -70,7 +70,8 @@ def add_routes(routes: Routes, console: Console) -> None:
             (row,) = pile_view.rows_of(work, console.settings, [pile], console.me().actor())
             values: dict[str, Any] = {
                 "pile": pile,
-                "certificate_kinds": CERTIFIED,
+                "certificate_kinds": KINDS,
+                "certified": visit_view.CERTIFIED,
                 "certificates": certificates.listed(work, pile_id=pile_id),
                 "setup": pile_setup.of(work, pile_id),
                 "row": row,
